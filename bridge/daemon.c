@@ -18,6 +18,7 @@
 #include "bridge/cluster/peers.h"
 #include "bridge/events/report.h"
 #include "bridge/imports/imports.h"
+#include "bridge/server_changes.h"
 #include "bridge/sides/kernel_path.h"
 #include "bridge/sides/when_dead.h"
 #include "bridge/sides/sides.h"
@@ -48,6 +49,7 @@ struct daemon {
     uint32_t bridges;         /* that the workers were told of */
     uint64_t saving_revision; /* of the store when it was begun */
     struct expiry expiry;
+    struct server_changes changes;
 };
 
 struct daemon *daemon_new(const struct daemon_parts *parts, enum mode_setting mode, bool learning)
@@ -76,6 +78,7 @@ void daemon_free(struct daemon *daemon)
 {
     if (!daemon)
         return;
+    server_changes_free(&daemon->changes);
     if (daemon->saving.fd >= 0)
         store_saving_end(&daemon->saving, ECANCELED, NULL);
     give_up_compiling(daemon);
@@ -358,19 +361,49 @@ void daemon_side_info(const struct daemon *daemon, enum side side, struct daemon
                                 .vanishes = sides_card_vanishes(daemon->parts.sides, side)};
 }
 
+/* Those that have changed since then, all for 0. `*count` of `infos` becomes that of `*servers`. */
+static bool list_servers(struct daemon *daemon, const struct server_info *infos, uint64_t since_ms,
+                         struct daemon_server **servers, uint32_t *count, struct error *error)
+{
+    uint32_t used = 0;
+
+    *servers = calloc((size_t)*count + 1, sizeof(**servers));
+    if (!*servers)
+        return error_set(error, EXIT_FAILED, "out of memory for the list of servers");
+    for (uint32_t i = 0; i < *count; i++)
+        if (since_ms == 0 || server_changes_at(&daemon->changes, i, since_ms))
+            (*servers)[used++] = (struct daemon_server){
+                .info = infos[i], .since_wall_s = daemon_wall_s(daemon, infos[i].since_us)};
+    *count = used;
+    return true;
+}
+
 bool daemon_servers(struct daemon *daemon, struct daemon_server **servers, uint32_t *count,
                     struct error *error)
 {
     struct server_info *infos;
+    bool done;
 
     if (!workers_servers(daemon->parts.workers, &infos, count, error))
         return false;
-    *servers = calloc((size_t)*count + 1, sizeof(**servers));
-    for (uint32_t i = 0; *servers && i < *count; i++)
-        (*servers)[i] = (struct daemon_server){
-            .info = infos[i], .since_wall_s = daemon_wall_s(daemon, infos[i].since_us)};
+    done = list_servers(daemon, infos, 0, servers, count, error);
     free(infos);
-    return *servers || error_set(error, EXIT_FAILED, "out of memory for the list of servers");
+    return done;
+}
+
+bool daemon_servers_since(struct daemon *daemon, uint64_t since_ms, struct daemon_server **servers,
+                          uint32_t *count, bool *whole, struct error *error)
+{
+    struct server_info *infos;
+    bool done;
+
+    if (!workers_servers(daemon->parts.workers, &infos, count, error))
+        return false;
+    server_changes_look(&daemon->changes, infos, *count, clock_now_us() / 1000);
+    *whole = server_changes_set(&daemon->changes, since_ms);
+    done = list_servers(daemon, infos, *whole ? 0 : since_ms, servers, count, error);
+    free(infos);
+    return done;
 }
 
 bool daemon_counters(struct daemon *daemon, struct counters *out, uint64_t overflow[2],

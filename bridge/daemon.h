@@ -124,6 +124,10 @@ void daemon_side_info(const struct daemon *daemon, enum side side, struct daemon
  */
 bool daemon_servers(struct daemon *daemon, struct daemon_server **servers, uint32_t *count,
                     struct error *error);
+/* The same, but only those that have changed since then (milliseconds of the monotonic clock), in
+ * a look of this function. `*whole`: all, as it is 0, or servers have come or gone. */
+bool daemon_servers_since(struct daemon *daemon, uint64_t since_ms, struct daemon_server **servers,
+                          uint32_t *count, bool *whole, struct error *error);
 /* Sum over the workers, with the TAPs' own drop counts; `overflow` (may be NULL): those of each
  * side. */
 bool daemon_counters(struct daemon *daemon, struct counters *out, uint64_t overflow[2],

@@ -34,7 +34,7 @@ FLOORS = {
         "sides",
         "cluster",
         "workers events doctor",
-        "imports",
+        "imports server_changes",
         "daemon",
         "cluster_key control peaks stack_news state_file store_start takeover*",
         "keeping",

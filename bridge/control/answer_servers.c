@@ -77,22 +77,28 @@ static struct json_object *server_document(const struct daemon_server *server)
     return object;
 }
 
-/* "servers" of status and mode: all, or those that `selector` (may be NULL) names. */
-static struct json_object *
-servers_document(struct daemon *daemon, const struct server_selector *selector, struct error *error)
+/* Those that `selector` (NULL: all) names of `servers`, which are freed. */
+static struct json_object *array_of(struct daemon_server *servers, uint32_t count,
+                                    const struct server_selector *selector)
 {
-    struct daemon_server *servers = NULL;
-    struct json_object *array;
-    uint32_t count = 0;
+    struct json_object *array = json_object_new_array();
 
-    if (!daemon_servers(daemon, &servers, &count, error))
-        return NULL;
-    array = json_object_new_array();
     for (uint32_t i = 0; i < count; i++)
         if (!selector || server_selector_matches(selector, &servers[i].info.key))
             json_object_array_add(array, server_document(&servers[i]));
     free(servers);
     return array;
+}
+
+/* "servers" of status and mode: all, or those that `selector` (may be NULL) names. */
+static struct json_object *
+servers_document(struct daemon *daemon, const struct server_selector *selector, struct error *error)
+{
+    struct daemon_server *servers = NULL;
+    uint32_t count = 0;
+
+    return daemon_servers(daemon, &servers, &count, error) ? array_of(servers, count, selector)
+                                                           : NULL;
 }
 
 /* What an orderly end and a new start keep of the wire (takeover.h). */
@@ -188,15 +194,11 @@ static void add_cluster(struct json_object *document, const struct daemon *daemo
     json_object_object_add(document, "cluster", object);
 }
 
-struct json_object *answer_status(struct daemon *daemon, struct json_object *request,
-                                  struct error *error)
+/* With `servers`, which are taken. */
+static struct json_object *status_document(const struct daemon *daemon, struct json_object *servers)
 {
-    struct json_object *servers = servers_document(daemon, NULL, error), *document, *sides;
+    struct json_object *document, *sides = json_object_new_object();
 
-    (void)request;
-    if (!servers)
-        return NULL;
-    sides = json_object_new_object();
     json_object_object_add(sides, "client", side_document(daemon, SIDE_CLIENT));
     json_object_object_add(sides, "server", side_document(daemon, SIDE_SERVER));
     document = document_new();
@@ -213,6 +215,15 @@ struct json_object *answer_status(struct daemon *daemon, struct json_object *req
     add_cluster(document, daemon);
     json_object_object_add(document, "servers", servers);
     return document;
+}
+
+struct json_object *answer_status(struct daemon *daemon, struct json_object *request,
+                                  struct error *error)
+{
+    struct json_object *servers = servers_document(daemon, NULL, error);
+
+    (void)request;
+    return servers ? status_document(daemon, servers) : NULL;
 }
 
 struct json_object *answer_server_stats(struct daemon *daemon, struct json_object *request,
@@ -268,15 +279,44 @@ static struct json_object *lost_document(struct daemon *daemon, struct error *er
     return object;
 }
 
+/* "changes": only servers that have changed since the line before, where none has come or gone. */
+static bool changes_only(struct json_object *request, bool *only, struct error *error)
+{
+    struct json_object *value = json_object_object_get(request, "changes");
+
+    *only = json_object_get_boolean(value);
+    return !value || json_object_is_type(value, json_type_boolean) ||
+           error_set(error, EXIT_USAGE, "\"changes\" is not a boolean");
+}
+
+static struct json_object *changed_document(struct daemon *daemon, struct json_object *request,
+                                            struct error *error)
+{
+    struct json_object *since = json_object_object_get(request, "since_ms"), *document;
+    struct daemon_server *servers = NULL;
+    uint32_t count = 0;
+    bool whole;
+
+    if (!daemon_servers_since(daemon, json_object_get_uint64(since), &servers, &count, &whole,
+                              error))
+        return NULL;
+    document = status_document(daemon, array_of(servers, count, NULL));
+    json_object_object_add(document, "whole", json_object_new_boolean(whole));
+    return document;
+}
+
 struct json_object *answer_sample(struct daemon *daemon, struct json_object *request,
                                   struct error *error)
 {
     struct json_object *sequence = json_object_object_get(request, "sequence"), *lost, *document;
+    bool only;
 
-    if (!every_ms(request, error))
+    if (!every_ms(request, error) || !changes_only(request, &only, error))
         return NULL;
     lost = lost_document(daemon, error);
-    document = lost ? answer_status(daemon, request, error) : NULL;
+    document = !lost  ? NULL
+               : only ? changed_document(daemon, request, error)
+                      : answer_status(daemon, request, error);
     if (!document) {
         json_object_put(lost);
         return NULL;

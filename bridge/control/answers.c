@@ -229,8 +229,10 @@ static void write_answer(struct daemon *daemon, struct control_question question
         command = NULL;
     if (command && question.sync && !is_of_sync(command, parsed, error))
         command = NULL;
-    if (command && command->handle == answer_sample)
+    if (command && command->handle == answer_sample) {
         json_object_object_add(parsed, "sequence", json_object_new_uint64(question.sequence));
+        json_object_object_add(parsed, "since_ms", json_object_new_uint64(question.since_ms));
+    }
 
     if (command && command->write) {
         command->write(daemon, out, error);

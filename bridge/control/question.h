@@ -15,6 +15,9 @@ struct control_question {
     bool view;         /* whoever asks may only look */
     bool sync;         /* over the socket of `synward sync` */
     uint64_t sequence; /* of a sample */
+    uint64_t
+        since_ms; /* when the sample before was made, on the monotonic clock; 0: it is the first
+                   */
 };
 
 /* Whether the connection stays. All zero: it ends with the answer. */

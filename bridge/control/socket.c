@@ -264,7 +264,8 @@ char *connection_ask(const struct control *control, const struct connection *con
                                               .bytes = bytes,
                                               .view = control->face.view,
                                               .sync = control->face.sync,
-                                              .sequence = connection->sequence};
+                                              .sequence = connection->sequence,
+                                              .since_ms = connection->sampled_ms};
 
     return control->face.answer(control->face.context, question, answer_bytes);
 }

@@ -56,6 +56,7 @@ struct connection {
     size_t request_bytes; /* of a sampler */
     uint32_t sample_ms;
     uint64_t sequence;
+    uint64_t sampled_ms; /* when its last line was made; 0: none was */
 };
 
 struct control {

@@ -223,6 +223,17 @@ bool daemon_servers(struct daemon *daemon, struct daemon_server **servers, uint3
     return true;
 }
 
+/* Since the first line only the first server has changed. */
+bool daemon_servers_since(struct daemon *daemon, uint64_t since_ms, struct daemon_server **servers,
+                          uint32_t *count, bool *whole, struct error *error)
+{
+    *whole = since_ms == 0;
+    if (!daemon_servers(daemon, servers, count, error))
+        return false;
+    *count = *whole ? *count : 1;
+    return true;
+}
+
 bool daemon_counters(struct daemon *daemon, struct counters *out, uint64_t overflow[2],
                      struct error *error)
 {

@@ -646,6 +646,26 @@ Test(control, samples_come_by_themselves_with_their_number)
     control_close(control);
 }
 
+/* The first line has all servers, the next ones those that are others. */
+Test(control, samples_of_what_has_changed)
+{
+    struct control *control = open_control();
+    int fd = connect_client();
+    static char text[65536];
+    const char *second;
+
+    say(fd, "{\"command\":\"sample\",\"every_ms\":100,\"changes\":true}\n");
+    hear_until(control, fd, "\"sequence\":1,", text, sizeof(text));
+    second = strchr(text, '\n');
+    cr_assert(second);
+    cr_expect(strstr(text, "\"whole\":true") < second, "%s", text);
+    cr_expect(strstr(text, "\"port\":80") < second, "%s", text);
+    cr_expect(strstr(second, "\"whole\":false"), "%s", second);
+    cr_expect(strstr(second, "\"port\":110") && !strstr(second, "\"port\":80"), "%s", second);
+    close(fd);
+    control_close(control);
+}
+
 /* What every_ms is wrong is an answer, and the end. */
 Test(control, sample_that_is_asked_for_wrongly)
 {
