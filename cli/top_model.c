@@ -61,7 +61,9 @@ static void take_server(struct top_server *server, struct json_object *object)
     take_word(server->mode, object, "mode");
     take_word(server->setting, object, "setting");
     take_word(server->cause, object, "cause");
-    if (json_object_object_get(object, "dead"))
+    take_word(server->since, object, "since");
+    take_word(server->dead, object, "dead");
+    if (strcmp(server->dead, "-") != 0)
         take_word(server->cause, object, "dead");
     server->figures = json_object_get(figures);
     server->syns = (uint64_t)number(figures, "syns", 0);
@@ -91,7 +93,7 @@ static void follow(struct top_server *server, const struct top_server *before, d
 }
 
 /* Mostly where it was. */
-static const struct top_server *known_as(const struct top_model *model, const char *name, size_t at)
+static struct top_server *known_as(const struct top_model *model, const char *name, size_t at)
 {
     if (at < model->count && strcmp(model->servers[at].name, name) == 0)
         return &model->servers[at];
@@ -101,6 +103,14 @@ static const struct top_server *known_as(const struct top_model *model, const ch
     return NULL;
 }
 
+static void calm_down(struct top_server *server)
+{
+    server->syn_rate = server->admit_rate = server->refuse_rate = 0;
+    server->p50_us = server->p99_us = 0;
+    memmove(server->history, server->history + 1, sizeof(server->history[0]) * (TOP_HISTORY - 1));
+    server->history[TOP_HISTORY - 1] = 0;
+}
+
 static void free_servers(struct top_server *servers, size_t count)
 {
     for (size_t i = 0; i < count; i++)
@@ -108,27 +118,65 @@ static void free_servers(struct top_server *servers, size_t count)
     free(servers);
 }
 
-void top_take(struct top_model *model, struct json_object *status, double now_s)
+static void take_all(struct top_model *model, struct json_object *array, size_t count,
+                     double seconds)
 {
-    struct json_object *array = json_object_object_get(status, "servers");
-    const size_t count =
-        json_object_is_type(array, json_type_array) ? json_object_array_length(array) : 0;
     struct top_server *servers = output_alloc(calloc(count + 1, sizeof(*servers)));
-    const double seconds = now_s - model->time_s;
 
-    model->attacked = 0;
     for (size_t i = 0; i < count; i++) {
         take_server(&servers[i], json_object_array_get_idx(array, i));
         follow(&servers[i], known_as(model, servers[i].name, i), seconds);
-        model->attacked += strcmp(servers[i].mode, "attack") == 0;
+        servers[i].told = model->answers;
     }
     free_servers(model->servers, model->count);
     model->servers = servers;
     model->count = count;
-    model->time_s = now_s;
     model->order = output_alloc(realloc(model->order, (count + 1) * sizeof(*model->order)));
     for (size_t i = 0; i < count; i++)
         model->order[i] = i;
+}
+
+static void take_changed(struct top_model *model, struct json_object *array, size_t count,
+                         double seconds)
+{
+    size_t at = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        struct top_server server = {.told = model->answers}, *known;
+
+        take_server(&server, json_object_array_get_idx(array, i));
+        while (at < model->count && strcmp(model->servers[at].name, server.name) != 0)
+            at++; /* both have the same order */
+        known = known_as(model, server.name, at);
+        if (!known) {
+            json_object_put(server.figures);
+            continue;
+        }
+        follow(&server, known, seconds);
+        json_object_put(known->figures);
+        *known = server;
+    }
+    for (size_t i = 0; i < model->count; i++)
+        if (model->servers[i].told != model->answers)
+            calm_down(&model->servers[i]);
+}
+
+void top_take(struct top_model *model, struct json_object *status, double now_s)
+{
+    struct json_object *array = json_object_object_get(status, "servers");
+    struct json_object *whole = json_object_object_get(status, "whole");
+    const size_t count =
+        json_object_is_type(array, json_type_array) ? json_object_array_length(array) : 0;
+
+    model->answers++;
+    if (!whole || json_object_get_boolean(whole))
+        take_all(model, array, count, now_s - model->time_s);
+    else
+        take_changed(model, array, count, now_s - model->time_s);
+    model->time_s = now_s;
+    model->attacked = 0;
+    for (size_t i = 0; i < model->count; i++)
+        model->attacked += strcmp(model->servers[i].mode, "attack") == 0;
     take_word(model->mode, status, "mode");
     take_word(model->version, json_object_object_get(status, "synward"), "version");
     model->learning = json_object_get_boolean(json_object_object_get(status, "learning"));

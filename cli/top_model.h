@@ -20,13 +20,15 @@
 struct top_server {
     char name[OUTPUT_SERVER_BYTES]; /* with VLAN */
     char key[OUTPUT_SERVER_BYTES];  /* as the daemon takes it */
-    char mode[TOP_WORD], setting[TOP_WORD], cause[TOP_WORD];
-    uint64_t syns, admitted, refused; /* ever */
+    char mode[TOP_WORD], setting[TOP_WORD], since[TOP_WORD];
+    char cause[TOP_WORD], dead[TOP_WORD]; /* dead: is the cause, too */
+    uint64_t syns, admitted, refused;     /* ever */
     double syn_rate, admit_rate, refuse_rate;
     int64_t half_open, limit, spliced, usual; /* limit, usual -1: none */
     uint64_t p50_us, p99_us;                  /* of admissions since the answer before; 0: none */
     float history[TOP_HISTORY];               /* SYNs a second, the newest last */
     struct json_object *figures;
+    uint64_t told; /* the number of the answer that named it last */
 };
 
 enum top_order { TOP_BY_ACTIVITY, TOP_BY_REFUSED, TOP_BY_HALF_OPEN, TOP_BY_NAME, TOP_ORDERS };
@@ -35,12 +37,16 @@ struct top_model {
     struct top_server *servers;
     size_t *order; /* indices, as they are to be shown */
     size_t count, attacked;
-    double time_s; /* of the last answer */
+    uint64_t answers; /* so far */
+    double time_s;    /* of the last one */
     char mode[TOP_WORD], version[TOP_WORD], uptime[OUTPUT_DURATION_BYTES];
     bool learning;
 };
 
-/* An answer of `status` that came at this time of a clock that only goes on. */
+/*
+ * An answer of `status`, or a line of `sample`, that came at this time of a clock that only goes
+ * on. A line that is not whole leaves out who has not changed: nothing came to those.
+ */
 void top_take(struct top_model *model, struct json_object *status, double now_s);
 void top_sort(struct top_model *model, enum top_order order);
 const char *top_order_name(enum top_order order);

@@ -65,6 +65,31 @@ Test(top, rates_are_of_the_time_between)
     top_free(&model);
 }
 
+/* A line of changes: who is not in it stays as it is, and nothing came to it. */
+Test(top, who_is_left_out_has_not_changed)
+{
+    struct top_model model = {0};
+    struct json_object *line;
+
+    take(&model, SERVER("80", "normal", "0", "0") "," SERVER("81", "normal", "0", "0"), 10);
+    take(&model, SERVER("80", "normal", "50", "0") "," SERVER("81", "attack", "70", "3"), 11);
+    line = json_tokener_parse(
+        "{\"mode\":\"auto\",\"whole\":false,\"servers\":[" SERVER("81", "attack", "90", "3") "]}");
+    top_take(&model, line, 12);
+    json_object_put(line);
+    cr_assert_eq(model.count, 2);
+    cr_assert_eq(model.attacked, 1);
+    cr_assert_eq(model.servers[0].syns, 50);
+    cr_assert_eq(model.servers[0].syn_rate, 0);
+    cr_assert_float_eq(model.servers[0].history[TOP_HISTORY - 2], 50, 1e-3);
+    cr_assert_eq(model.servers[0].history[TOP_HISTORY - 1], 0);
+    cr_assert_float_eq(model.servers[1].syn_rate, 20, 1e-9);
+    cr_assert_float_eq(model.servers[1].history[TOP_HISTORY - 2], 70, 1e-3);
+    cr_assert_eq(model.servers[0].told, 2);
+    cr_assert_eq(model.servers[1].told, 3);
+    top_free(&model);
+}
+
 Test(top, who_is_attacked_comes_first_then_who_is_busy)
 {
     struct top_model model = {0};
