@@ -20,14 +20,16 @@ SAY      ?= echo
 #   iproute2: ip, tc, ss, nstat   procps: sysctl   nftables: nft   binutils: readelf
 #   openssl: the command          valgrind: the engine's instructions
 #   clang, libclang-rt-14-dev: BPF programs, fuzz targets
+#   libmicrohttpd-dev: its header, and the library that `synward web` loads
 DEPS      := gcc make pkg-config clang libclang-rt-14-dev \
              liburing-dev libnl-route-3-dev libmnl-dev libjson-c-dev libsodium-dev nettle-dev \
              libpcap-dev libbpf-dev libsmartcols-dev libseccomp-dev libinih-dev libarchive-dev \
-             libncurses-dev libhiredis-dev libcriterion-dev \
+             libncurses-dev libhiredis-dev libmicrohttpd-dev libcriterion-dev \
              iproute2 procps nftables ethtool openssl curl python3 binutils valgrind \
              scdoc debootstrap ca-certificates tmux
 DEPS_VM   := qemu-system-x86
 DEPS_MORE := zsh fish
+DEPS_BROWSER := chromium chromium-driver python3-selenium fonts-dejavu-core
 DEPS_DEB  := debhelper dpkg-dev lintian
 DEPS_BENCH := wrk iperf3 git
 DEPS_LINT := clang-format clang-tidy cppcheck black git
@@ -46,7 +48,7 @@ ALL_LDLIBS = $(PKG_LIBS) -pthread $(LDLIBS)
 ENGINE_SRC   := $(wildcard engine/*.c engine/*/*.c)
 PROFILES_SRC := $(wildcard profiles/*.c profiles/*/*.c)
 BRIDGE_SRC   := $(filter-out %.bpf.c,$(wildcard bridge/*.c bridge/*/*.c))
-CLI_SRC      := $(filter-out cli/main.c,$(wildcard cli/*.c))
+CLI_SRC      := $(filter-out cli/main.c,$(wildcard cli/*.c cli/*/*.c))
 SOURCES      := $(ENGINE_SRC) $(PROFILES_SRC) $(BRIDGE_SRC) $(CLI_SRC) cli/main.c
 LIB_engine   := $(BUILD)/libengine.a
 LIB_profiles := $(BUILD)/libprofiles.a $(LIB_engine)
@@ -60,7 +62,7 @@ ORACLE  := $(BUILD)/tests/oracle/oracle
 LOADS   := $(BUILD)/tests/bench/load $(BUILD)/tests/bench/reflector
 C_FILES  = $(shell git ls-files -co --exclude-standard '*.c' '*.h')
 
-.PHONY: all help man servers deb package-test deps-deb deps-more fresh oracle interop redteam instructions fuzz soak deps deps-bench deps-lint \
+.PHONY: all help man servers deb package-test deps-deb deps-more deps-browser fresh oracle interop redteam instructions fuzz soak deps deps-bench deps-lint \
         deps-vm vm check check-more check-root check-vm check-unit demo cluster-demo bench bench-quick bench-attack sanitize install clean root \
         lint lint-format lint-lines lint-gcc lint-clang lint-tidy lint-cppcheck
 all: $(BUILD)/synward man
@@ -132,6 +134,9 @@ $(BYPASS_OBJECT): bridge/bpf/bypass.bpf.c $(wildcard bridge/bpf/*.h bridge/bpf/f
 $(BUILD)/bridge/bpf/bypassing.o: $(BYPASS_OBJECT)
 $(BUILD)/bridge/bpf/bypassing.o: CFLAGS += -DBYPASS_OBJECT='"$(BYPASS_OBJECT)"'
 
+# The page, carried in an object of ours.
+$(BUILD)/cli/web/asset.o: $(wildcard cli/web/page.*) cli/web/icon.svg
+
 #: make deps       installs what building and testing needs, from Debian's packages
 deps:
 	@sh tests/deps.sh $(DEPS)
@@ -150,6 +155,10 @@ deps-deb:
 
 deps-more:
 	@sh tests/deps.sh $(DEPS_MORE)
+
+#: make deps-browser  Chromium, for the tests of the page: without it they are skipped
+deps-browser:
+	@sh tests/deps.sh $(DEPS_BROWSER)
 
 # Unit tests: one Criterion program per folder of tests/, one file per source. The simulator is one more.
 define unit_program

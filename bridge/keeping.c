@@ -227,6 +227,8 @@ static void serve(void *context, const struct keeper_request *request, struct ke
     case KEEPER_LEAVE:
         leave(keeping);
         return;
+    case KEEPER_VIEW: /* of another keeper */
+        break;
     }
     error_set(&answer->error, EXIT_USAGE, "no such request");
 }

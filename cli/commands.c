@@ -413,6 +413,22 @@ static const struct command commands[] = {
              "  q       end\n"
              "--once prints one frame, as wide and long as COLUMNS and LINES say (80 and 24).\n",
      .handle = cmd_top},
+    {.name = "web",
+     .forms = {"[--listen PLACE] [--token FILE] [--control SOCKET]"},
+     .options = OPTION_BIT(CONTROL) | OPTION_BIT(LISTEN) | OPTION_BIT(TOKEN),
+     .summary = "a page in the browser that shows what happens",
+     .help = "Runs in the foreground, as a process of its own that can change nothing: it reads\n"
+             "view.sock beside the control socket, has no privileges, and opens no file after\n"
+             "its start. Attacked servers come first, with cause, what is refused and why, the\n"
+             "last quarter of an hour, and events. /metrics is what `synward metrics` prints.\n"
+             "\n"
+             "By default it listens on web.sock beside the control socket, for the group synward\n"
+             "where there is one; from elsewhere it is reached by\n"
+             "  ssh -L 8080:/run/synward/web.sock HOST     then http://127.0.0.1:8080/\n"
+             "At an address (only of this machine itself: 127.0.0.1, [::1]) clients need a\n"
+             "token: that of --token, or one that is made at each start and told as part of the\n"
+             "page's address. Programs send it as `Authorization: Bearer TOKEN`.\n",
+     .handle = cmd_web},
     {.name = "watch",
      .forms = {"[--since NUMBER] [--kind KINDS] [--exec PROG | --json] [--control SOCKET]"},
      .options = DAEMON_OPTIONS | OPTION_BIT(SINCE) | OPTION_BIT(KIND) | OPTION_BIT(EXEC),

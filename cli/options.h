@@ -60,6 +60,8 @@
     X(TSV, "tsv", NULL, false, "print the table with tabs between columns, for scripts")           \
     X(OUTPUT, "output", "COLUMNS", false, "print these columns only, in this order: a,b,c (-o)")   \
     X(ONCE, "once", NULL, false, "print one frame, and end")                                       \
+    X(LISTEN, "listen", "PLACE", false, "127.0.0.1:PORT, [::1]:PORT or the path of a socket")      \
+    X(TOKEN, "token", "FILE", false, "file with the token that clients must show")                 \
     X(HELP, "help", NULL, false, "explain the command")                                            \
     X(SINGLE_READS, "single-reads", NULL, true, "read as on kernels that have no multishot reads") \
     X(SINGLE_QUEUE, "single-queue", NULL, true, "read each side as where TAPs have one queue")     \

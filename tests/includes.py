@@ -50,6 +50,7 @@ FLOORS = {
         "sync",
         "sync_round sync_counts sync_rules sync_profiles doctor_cluster",
         "profile_text server_table metrics top_frame",
+        "web",
         "command",
         "cmd complete",
         "cmd_*",

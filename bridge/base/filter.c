@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -55,6 +56,18 @@ static const int calls_of_main[] = {
     SCMP_SYS(wait4),        SCMP_SYS(fstat),       SCMP_SYS(rt_sigtimedwait),
     SCMP_SYS(rt_sigaction), SCMP_SYS(lseek),       SCMP_SYS(writev),
     SCMP_SYS(getsockname),
+};
+
+/* Beside those of the main thread. */
+static const int calls_of_web[] = {
+    SCMP_SYS(setsockopt),
+    SCMP_SYS(getsockopt),
+    SCMP_SYS(shutdown),
+    SCMP_SYS(getpeername),
+};
+static const int calls_of_connector[] = {
+    SCMP_SYS(connect),    SCMP_SYS(recvfrom), SCMP_SYS(sendmsg),  SCMP_SYS(lstat),
+    SCMP_SYS(newfstatat), SCMP_SYS(unlink),   SCMP_SYS(unlinkat),
 };
 
 /* Whoever calls these is no longer us. */
@@ -105,6 +118,11 @@ static const int deadly_to_all[] = {
 static const int deadly_to_bridge[] = {
     SCMP_SYS(socket), SCMP_SYS(socketpair), SCMP_SYS(connect), SCMP_SYS(bind),
     SCMP_SYS(listen), SCMP_SYS(setns),      SCMP_SYS(capset),
+};
+static const int deadly_to_connector[] = {
+    SCMP_SYS(bind),    SCMP_SYS(listen), SCMP_SYS(accept), SCMP_SYS(accept4),
+    SCMP_SYS(setns),   SCMP_SYS(capset), SCMP_SYS(open),   SCMP_SYS(openat),
+    SCMP_SYS(openat2), SCMP_SYS(creat),  SCMP_SYS(rename), SCMP_SYS(renameat),
 };
 /* A library may look for a file in the main thread: that fails, as where there is none. */
 static const int opening[] = {SCMP_SYS(open), SCMP_SYS(openat), SCMP_SYS(openat2), SCMP_SYS(creat)};
@@ -192,22 +210,40 @@ static int add_abort(scmp_filter_ctx context)
 
 static int fill_bridge(scmp_filter_ctx context, enum sandbox_role role, bool maps)
 {
+    const bool worker = role == SANDBOX_WORKER;
     int code = ADD_ALL(context, SCMP_ACT_ALLOW, calls_of_all);
 
-    if (code == 0 && role == SANDBOX_WORKER)
+    if (code == 0 && worker)
         code = ADD_ALL(context, SCMP_ACT_ALLOW, calls_of_worker);
-    if (code == 0 && role == SANDBOX_MAIN)
+    if (code == 0 && !worker)
         code = ADD_ALL(context, SCMP_ACT_ALLOW, calls_of_main);
-    if (code == 0 && role == SANDBOX_MAIN)
+    if (code == 0 && !worker)
         code = add_looks(context);
+    if (code == 0 && role == SANDBOX_WEB)
+        code = ADD_ALL(context, SCMP_ACT_ALLOW, calls_of_web);
     if (code == 0)
         code = ADD_ALL(context, SCMP_ACT_KILL_PROCESS, deadly_to_bridge);
     if (code == 0)
-        code =
-            ADD_ALL(context, role == SANDBOX_MAIN ? SCMP_ACT_ERRNO(EACCES) : SCMP_ACT_KILL_PROCESS,
-                    opening);
+        code = ADD_ALL(context, worker ? SCMP_ACT_KILL_PROCESS : SCMP_ACT_ERRNO(EACCES), opening);
     if (code == 0)
         code = add_maps(context, maps);
+    return code == 0 ? add_abort(context) : code;
+}
+
+static int fill_connector(scmp_filter_ctx context)
+{
+    const struct scmp_arg_cmp local = {.arg = 0, .op = SCMP_CMP_EQ, .datum_a = AF_UNIX};
+    const struct scmp_arg_cmp far = {.arg = 0, .op = SCMP_CMP_NE, .datum_a = AF_UNIX};
+    int code = ADD_ALL(context, SCMP_ACT_ALLOW, calls_of_all);
+
+    if (code == 0)
+        code = ADD_ALL(context, SCMP_ACT_ALLOW, calls_of_connector);
+    if (code == 0)
+        code = add_if(context, SCMP_ACT_ALLOW, SCMP_SYS(socket), local);
+    if (code == 0)
+        code = add_if(context, SCMP_ACT_KILL_PROCESS, SCMP_SYS(socket), far);
+    if (code == 0)
+        code = ADD_ALL(context, SCMP_ACT_KILL_PROCESS, deadly_to_connector);
     return code == 0 ? add_abort(context) : code;
 }
 
@@ -221,7 +257,9 @@ int filter_load(enum sandbox_role role, bool maps)
         code = ADD_ALL(context, SCMP_ACT_KILL_PROCESS, deadly_to_all);
     if (code == 0 && role != SANDBOX_KEEPER)
         code = add_memory(context);
-    if (code == 0 && role != SANDBOX_KEEPER)
+    if (code == 0 && role == SANDBOX_CONNECTOR)
+        code = fill_connector(context);
+    if (code == 0 && role != SANDBOX_KEEPER && role != SANDBOX_CONNECTOR)
         code = fill_bridge(context, role, maps);
     if (code == 0)
         code = seccomp_load(context);

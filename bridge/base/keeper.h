@@ -39,6 +39,7 @@ enum keeper_what {
     KEEPER_CONFIG,       /* answers the configuration file, open to be read */
     KEEPER_UNPLACE,      /* removes the control socket of device and inode `figures` */
     KEEPER_LEAVE,        /* leaves the ports, removes the TAPs, gives the store free */
+    KEEPER_VIEW,         /* of `synward web`: answers a connection to the daemon's view.sock */
 };
 
 struct keeper_request {

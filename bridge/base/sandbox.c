@@ -161,7 +161,8 @@ bool sandbox_enter(const struct sandbox *sandbox, enum sandbox_role role, struct
 {
     bool done = drop_bounding(why);
 
-    if (role != SANDBOX_KEEPER)
+    /* Both are known to others by who they are. */
+    if (role != SANDBOX_KEEPER && role != SANDBOX_CONNECTOR)
         done = change_user(sandbox, why) && done;
     done = keep_capabilities(role == SANDBOX_KEEPER ? kept_by_keeper : 0, why) && done;
     if (prctl(PR_SET_DUMPABLE, 0) != 0)

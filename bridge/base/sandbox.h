@@ -6,6 +6,8 @@
  *      worker        none          nobody's an empty one what it needs
  *      main thread   none          nobody's an empty one what it needs
  *      keeper        a few         ours     as it is     no program, no process, no tracing
+ *      web           none          nobody's an empty one what it needs, no socket of its own making
+ *      connector     none          ours     as it is     a UNIX socket, and passing it on
  *
  * Each thread gives up what it has by itself, when it has all that it needs open, and before it
  * reads anything. no_new_privs and PR_SET_DUMPABLE 0 go with it. What is called that stands on no
@@ -21,7 +23,13 @@
 
 #include "profiles/error.h"
 
-enum sandbox_role { SANDBOX_WORKER, SANDBOX_MAIN, SANDBOX_KEEPER };
+enum sandbox_role {
+    SANDBOX_WORKER,
+    SANDBOX_MAIN,
+    SANDBOX_KEEPER,
+    SANDBOX_WEB,       /* `synward web`: who speaks HTTP */
+    SANDBOX_CONNECTOR, /* its helper, which opens connections to the daemon */
+};
 
 struct sandbox {
     uid_t user;          /* a number that nobody has, and group; 0: we stay who we are */

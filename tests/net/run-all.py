@@ -57,6 +57,8 @@ TOGETHER = [
     "test_switch.py",
     "test_watch.py",
     "test_top.py",
+    "test_web.py",
+    "test_page.py",
     "test_loss.py",
     "test_modes.py",
     "test_survive.py",
