@@ -342,7 +342,8 @@ install: all
 	@install -Dm644 $(BUILD)/completion/bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/synward
 	@install -Dm644 $(BUILD)/completion/zsh $(DESTDIR)$(PREFIX)/share/zsh/$(ZSH_FOLDER)/_synward
 	@install -Dm644 $(BUILD)/completion/fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/synward.fish
-	sed 's,/usr/local/sbin,$(PREFIX)/sbin,' dist/synward@.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/synward@.service
+	set -e; for unit in synward synward-web; do \
+		sed 's,/usr/local/sbin,$(PREFIX)/sbin,' dist/$$unit@.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/$$unit@.service; done
 
 #: make clean      removes build/
 clean:

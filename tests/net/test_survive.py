@@ -292,14 +292,15 @@ def test_unit_is_understood():
     if not shutil.which("systemd-analyze"):
         raise runner.Skip("needs systemd-analyze")
     with Lab() as lab:
-        unit = os.path.join(lab.folder, "synward@.service")
-        with open(os.path.join(PROJECT, "dist/synward@.service")) as file:
-            text = file.read()
-        check("ExecStart=/usr/local/sbin/synward " in text, "the path of `make install`")
-        with open(unit, "w") as file:
-            file.write(text.replace("/usr/local/sbin/synward", "/bin/true"))
-        done = run("systemd-analyze", "verify", unit, ok=False)
-        check_equal((done.returncode, done.stderr), (0, ""), "systemd-analyze verify")
+        for name in ("synward@.service", "synward-web@.service"):
+            unit = os.path.join(lab.folder, name)
+            with open(os.path.join(PROJECT, "dist", name)) as file:
+                text = file.read()
+            check("ExecStart=/usr/local/sbin/synward " in text, "the path of `make install`")
+            with open(unit, "w") as file:
+                file.write(text.replace("/usr/local/sbin/synward", "/bin/true"))
+            done = run("systemd-analyze", "verify", unit, ok=False)
+            check_equal((done.returncode, done.stderr), (0, ""), f"systemd-analyze verify {name}")
 
 
 def test_log_that_nobody_reads():

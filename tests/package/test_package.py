@@ -59,6 +59,7 @@ def packages(folder):
         file.write(control.replace(f"Version: {version}\n", f"Version: {version}+b1\n"))
     run("dpkg-deb", "--root-owner-group", "-b", tree, f"{folder}/second.deb")
     shutil.rmtree(tree)
+    shutil.copy(only(f"{DEBS}/synward-web_*.deb"), f"{folder}/web.deb")
     return version, f"{version}+b1"
 
 
@@ -72,7 +73,8 @@ def fetch_dependencies():
     shutil.copy("/etc/resolv.conf", f"{ROOT}/etc/resolv.conf")
     script = (
         "mount -t proc proc /proc && apt-get -q update && "
-        "apt-get -q -y --no-install-recommends --download-only install /root/first.deb"
+        "apt-get -q -y --no-install-recommends --download-only install "
+        "/root/first.deb /root/web.deb"
     )
     run(
         *("unshare", "--mount", "--pid", "--fork", "--kill-child", "chroot", ROOT),
@@ -214,6 +216,34 @@ def guarded(lab):
     check("error" not in lab.journal("-o", "cat", "-p", "err"), "no error in the journal")
 
 
+def page_of_its_own(lab):
+    """Another package: a page that reads view.sock as a user who may not more than that."""
+    unit, place = "synward-web@lab", f"/proc/{lab.init}/root/run/synward-web/lab/web.sock"
+
+    def state():
+        answer = run("curl", "-s", "--unix-socket", place, "http://localhost/state", ok=False)
+        return json.loads(answer.stdout) if answer.stdout.startswith("{") else {"away": True}
+
+    lab.apt("install", "/root/web.deb")
+    lab.inside("systemctl", "enable", "--now", unit)
+    wait_until(lambda: not state()["away"] and state()["status"], 10, "the page has the daemon")
+    check_equal(state()["status"]["sides"]["client"]["side"], "port:p0", "and it is the right one")
+    pid = lab.inside("systemctl", "show", "-P", "MainPID", unit).strip()
+    with open(f"/proc/{lab.init}/root/proc/{pid}/status") as file:
+        status = dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
+    check("0" not in status["Uid"].split(), f"who runs it: {status['Uid']}")
+    check_equal((status["Seccomp"], int(status["CapBnd"], 16)), ("2", 0), "Seccomp, CapBnd")
+    check_equal(os.stat(place).st_mode & 0o7, 0, "what others may do with its socket")
+    lab.inside("systemctl", "stop", UNIT)
+    wait_until(lambda: state()["away"], 10, "the page tells that the daemon is gone")
+    lab.inside("systemctl", "start", UNIT)
+    wait_until(lambda: not state()["away"], 10, "and that it is back")
+    logged = lab.inside("journalctl", "-q", "--no-pager", "-u", unit, "-o", "cat", "-p", "err")
+    check_equal(logged, "", "errors in its journal")
+    lab.apt("purge", "synward-web")
+    check(not os.path.exists(place), "its socket is gone")
+
+
 def between_namespaces(lab):
     """A second instance, whose cards it makes in namespaces that are made after systemd began."""
     for name in ("outside", "inside"):
@@ -258,6 +288,7 @@ def test_installed_started_attacked_killed_upgraded_purged():
         install(lab)
         lab._addresses(1500)
         guarded(lab)
+        page_of_its_own(lab)
         between_namespaces(lab)
         cookies = attacked(lab)
         with lab.traffic("a restart"):
