@@ -3,16 +3,22 @@
 #include <curses.h>
 #include <langinfo.h>
 #include <locale.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "bridge/base/clock.h"
+#include "bridge/control/protocol.h"
+#include "bridge/text/document.h"
 #include "cli/cmd.h"
 #include "cli/control_client.h"
 #include "cli/output.h"
 #include "cli/top_frame.h"
+#include "cli/wire.h"
+#include "profiles/store/json_document.h"
 
 #define TICK_MS       1000
 #define COLUMNS_LEAST 20
@@ -25,14 +31,14 @@ struct top {
     struct top_view view;
     bool asks_mode; /* the next key says which */
     char said[256]; /* what came of the last mode that was set; "": nothing to say */
+    struct wire sample;
+    uint64_t heard_us; /* the last line */
+    struct error error;
 };
 
 static double now_s(void)
 {
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+    return (double)clock_now_us() / 1e6;
 }
 
 static bool ask_again(struct top *top, struct error *error)
@@ -206,24 +212,80 @@ static bool obey(struct top *top, int key, struct error *error)
     return true;
 }
 
+/* One line of `sample`: mostly those servers that have changed. */
+static void hear(void *context, const char *text, size_t bytes)
+{
+    struct top *top = context;
+    struct json_flaw flaw;
+    struct json_object *line = json_document(text, bytes, JSON_ANY_BYTES, &flaw);
+
+    if (!line)
+        error_set(&top->error, EXIT_UNREACHABLE, "top: what the daemon says is no document");
+    else if (!document_is_error(line, &top->error)) {
+        top_take(&top->model, line, now_s());
+        top_sort(&top->model, top->view.order);
+        top->heard_us = clock_now_us();
+    }
+    json_object_put(line);
+}
+
+static bool listen_to_daemon(struct top *top, struct error *error)
+{
+    const int fd = control_connect(control_path(top->arguments->value[OPTION_CONTROL]), error);
+    struct json_object *request = control_request("sample");
+
+    json_object_object_add(request, "every_ms", json_object_new_int(TICK_MS));
+    json_object_object_add(request, "changes", json_object_new_boolean(true));
+    if (fd < 0) {
+        json_object_put(request);
+        return false;
+    }
+    wire_begin(&top->sample, fd, request);
+    top->heard_us = clock_now_us();
+    return true;
+}
+
+static bool hear_daemon(struct top *top, struct error *error)
+{
+    const uint64_t heard_us = top->heard_us;
+    const bool more = wire_move(&top->sample);
+
+    wire_lines(&top->sample, hear, top);
+    if (top->error.code != EXIT_DONE)
+        return error_set(error, top->error.code, "%s", top->error.text);
+    if (!more)
+        return error_set(error, EXIT_UNREACHABLE, "top: the daemon has ended");
+    if (clock_now_us() - top->heard_us > CONTROL_TIMEOUT_MS * 1000ull)
+        return error_set(error, EXIT_UNREACHABLE,
+                         "top: the daemon does not answer: try again, or restart it");
+    return top->heard_us == heard_us || top->view.page != TOP_SOURCES || ask_sources(top, error);
+}
+
+/* All keys that have been pressed. False: enough. */
+static bool obey_keys(struct top *top, struct error *error)
+{
+    int key;
+
+    timeout(0);
+    while ((key = getch()) != ERR)
+        if (!obey(top, key, error))
+            return false;
+    return true;
+}
+
 static bool run_shown(struct top *top, struct error *error)
 {
-    double due_s = now_s();
-
+    if (!listen_to_daemon(top, error))
+        return false;
     for (;;) {
-        const double left_s = due_s - now_s();
-        int key;
+        struct pollfd watched[] = {{.fd = STDIN_FILENO, .events = POLLIN},
+                                   wire_watched(&top->sample)};
 
-        if (left_s <= 0) {
-            if (!ask_again(top, error) ||
-                (top->view.page == TOP_SOURCES && !ask_sources(top, error)))
-                return false;
-            due_s = now_s() + TICK_MS / 1e3;
-        }
         show(top);
-        timeout(left_s > 0 ? (int)(left_s * 1000) + 1 : TICK_MS);
-        key = getch();
-        if (key != ERR && !obey(top, key, error))
+        poll(watched, 2, TICK_MS);
+        if (!hear_daemon(top, error))
+            return false;
+        if (!obey_keys(top, error))
             return error->code == EXIT_DONE;
     }
 }
@@ -249,13 +311,14 @@ static bool run_in_terminal(struct top *top, struct error *error)
 
 bool cmd_top(const struct arguments *arguments, struct error *error)
 {
-    struct top top = {.arguments = arguments};
+    struct top top = {.arguments = arguments, .sample = {.fd = -1}};
     bool done;
 
     setlocale(LC_CTYPE, "");
     top.view.blocks = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
     done =
         option_given(arguments, OPTION_ONCE) ? run_once(&top, error) : run_in_terminal(&top, error);
+    wire_close(&top.sample);
     json_object_put(top.view.sources);
     top_free(&top.model);
     return done;

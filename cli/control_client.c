@@ -77,6 +77,17 @@ static bool connect_to(struct exchange *exchange, struct error *error)
     return explain_connect(exchange->path, errno, error);
 }
 
+int control_connect(const char *path, struct error *error)
+{
+    struct exchange exchange = {.path = path, .fd = -1};
+
+    if (connect_to(&exchange, error))
+        return exchange.fd;
+    if (exchange.fd >= 0)
+        close(exchange.fd);
+    return -1;
+}
+
 static void put_off(struct exchange *exchange)
 {
     exchange->deadline_ms = clock_now_us() / 1000 + exchange->timeout_ms;

@@ -31,6 +31,9 @@ typedef bool control_listener(void *context,
 bool control_listen_at(const char *path, struct json_object *request, unsigned timeout_ms,
                        control_listener *heard, void *context, struct error *error);
 
+/* A socket that does not block, connected to the daemon at `path`; -1: EXIT_UNREACHABLE. */
+int control_connect(const char *path, struct error *error);
+
 /* The socket that --control names, else the default; where that is not there, and one instance of
  * synward@.service runs alone, its socket. */
 const char *control_path(const char *given);

@@ -44,7 +44,7 @@ FLOORS = {
     "cli": (
         "admission escape options file counter_text",
         "output",
-        "table control_client store_reader reading_apart redact archive_file top_model",
+        "table control_client wire store_reader reading_apart redact archive_file top_model",
         "sync_seal sync_store password_file",
         "sync_memory",
         "sync",

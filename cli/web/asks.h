@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "cli/web/connector.h"
-#include "cli/web/wire.h"
+#include "cli/wire.h"
 
 #define ASKS_MAX       8
 #define ASK_BYTES      256

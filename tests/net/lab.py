@@ -33,6 +33,7 @@ import itertools
 import json
 import os
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -305,6 +306,14 @@ def neighbours(mac, interface, *addresses):
         f"neigh replace {address} lladdr {mac} dev {interface} nud permanent"
         for address in addresses
     ]
+
+
+def load(pids, seconds=8):
+    """Which part of a core each of these processes needs for so long."""
+    before, begun = [cpu_s(pid) for pid in pids], time.monotonic()
+    time.sleep(seconds)
+    took = time.monotonic() - begun
+    return [(cpu_s(pid) - was) / took for pid, was in zip(pids, before)]
 
 
 def cpu_s(pid):
@@ -737,6 +746,17 @@ class Lab:
 
     def http(self, port=80, **options):
         return self._server("http_server", port, options)
+
+    def thousand_servers(self):
+        """They listen on ports 3000 to 3999, as long as what is returned lives, and are known."""
+        resource.setrlimit(resource.RLIMIT_NOFILE, (4096, 4096))
+        with self.server.inside():
+            listeners = [socket.create_server((SERVER4, port)) for port in range(3000, 4000)]
+        with self.client.inside():
+            for port in range(3000, 4000):
+                socket.create_connection((SERVER4, port), timeout=10).close()
+        wait_until(lambda: len(self.cli("status")["servers"]) >= 1000, 20, "1,000 servers")
+        return listeners
 
     def pop3(self, port=110, **options):
         return self._server("pop3_server", port, options)

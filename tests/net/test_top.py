@@ -7,7 +7,7 @@ import subprocess
 import uuid
 
 import runner
-from lab import SYNWARD, Lab, check, check_equal, wait_until
+from lab import SYNWARD, Lab, check, check_equal, in_time, load, run, wait_until
 
 
 class Terminal:
@@ -36,6 +36,11 @@ class Terminal:
 
     def screen(self):
         return self._run("capture-pane", "-p").rstrip("\n").split("\n")
+
+    def pid(self):
+        """Of `synward top`, which the pane's shell has started."""
+        shell = self._run("list-panes", "-F", "#{pane_pid}").strip()
+        return int(run("pgrep", "-P", shell, "synward"))
 
     def expect(self, *words, timeout_s=10):
         """Waits until one line has all these words; that line."""
@@ -99,6 +104,28 @@ def test_keys_show_one_server_its_sources_and_set_its_mode():
             check_equal(lab.cli("status")["servers"][0]["setting"], "attack", "what was set")
             shown.press("q")
             shown.expect("ended 0")
+
+
+def test_a_thousand_servers_cost_less_than_a_hundredth_of_a_core():
+    with Lab() as lab:
+        watched_lab(lab)
+        listeners = lab.thousand_servers()
+        (alone,) = load([lab.daemon.pid])
+        with terminal(lab, 200, 60) as shown:
+            shown.expect("10.77.0.2:3", "normal")
+            costs = []
+
+            def measured():
+                costs[:] = load([shown.pid(), lab.daemon.pid])
+                return costs[0] + max(0, costs[1] - alone)
+
+            in_time(0.01, measured, "a second of top")
+        for listener in listeners:
+            listener.close()
+        return (
+            f"top {costs[0] * 100:.2f} % of a core, daemon {costs[1] * 100:.2f} %,"
+            f" {alone * 100:.2f} % without it"
+        )
 
 
 def test_once_prints_a_frame():

@@ -5,7 +5,6 @@ notice. What a browser makes of it: test_page.py."""
 import contextlib
 import json
 import os
-import re
 import resource
 import socket
 import threading
@@ -17,8 +16,8 @@ from lab import (
     Lab,
     check,
     check_equal,
-    cpu_s,
     in_time,
+    load,
     run,
     wait_until,
 )
@@ -363,45 +362,26 @@ def test_a_daemon_that_begins_again():
 
 
 def test_a_thousand_servers_cost_less_than_a_hundredth_of_a_core():
-    resource.setrlimit(resource.RLIMIT_NOFILE, (4096, 4096))
     with Lab() as lab:
         watched_lab(lab)
-        listeners = []
-        with lab.server.inside():
-            for port in range(3000, 4000):
-                listeners.append(socket.create_server(("10.77.0.2", port)))
-        with lab.client.inside():
-            for port in range(3000, 4000):
-                socket.create_connection(("10.77.0.2", port), timeout=10).close()
-        wait_until(lambda: len(lab.cli("status")["servers"]) >= 1000, 20, "1,000 servers")
-        alone = cost(lab.daemon.pid)
+        listeners = lab.thousand_servers()
+        (alone,) = load([lab.daemon.pid])
         with web(lab) as page, page.follow() as events:
             check(len(page.state()["servers"]) >= 1000, "the page has them")
-            told = threading.Thread(target=lambda: list(events), daemon=True)
-            told.start()
+            threading.Thread(target=lambda: list(events), daemon=True).start()
+            costs = []
 
             def measured():
-                pids = (page.pid, lab.daemon.pid)
-                before, begun = [cpu_s(pid) for pid in pids], time.monotonic()
-                time.sleep(8)  # a cost is one of a time
-                seconds = time.monotonic() - begun
-                costs[:] = [(cpu_s(p) - b) / seconds for p, b in zip(pids, before)]
+                costs[:] = load([page.pid, lab.daemon.pid])
                 return costs[0] + max(0, costs[1] - alone)
 
-            costs = []
             in_time(0.01, measured, "a second of the page")
-            for listener in listeners:
-                listener.close()
-            return (
-                f"page {costs[0] * 100:.2f} % of a core, daemon {costs[1] * 100:.2f} %,"
-                f" {alone * 100:.2f} % without it"
-            )
-
-
-def cost(pid):
-    before, begun = cpu_s(pid), time.monotonic()
-    time.sleep(8)
-    return (cpu_s(pid) - before) / (time.monotonic() - begun)
+        for listener in listeners:
+            listener.close()
+        return (
+            f"page {costs[0] * 100:.2f} % of a core, daemon {costs[1] * 100:.2f} %,"
+            f" {alone * 100:.2f} % without it"
+        )
 
 
 runner.main(globals())

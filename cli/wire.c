@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* wire.c - see wire.h. */
-#include "cli/web/wire.h"
+#include "cli/wire.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -3,8 +3,8 @@
  * wire.h - one connection to the daemon, which never waits: a request on its way, then the answer,
  * line by line as it comes.
  */
-#ifndef SYNWARD_CLI_WEB_WIRE_H
-#define SYNWARD_CLI_WEB_WIRE_H
+#ifndef SYNWARD_CLI_WIRE_H
+#define SYNWARD_CLI_WIRE_H
 
 #include <json-c/json.h>
 #include <poll.h>

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Tests of cli/web/wire.c: requests go out, lines come in, in whatever pieces. */
+/* Tests of cli/wire.c: requests go out, lines come in, in whatever pieces. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "cli/web/wire.h"
+#include "cli/wire.h"
 
 struct heard {
     char text[256];
