@@ -6,7 +6,8 @@
 #include "cli/command.h"
 
 command_handler cmd_run, cmd_check, cmd_reload, cmd_status, cmd_learn, cmd_mode, cmd_flows,
-    cmd_stats, cmd_sync, cmd_detach, cmd_doctor, cmd_rehearse, cmd_metrics, cmd_watch, cmd_top, cmd_web;
+    cmd_stats, cmd_sync, cmd_detach, cmd_doctor, cmd_rehearse, cmd_metrics, cmd_watch, cmd_top,
+    cmd_web;
 command_handler cmd_profiles, cmd_profiles_export, cmd_profiles_import, cmd_profiles_forget,
     cmd_profiles_set;
 command_handler cmd_sources, cmd_sources_add, cmd_sources_allow, cmd_sources_proxy,

@@ -74,7 +74,7 @@ static bool listen_at_path(struct web *web, struct error *error)
     struct error why = {0};
     const char *text;
 
-    web->parts.fd = place_take(&web->socket, web->place.path, true, &why);
+    web->parts.fd = place_take(&web->socket, web->place.path, VIEW_GROUP, &why);
     text = strncmp(why.text, "control socket: ", 16) == 0 ? why.text + 16 : why.text;
     return web->parts.fd >= 0 ||
            error_set(error, why.code, "web: %.*s: give another --listen",

@@ -361,9 +361,8 @@ static const struct command commands[] = {
              "is changed.\n" SERVER_FORMS,
      .handle = cmd_rehearse},
     {.name = "doctor",
-     .forms =
-         {"[--inline IFNAME[@NETNS] | [--client SIDE] [--server SIDE]] [--cluster-key FILE] "
-          "[--redis URL] [--name CLUSTER] [--password-file FILE] [--config FILE] [--json]"},
+     .forms = {"[--inline IFNAME[@NETNS] | [--client SIDE] [--server SIDE]] [--cluster-key FILE] "
+               "[--redis URL] [--name CLUSTER] [--password-file FILE] [--config FILE] [--json]"},
      .options = OPTION_BIT(CLIENT) | OPTION_BIT(SERVER) | OPTION_BIT(INLINE) |
                 OPTION_BIT(CLUSTER_KEY) | OPTION_BIT(REDIS) | OPTION_BIT(NAME) |
                 OPTION_BIT(PASSWORD_FILE) | OPTION_BIT(CONFIG) | OPTION_BIT(JSON),

@@ -39,7 +39,7 @@
     X(CARRIER, "carrier", "mirror|keep", false,                                                    \
       "where one side has no carrier the other one shows none (mirror)")                           \
     X(KERNEL_PATH, "kernel-path", "auto|on|off", false,                                            \
-      "let the kernel carry known connections between two ports (auto)")                            \
+      "let the kernel carry known connections between two ports (auto)")                           \
     X(SANDBOX, "sandbox", "auto|on|off", false,                                                    \
       "give up all privileges after the start (auto: as far as can be)")                           \
     X(CLUSTER_KEY, "cluster-key", "FILE", false,                                                   \

@@ -140,8 +140,7 @@ static bool undo_left_over(struct port *port, const struct examined *found, stru
 {
     int code;
 
-    port->was_down =
-        !found->state.up && !port->side->in_use && !(found->note & REDIRECT_HELD);
+    port->was_down = !found->state.up && !port->side->in_use && !(found->note & REDIRECT_HELD);
     if (found->owner != REDIRECT_DEAD)
         return true;
     port->left_behind = true;

@@ -53,7 +53,7 @@
     X(BUSY_POLL, "busy-poll", "off|auto|US", "look for frames so long before sleeping")            \
     X(WHEN_DEAD, "when-dead", "open|limited|closed", "what passes while no worker is alive")       \
     X(CARRIER, "carrier", "mirror|keep", "mirror what one side has lost (mirror)")                 \
-    X(KERNEL_PATH, "kernel-path", "auto|on|off", "let the kernel carry known connections (auto)")   \
+    X(KERNEL_PATH, "kernel-path", "auto|on|off", "let the kernel carry known connections (auto)")  \
     X(SANDBOX, "sandbox", "auto|on|off", "give up all privileges after the start (auto)")          \
     X(CLUSTER_KEY, "cluster-key", "FILE", "key file of all bridges that protect the same servers")
 

@@ -96,7 +96,7 @@ Test(complete, every_command_and_every_option)
         cr_expect_eq(strstr(offered(line), wanted) != NULL, !command->hidden, "%s", line);
         snprintf(line, sizeof(line), "synward %s --", command->name);
         for (enum option_id id = 0; id < OPTIONS_COUNT; id++) {
-            const bool taken = id == OPTION_HELP || (command->options & (1u << id)) != 0;
+            const bool taken = id == OPTION_HELP || (command->options & (UINT64_C(1) << id)) != 0;
 
             snprintf(wanted, sizeof(wanted), "--%s ", option_info(id)->name);
             cr_expect_eq(strstr(offered(line), wanted) != NULL,
