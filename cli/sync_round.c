@@ -495,6 +495,15 @@ static void renew(struct json_object **array)
     *array = json_object_new_array();
 }
 
+static void begin_anew(struct sync *sync)
+{
+    renew(&sync->attacks);
+    renew(&sync->asides);
+    renew(&sync->rules);
+    renew(&sync->returned);
+    renew(&sync->counts);
+}
+
 bool sync_begin(struct sync *sync)
 {
     uint8_t instance[8];
@@ -504,28 +513,24 @@ bool sync_begin(struct sync *sync)
     snprintf(sync->change, sizeof(sync->change), "0-0");
     sync->store.fd = -1;
     sync->memory = sync_memory_new();
-    renew(&sync->attacks);
-    renew(&sync->asides);
-    renew(&sync->rules);
-    renew(&sync->returned);
-    renew(&sync->counts);
+    begin_anew(sync);
     error_set(&sync->why, EXIT_FAILED, "it has just begun");
     return sync->memory && sync->attacks && sync->asides && sync->rules && sync->returned &&
            sync->counts;
 }
 
+/* What the daemon refuses it would refuse again: that is not said a second time. */
 bool sync_round(struct sync *sync, struct error *error)
 {
     struct error why = {0};
 
     sync->round++;
-    if (!turn_daemon(sync, error))
+    if (!turn_daemon(sync, error)) {
+        if (error->code != EXIT_UNREACHABLE)
+            begin_anew(sync);
         return false;
-    renew(&sync->attacks);
-    renew(&sync->asides);
-    renew(&sync->rules);
-    renew(&sync->returned);
-    renew(&sync->counts);
+    }
+    begin_anew(sync);
     sync->why = why;
     sync->state = SYNC_AWAY;
     if (turn_store(sync, &why))

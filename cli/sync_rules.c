@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bridge/control/answer.h"
 #include "bridge/text/document.h"
 #include "cli/sync.h"
 
@@ -17,6 +18,12 @@
 #define GONE_MS    (86400u * 1000)
 #define NEAR_S     5 /* the ends of one rule, as two daemons say it */
 #define TOLD_RULES 100u
+
+/* As long as a daemon takes it: clocks may be some seconds apart. */
+static int64_t for_s(int64_t left_s)
+{
+    return left_s < SOURCE_FOR_MAX_S ? left_s : SOURCE_FOR_MAX_S;
+}
 
 static int64_t until_of(struct json_object *rule)
 {
@@ -70,7 +77,8 @@ static void take_rule(struct sync *sync, const char *field, const struct sync_va
     json_object_object_add(rule, "source", json_object_new_string(field));
     json_object_object_add(rule, "state", json_object_new_string(state));
     json_object_object_add(rule, "node", json_object_new_string(value->writer));
-    json_object_object_add(rule, "for_s", json_object_new_int64(until_s ? until_s - now_s : 0));
+    json_object_object_add(rule, "for_s",
+                           json_object_new_int64(until_s ? for_s(until_s - now_s) : 0));
     json_object_array_add(sync->rules, rule);
 }
 

@@ -9,6 +9,7 @@ Asks CrowdSec's local API (CROWDSEC_URL, or http://127.0.0.1:8080) every CROWDSE
 (10) what is new, and hands all bans over as one list, `crowdsec`, which counts at once and outlives
 a restart of either. While CrowdSec does not answer the list stays as it is; one that begins anew is
 asked for everything. Options are those of `synward sources import`."""
+import http.client
 import ipaddress
 import json
 import os
@@ -35,9 +36,10 @@ def prefix(decision):
 
 
 def ask(begin):
-    """What is new and what is over since the last question; all there is at the beginning."""
+    """What is new and what is over since the last question; all there is at the beginning. Each
+    decision for itself: of two for one address the shorter one would never be told as over."""
     request = urllib.request.Request(
-        f"{URL}/v1/decisions/stream?startup={'true' if begin else 'false'}",
+        f"{URL}/v1/decisions/stream?startup={'true' if begin else 'false'}&dedup=false",
         headers={"X-Api-Key": os.environ["CROWDSEC_KEY"], "User-Agent": "synward-bouncer"},
     )
     with urllib.request.urlopen(request, timeout=30) as answer:
@@ -74,7 +76,7 @@ def main():
                 bans = {}
             follow(bans, news)
             begin = False
-        except (urllib.error.URLError, OSError, ValueError) as why:
+        except (urllib.error.URLError, http.client.HTTPException, OSError, ValueError) as why:
             print(f"crowdsec-bouncer.py: {URL}: {why}; the list stays", file=sys.stderr, flush=True)
             begin = True
         # Also where synward did not take it the last time

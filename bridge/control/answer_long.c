@@ -81,8 +81,7 @@ static char *fail(struct long_answer *answer, const struct error *error, size_t 
 }
 
 /* The request without its contents. False: it is not for us, and `*at_once` is the answer. */
-static bool read_request(struct long_answer *answer, char **at_once, size_t *bytes,
-                         struct error *error)
+static bool read_request(struct long_answer *answer, struct error *error)
 {
     const struct import_request *taken = &answer->taken;
     struct json_flaw flaw;
@@ -92,13 +91,7 @@ static bool read_request(struct long_answer *answer, char **at_once, size_t *byt
     command = answer->request ? document_string(answer->request, "command") : NULL;
     if (command && strcmp(command, "import") == 0)
         return true;
-    if (answer->request && taken->rest_bytes <= LONG_REQUEST_BYTES) {
-        *at_once = control_answer(
-            answer->daemon,
-            (struct control_question){.text = taken->rest, .bytes = taken->rest_bytes}, bytes);
-        answer->pieces.ended = true;
-        return false;
-    }
+    /* Nothing else is so long; and what may ask for it was asked for an import only. */
     if (answer->request)
         return error_set(error, EXIT_USAGE, "the request is longer than 64 KiB, and no import");
     if (flaw.kind == JSON_FLAW_KIND)
@@ -123,15 +116,14 @@ static bool begin_import(struct long_answer *answer, struct error *error)
 static char *next_take(struct long_answer *answer, size_t *bytes)
 {
     struct error error = {0};
-    char *at_once = NULL;
 
     switch (import_request_step(&answer->taken, &error)) {
     case IMPORT_REQUEST_GOES_ON:
         return NULL;
     case IMPORT_REQUEST_TAKEN:
-        if (read_request(answer, &at_once, bytes, &error) && begin_import(answer, &error))
+        if (read_request(answer, &error) && begin_import(answer, &error))
             return NULL;
-        return error.code == EXIT_DONE ? at_once : fail(answer, &error, bytes);
+        break;
     case IMPORT_REQUEST_FAILED:
         break;
     }

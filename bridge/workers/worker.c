@@ -35,6 +35,7 @@
 #define STEER_EVERY_US    (1000ull * 1000)
 /* Where nothing comes for so long, nothing of what was stale is left. */
 #define STALE_WAIT_US 1000u
+#define STALE_MOST_US 20000u
 /* Rounds of engine_tick() between two looks at the sides. */
 #define TICK_ROUNDS 8
 
@@ -61,6 +62,8 @@ struct worker {
     bool ring_bell, nudge; /* what the main thread is told of: now, or when it next looks */
     struct kernel_share kernel;
     uint32_t deaths_seen; /* bpf/bypass.h */
+    uint64_t
+        stale_us; /* when it first threw away what came beside others that are alive; 0: not now */
 
     /* Down. */
     struct mailbox *requests;
@@ -329,8 +332,9 @@ static void check_sides(struct worker *worker)
     worker->ring_bell = true;
 }
 
-/* Whoever sent them has sent them again by now, another way round. */
-static void throw_away(struct worker *worker)
+/* Whoever sent them has sent them again by now, another way round. Where another worker is alive
+ * fresh ones come as well: then what has come for a moment is no longer what was waiting. */
+static void throw_away(struct worker *worker, uint64_t now_us)
 {
     struct ring_frame frame;
     bool any = false;
@@ -340,8 +344,14 @@ static void throw_away(struct worker *worker)
         engine_counters(worker->engine)->frames_stale++;
         any = true;
     }
-    if (!any)
-        bypass_alive(worker->options.pulse, &worker->deaths_seen);
+    if (any && !bypass_is_dead(worker->options.pulse)) {
+        worker->stale_us = worker->stale_us ? worker->stale_us : now_us;
+        any = now_us - worker->stale_us < STALE_MOST_US;
+    }
+    if (any)
+        return;
+    worker->stale_us = 0;
+    bypass_alive(worker->options.pulse, &worker->deaths_seen);
 }
 
 static bool is_stale(struct worker *worker)
@@ -370,7 +380,7 @@ static void run(struct worker *worker)
         if (ring_woken(worker->ring))
             serve_requests(worker, now_us);
         if (stale)
-            throw_away(worker);
+            throw_away(worker, now_us);
         while (ring_next(worker->ring, &frame))
             handle_frame(worker, &frame, now_us);
         steer(worker, now_us);

@@ -374,11 +374,17 @@ static enum MHD_Result answer_sources(struct http *http, struct MHD_Connection *
     return answer_as_told(http, connection, "sources", NULL);
 }
 
+/* NULL: it is no answer, or says what is wrong. */
 static struct json_object *parsed(const struct ask *ask)
 {
     struct json_flaw flaw;
+    struct json_object *document =
+        json_document(ask->wire.answer, ask->wire.bytes, JSON_ANY_BYTES, &flaw);
 
-    return json_document(ask->wire.answer, ask->wire.bytes, JSON_ANY_BYTES, &flaw);
+    if (!document || !json_object_object_get(document, "error"))
+        return document;
+    json_object_put(document);
+    return NULL;
 }
 
 static enum MHD_Result answer_metrics(struct http *http, struct MHD_Connection *connection)
@@ -397,6 +403,11 @@ static enum MHD_Result answer_metrics(struct http *http, struct MHD_Connection *
             return unanswered(http, connection, states[i]);
     status = parsed(asks[0]);
     stats = parsed(asks[1]);
+    if (!status || !stats) {
+        json_object_put(status);
+        json_object_put(stats);
+        return unanswered(http, connection, ASK_FAILED);
+    }
     out = output_alloc(open_memstream(&text, &bytes));
     metrics_write(out, status, stats);
     fclose(out);

@@ -16,6 +16,8 @@
 #define REFUSAL      "ERR "
 #define ERROR        19
 
+#define LINE_MAX_BYTES 512u /* of an answer in text */
+
 static const verb_list verbs[VERBS] = {
     [VERB('C')] = WORDS("CANCEL", "CREATE"),
     [VERB('D')] = WORDS("DROP"),
@@ -67,13 +69,13 @@ static enum acceptance text_accepts(const uint8_t *answer, size_t bytes)
 
     if (refusal != MATCH_NO)
         return refusal == MATCH_YES ? ACCEPTANCE_REFUSED : ACCEPTANCE_MORE;
-    for (size_t at = 0; at < bytes; at++) {
+    for (size_t at = 0; at < bytes && at < LINE_MAX_BYTES; at++) {
         if (answer[at] == '\n')
             return at > 0 && answer[at - 1] != '\r' ? ACCEPTANCE_ACCEPTED : ACCEPTANCE_REFUSED;
         if (answer[at] == 0 || answer[at] > '~')
             return ACCEPTANCE_REFUSED;
     }
-    return bytes < 512 ? ACCEPTANCE_MORE : ACCEPTANCE_REFUSED;
+    return bytes < LINE_MAX_BYTES ? ACCEPTANCE_MORE : ACCEPTANCE_REFUSED;
 }
 
 static enum acceptance gearman_accepts(const uint8_t *request, size_t request_bytes,

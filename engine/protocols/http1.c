@@ -136,15 +136,17 @@ static size_t content_length(const uint8_t *value, size_t bytes)
 /* "0", and two ends of lines: an empty body in chunks */
 #define LAST_CHUNK_BYTES 5
 
-/* RFC 9112 7.1; SIZE_MAX / 16 at most. */
+/* RFC 9112 7.1; SIZE_MAX where the line is none of a chunk's. */
 static size_t chunk_length(const uint8_t *line, size_t bytes)
 {
-    size_t length = 0;
+    size_t length = 0, at = 0;
 
-    for (size_t at = 0; at < bytes && hex_value(line[at]) >= 0; at++)
+    for (; at < bytes && hex_value(line[at]) >= 0; at++)
         length =
             length > SIZE_MAX / 256 ? SIZE_MAX / 16 : length << 4 | (size_t)hex_value(line[at]);
-    return length;
+    return at > 0 && at < bytes && (ends_word(line[at]) || line[at] == ';' || line[at] == '\t')
+               ? length
+               : SIZE_MAX;
 }
 
 /* The last chunk is there, and the empty line behind it. */
@@ -158,7 +160,7 @@ static bool chunks_are_whole(const uint8_t *body, size_t bytes)
             return false;
         length = chunk_length(body + at, line);
         at += line;
-        if (length >= bytes - at)
+        if (length == SIZE_MAX || length >= bytes - at)
             return false;
         at += length;
         if (length > 0) {
@@ -179,6 +181,7 @@ static size_t http1_awaits(const uint8_t *request, size_t bytes)
 {
     static const char length_name[] = "content-length:", coding_name[] = "transfer-encoding:";
     size_t at = empty_lines_bytes(request, bytes), due = 0, least = 0, line;
+    bool chunked = false;
 
     for (;; at += line) {
         line = line_bytes(request + at, bytes - at, bytes);
@@ -189,11 +192,14 @@ static size_t http1_awaits(const uint8_t *request, size_t bytes)
         if (begins_word(length_name, request + at, line) == MATCH_YES)
             due = content_length(request + at + sizeof(length_name) - 1,
                                  line - (sizeof(length_name) - 1));
-        else if (begins_word(coding_name, request + at, line) == MATCH_YES)
+        else if (begins_word(coding_name, request + at, line) == MATCH_YES) {
             least = 1;
+            chunked = has_word("chunked", request + at, line);
+        }
     }
     at += line;
-    if (least && chunks_are_whole(request + at, bytes - at))
+    /* With a length, too, or in another coding, a server may wait for what we would not. */
+    if (chunked && !due && chunks_are_whole(request + at, bytes - at))
         return 0;
     due = least ? LAST_CHUNK_BYTES : due;
     return due > bytes - at + least ? due - (bytes - at) : least;

@@ -15,7 +15,6 @@ struct capacity {
     uint64_t lower_us; /* when it may be lowered further, and raised */
     uint64_t raise_us;
     uint64_t unheard_until_us; /* it had no room for SYNs lately; 0: it had */
-    uint64_t freed_us;         /* when places were last made free at it */
     bool heard;                /* it has answered somebody in this attack */
     bool prompt;               /* somebody was served at once while it held its limit, lately */
     bool stuck;                /* somebody waits for too long: */

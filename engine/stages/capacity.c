@@ -265,19 +265,12 @@ bool capacity_unheard(struct engine *engine, struct server *server, uint32_t att
     struct capacity *capacity = &server->capacity;
     const uint32_t others =
         server->held > server->openings_now ? server->held - server->openings_now : 0;
-    const uint64_t since_us =
-        server->answered_us > capacity->freed_us ? server->answered_us : capacity->freed_us;
 
     if (server->mode != MODE_ATTACK || server->answers.seen < ANSWERS_KNOWN ||
         (server->openings_now <= 1 && attempts <= 1) || !server_answered_lately(server, now_us) ||
-        now_us - since_us < SYN_UNHEARD_US)
+        now_us - server->answered_us < SYN_UNHEARD_US)
         return false;
     capacity->unheard_until_us = now_us + UNHEARD_US;
     lower(engine, server, others, now_us);
     return server->unheard_now > at_once(engine, server);
-}
-
-void capacity_freed(struct server *server, uint64_t now_us)
-{
-    server->capacity.freed_us = now_us;
 }

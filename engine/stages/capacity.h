@@ -26,7 +26,7 @@
  * A server of few places that are held has a backlog, too, which bodies would fill, and nobody
  * else's SYN would find room there. So where it has not answered SYNs for a second only as many of
  * them go on asking; what the others have said they say again, and wait here in their order. When
- * places are free those that go on are asked for at once.
+ * places are free as many of those that go on are asked for at once.
  */
 #ifndef SYNWARD_ENGINE_STAGES_CAPACITY_H
 #define SYNWARD_ENGINE_STAGES_CAPACITY_H
@@ -49,8 +49,6 @@ void capacity_forget(struct engine *engine, const struct watched *watched);
  * and this one better waits here. */
 bool capacity_unheard(struct engine *engine, struct server *server, uint32_t attempts,
                       uint64_t now_us);
-/* Places were made free at it, and it is asked again. */
-void capacity_freed(struct server *server, uint64_t now_us);
 /* Looks at all that wait for an answer, if it is time; false: nothing is due. */
 bool capacity_tick(struct engine *engine, uint64_t now_us);
 /* When there is something for capacity_tick() to do; UINT64_MAX: nothing. */

@@ -14,6 +14,7 @@
 #include "engine/stages/opening_say.h"
 #include "engine/stages/slow.h"
 #include "engine/stages/splice.h"
+#include "engine/tables/source_rules.h"
 #include "engine/shard/connection.h"
 
 #include <string.h>
@@ -565,10 +566,12 @@ void opening_release(struct engine *engine, struct flow *flow, uint64_t now_us)
 
 /* --- time ------------------------------------------------------------------------------------ */
 
-/* What it has said it says again: nobody has acknowledged it. */
-static bool may_be_withdrawn(const struct opening *opening)
+/* What it has said it says again, with its FIN: nobody has acknowledged it. */
+static bool may_be_withdrawn(const struct engine *engine, const struct flow *flow,
+                             const struct opening *opening, uint64_t now_us)
 {
-    return opening->held_bytes && !opening->promised && !opening->fin;
+    return opening->held_bytes && !opening->promised &&
+           !source_is_exempt(&engine->sources, &flow->key.client, now_us);
 }
 
 static void withdraw(struct engine *engine, struct flow *flow, const struct opening *opening)
@@ -578,16 +581,22 @@ static void withdraw(struct engine *engine, struct flow *flow, const struct open
     engine_flow_free(engine, flow);
 }
 
-void openings_ask_again(struct engine *engine, const struct server *server, uint64_t now_us)
+/* Beside their own times, which go on: whoever is not answered now is asked at those again. */
+void openings_ask_again(struct engine *engine, const struct server *server, uint32_t count)
 {
     struct opening_pool *pool = &engine->openings;
 
-    for (uint32_t i = 0; i < pool->openings_touched; i++) {
-        const struct opening *opening = &pool->openings[i];
+    for (uint32_t i = 0; i < pool->openings_touched && count > 0; i++) {
+        struct opening *opening = &pool->openings[i];
+        const struct flow *flow;
 
-        if (opening->flow != FLOW_NONE && opening->unheard &&
-            flow_server(engine, &engine->flows.flows[opening->flow]) == server)
-            set_timer(engine, i, now_us);
+        if (opening->flow == FLOW_NONE || !opening->unheard)
+            continue;
+        flow = &engine->flows.flows[opening->flow];
+        if (flow_server(engine, flow) != server)
+            continue;
+        opening_send_syn(engine, flow, opening);
+        count--;
     }
 }
 
@@ -621,7 +630,7 @@ bool opening_tick(struct engine *engine, uint64_t now_us)
         set_timer(engine, index, now_us + GREETING_LOOK_US);
     } else if (flow->state == FLOW_OPENING && opening->attempts < SYN_ATTEMPTS &&
                capacity_unheard(engine, flow_server(engine, flow), opening->attempts, now_us) &&
-               may_be_withdrawn(opening)) {
+               may_be_withdrawn(engine, flow, opening, now_us)) {
         withdraw(engine, flow, opening);
     } else if (flow->state == FLOW_OPENING && opening->attempts < SYN_ATTEMPTS) {
         note_silence(engine, flow, opening, now_us);

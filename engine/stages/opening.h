@@ -36,8 +36,8 @@ void opening_frame(struct engine *engine, struct passage *passage, struct flow *
 
 /* What is due among openings, one of them; false where nothing is. */
 bool opening_tick(struct engine *engine, uint64_t now_us);
-/* Those whose SYN this server has not answered ask again now: there may be room. */
-void openings_ask_again(struct engine *engine, const struct server *server, uint64_t now_us);
+/* So many of those whose SYN this server has not answered ask once more now: there may be room. */
+void openings_ask_again(struct engine *engine, const struct server *server, uint32_t count);
 
 /* --- for greeting_compare.c ------------------------------------------------------------------ */
 

@@ -245,7 +245,7 @@ void slow_make_room(struct engine *engine, struct server *server, bool is_stuck,
     struct watched *one;
     enum watch_class worst_gone = WATCH_WELL;
     uint32_t idle, idle_own = ENDED_LEAST;
-    bool ended = false;
+    uint32_t ended = 0;
 
     if (now_us < server->slow_us)
         return;
@@ -268,10 +268,8 @@ void slow_make_room(struct engine *engine, struct server *server, bool is_stuck,
         *left -= idles;
         worst_gone = worst_gone == WATCH_WELL ? slowest[i].class : worst_gone;
         end(engine, slowest[i].watched, now_us);
-        ended = true;
+        ended++;
     }
-    if (ended && server->unheard_now) {
-        capacity_freed(server, now_us);
-        openings_ask_again(engine, server, now_us);
-    }
+    if (ended && server->unheard_now)
+        openings_ask_again(engine, server, ended);
 }

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 
 import runner
-from lab import SYNWARD, Lab, check, check_equal
+from lab import SYNWARD, Lab, check, check_equal, wait_until
 from rawtcp import ACK, EVERYTHING, RawClient
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n"
@@ -64,7 +64,9 @@ def test_request_at_another_bridge_than_the_syn():
         key = key_file(lab, "cluster.key", secrets.token_hex(32))
         client, connection = connect(lab, [key] * 3)
         check(b"200 OK" in connection.read(lambda data: b"200 OK" in data), "the answer")
-        check("cookies are those of every bridge" in lab.daemon.said(), lab.daemon.said())
+        wait_until(
+            lambda: "cookies are those of every bridge" in lab.daemon.said(), 5, "the log says so"
+        )
         client.close()
 
 

@@ -315,7 +315,7 @@ class LocalApi(http.server.BaseHTTPRequestHandler):
     answers, asked = {}, []
 
     def do_GET(self):
-        begin = self.path.endswith("startup=true")
+        begin = "startup=true" in self.path
         self.asked.append((self.path.split("?")[0], begin, self.headers["X-Api-Key"]))
         answers = self.answers[begin]
         told = answers.pop(0) if len(answers) > 1 else answers[0]
