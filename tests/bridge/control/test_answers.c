@@ -167,8 +167,8 @@ Test(control_commands, sync_says_what_others_say_and_nothing_else)
         "{\"command\": \"mode\", \"setting\": \"normal\"}",
         "{\"command\": \"learn\", \"learning\": false}", "{\"command\": \"reload\"}",
         "{\"command\": \"forget\", \"server\": \"10.77.0.2:110\"}",
-        "{\"command\": \"sources\", \"action\": \"allow\", "
-        "\"source\": \"10.0.0.1\"}"};
+        ("{\"command\": \"sources\", \"action\": \"allow\", "
+         "\"source\": \"10.0.0.1\"}")};
     static const char *const answered[] = {SAYS "}", "{\"command\": \"status\"}"};
 
     of_cluster();
