@@ -48,6 +48,12 @@ static void write_word(FILE *out, const char *word)
     putc('"', out);
 }
 
+static void write_field(FILE *out, const char *name, const char *word)
+{
+    fprintf(out, ",\"%s\":", name);
+    write_word(out, word);
+}
+
 static void write_value(FILE *out, struct json_object *value)
 {
     fputs(json_object_to_json_string_ext(value,
@@ -73,18 +79,12 @@ static void write_server(FILE *out, const struct top_server *server, size_t numb
 {
     fprintf(out, "{\"number\":%zu,\"name\":", number);
     write_word(out, server->name);
-    fputs(",\"server\":", out);
-    write_word(out, server->key);
-    fputs(",\"mode\":", out);
-    write_word(out, server->mode);
-    fputs(",\"setting\":", out);
-    write_word(out, server->setting);
-    fputs(",\"since\":", out);
-    write_word(out, server->since);
-    fputs(",\"cause\":", out);
-    write_word(out, server->cause);
-    fputs(",\"dead\":", out);
-    write_word(out, server->dead);
+    write_field(out, "server", server->key);
+    write_field(out, "mode", server->mode);
+    write_field(out, "setting", server->setting);
+    write_field(out, "since", server->since);
+    write_field(out, "cause", server->cause);
+    write_field(out, "dead", server->dead);
     write_limit(out, "usual_syns", server->usual);
     write_limit(out, "half_open_limit", server->limit);
     fprintf(out, ",\"p50_us\":%llu,\"p99_us\":%llu,\"rates\":", (unsigned long long)server->p50_us,

@@ -646,6 +646,15 @@ class Lab:
         code, _ = self.daemon.stop(how)
         return code, time.monotonic() - begin
 
+    def kill_daemon(self):
+        """And waits for its keeper, whose files take a moment."""
+        pid = self.daemon.popen.pid
+        with open(f"/proc/{pid}/task/{pid}/children") as file:
+            children = file.read().split()
+        self.stop_daemon(signal.SIGKILL)
+        for child in children:
+            wait_until(lambda c=child: not os.path.exists(f"/proc/{c}"), 10, "the keeper is gone")
+
     # the daemon's answers
 
     def cli(self, *arguments):

@@ -2,7 +2,6 @@
 """--carrier: what one side has lost is mirrored to the other, as a cable does, and comes back."""
 import json
 import os
-import signal
 
 import runner
 from lab import CLIENT_IF, PORTS, SERVER_IF, SYNWARD, Lab, check, check_equal, run, wait_until
@@ -268,16 +267,6 @@ def held(lab):
     wait_until(lambda: not is_up(lab.bridge, "p1"), WITHIN_S, "held")
 
 
-def kill(lab):
-    """And waits for the keeper, whose files take a moment."""
-    pid = lab.daemon.popen.pid
-    with open(f"/proc/{pid}/task/{pid}/children") as file:
-        children = file.read().split()
-    lab.stop_daemon(signal.SIGKILL)
-    for child in children:
-        wait_until(lambda c=child: not os.path.exists(f"/proc/{c}"), 10, "the keeper is gone")
-
-
 def test_the_end_while_it_is_held():
     with daemon_lab(sides="port") as lab:
         held(lab)
@@ -291,7 +280,7 @@ def test_a_kill_while_it_is_held():
     for how in ("start", "detach"):
         with daemon_lab(sides="port") as lab:
             held(lab)
-            kill(lab)
+            lab.kill_daemon()
             check(not is_up(lab.bridge, "p1"), "it stays down")
             if how == "detach":
                 run(SYNWARD, "detach", *lab.side_names())
