@@ -53,8 +53,9 @@ struct sync {
     enum { SYNC_AWAY, SYNC_JOINED, SYNC_REFUSED } state;
     struct error why; /* it is not joined */
     struct sync_node nodes[SYNC_NODES_MOST];
-    unsigned nodes_count; /* that live for all that is known, this one too */
-    uint64_t forged, replayed, odd_seen, odd_told; /* values that nobody wrote, or wrote long ago */
+    unsigned nodes_count;                /* that live for all that is known, this one too */
+    uint64_t forged, replayed, odd_told; /* values that nobody wrote, or wrote long ago */
+    uint64_t odd_profiles, odd_seen;     /* of these, profiles */
 
     struct json_object *attacks, *asides, *rules; /* of others, for the daemon */
     struct json_object *returned;                 /* the same: what came back elsewhere */

@@ -484,8 +484,8 @@ bool sync_profiles_turn(struct sync *sync, struct error *error)
     if (!lessons)
         return error_set(error, EXIT_FAILED, "out of memory");
     lessons->sync = sync;
-    if (sync->forged + sync->replayed != sync->odd_seen) { /* ours may be gone */
-        sync->odd_seen = sync->forged + sync->replayed;
+    if (sync->odd_profiles != sync->odd_seen) { /* ours may be gone */
+        sync->odd_seen = sync->odd_profiles;
         sync->push_profiles = true;
     }
     good =

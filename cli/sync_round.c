@@ -107,11 +107,13 @@ bool sync_take(struct sync *sync, const char *name, const char *field, const red
     if (text->type != REDIS_REPLY_STRING ||
         !sync_seal_read(&sync->seal, place, text->str, text->len, value)) {
         sync->forged += text->type != REDIS_REPLY_NIL;
+        sync->odd_profiles += text->type != REDIS_REPLY_NIL && strcmp(name, "profiles") == 0;
         return false;
     }
     *known = sync_memory_of(sync->memory, place, true);
     if (!*known || value->version < (*known)->version) {
         sync->replayed += *known != NULL;
+        sync->odd_profiles += strcmp(name, "profiles") == 0;
         return false;
     }
     return true;
