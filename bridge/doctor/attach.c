@@ -337,20 +337,21 @@ static void check_name(struct patient *patient)
 static void check_side(struct patient *patient, const char *text, bool server, bool in_use)
 {
     struct error error = {0};
+    struct side_spec side;
 
     patient->findings->subject = text;
-    if (!side_parse(text, &patient->side, &error)) {
+    if (!side_parse(text, &side, &error)) {
         findings_add(patient->findings, FINDING_WRONG, "side", "%s", error.text);
         if (!strchr(text, ':'))
             findings_remedy(patient->findings, "for an interface that is there: port:%.200s", text);
         return;
     }
-    if (patient->side.netns[0]) {
-        snprintf(patient->inside, sizeof(patient->inside), "-n %s ", patient->side.netns);
-        snprintf(patient->prefix, sizeof(patient->prefix), "ip netns exec %s ",
-                 patient->side.netns);
+    if (side.netns[0]) {
+        snprintf(patient->inside, sizeof(patient->inside), "-n %s ", side.netns);
+        snprintf(patient->prefix, sizeof(patient->prefix), "ip netns exec %s ", side.netns);
     }
-    patient->side.in_use = in_use;
+    side.in_use = in_use;
+    patient->side = side;
     patient->link = link_open(&patient->side, &error);
     if (!patient->link) {
         findings_add(patient->findings, FINDING_WRONG, "side", "%s", error.text);
