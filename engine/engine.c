@@ -16,7 +16,7 @@
 #include "engine/stages/half_open.h"
 #include "engine/stages/held.h"
 #include "engine/stages/kept.h"
-#include "engine/stages/opening.h"
+#include "engine/stages/opening_due.h"
 
 /* SYN-ACKs to be repeated get a quarter of the greetings' slots: a flood overwrites them anyway. */
 #define SYNACKS_SHARE 4

@@ -34,10 +34,11 @@ bool opening_begin(struct engine *engine, struct passage *passage, struct server
 /* A frame of a flow that is OPENING or GREETING, from either side. */
 void opening_frame(struct engine *engine, struct passage *passage, struct flow *flow);
 
-/* What is due among openings, one of them; false where nothing is. */
-bool opening_tick(struct engine *engine, uint64_t now_us);
-/* So many of those whose SYN this server has not answered ask once more now: there may be room. */
-void openings_ask_again(struct engine *engine, const struct server *server, uint32_t count);
+/* --- for opening_due.c ---------------------------------------------------------------------- */
+
+/* To the second SYN; and how long a server's greeting is waited for at the least. */
+#define OPENING_SYN_FIRST_US      (1000ull * 1000)
+#define OPENING_GREETING_LEAST_US (30ull * 1000 * 1000)
 
 /* --- for greeting_compare.c ------------------------------------------------------------------ */
 

@@ -6,7 +6,7 @@
 #include "engine/shard/connection.h"
 #include "engine/stages/capacity.h"
 #include "engine/stages/held.h"
-#include "engine/stages/opening.h"
+#include "engine/stages/opening_due.h"
 #include "engine/stages/speak.h"
 #include "engine/tables/source_rules.h"
 
