@@ -158,13 +158,13 @@ static struct json_object *figures_of(struct json_object *servers, size_t i)
     return json_object_is_type(figures, json_type_object) ? figures : NULL;
 }
 
-/* The start of a line; `label` NULL: none but those of the server. */
+/* The start of a line; `label` and `value` NULL: none but those of the server. */
 static void begin_line(FILE *out, const char *family, struct json_object *server, const char *label,
                        const char *value)
 {
     fprintf(out, "synward_%s{", family);
     write_server_labels(out, server);
-    if (label) {
+    if (label && value) {
         putc(',', out);
         write_label(out, label, value);
     }

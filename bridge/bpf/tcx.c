@@ -3,6 +3,7 @@
 #include "bridge/bpf/tcx.h"
 
 #include <linux/bpf.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -11,7 +12,10 @@
 /* An older kernel does not know what it is asked, and has none. */
 bool tcx_is_used(int interface)
 {
-    union bpf_attr query = {.query = {.target_fd = (__u32)interface, .attach_type = TCX_INGRESS}};
+    union bpf_attr query;
 
+    memset(&query, 0, sizeof(query)); /* all of the union: the kernel looks at it */
+    query.query.target_fd = (__u32)interface;
+    query.query.attach_type = TCX_INGRESS;
     return syscall(SYS_bpf, BPF_PROG_QUERY, &query, sizeof(query)) == 0 && query.query.prog_cnt > 0;
 }
