@@ -78,6 +78,11 @@ void carrier_not_held(struct carrier *carrier, enum side side)
     carrier->waived[!side] = true;
 }
 
+void carrier_not_let_go(struct carrier *carrier, enum side side)
+{
+    carrier->held[side] = true;
+}
+
 bool carrier_stop(struct carrier *carrier, enum side *side)
 {
     for (int i = 0; i < 2; i++) {

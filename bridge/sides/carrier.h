@@ -61,6 +61,8 @@ enum carrier_deed carrier_turn(struct carrier *carrier, const struct carrier_see
                                uint64_t now_us, enum side *side);
 /* `side` could not be held. */
 void carrier_not_held(struct carrier *carrier, enum side side);
+/* `side` could not be let go: it stays held, and the next turn tries again. */
+void carrier_not_let_go(struct carrier *carrier, enum side side);
 /* Nothing is mirrored any more: true where `*side` is to be let go. */
 bool carrier_stop(struct carrier *carrier, enum side *side);
 enum carrier_state carrier_state(const struct carrier *carrier, const struct carrier_seen seen[2],

@@ -61,12 +61,14 @@ static bool hold(struct end *end, bool held, struct error *error)
     return end->join ? port_hold(end->join, held, error) : tap_set_carrier(&end->tap, !held, error);
 }
 
-static void let_go(struct end *end)
+static bool let_go(struct end *end)
 {
     struct error why = {0};
 
-    if (!hold(end, false, &why))
-        log_line(LOG_LEVEL_ERROR, "%s stays down: %s", end->spec.text, why.text);
+    if (hold(end, false, &why))
+        return true;
+    log_line(LOG_LEVEL_ERROR, "%s stays down: %s", end->spec.text, why.text);
+    return false;
 }
 
 /* What one deed changes is seen by the next look. */
@@ -79,7 +81,8 @@ static void mirror(struct sides *sides, struct carrier_seen seen[2], uint64_t no
     case CARRIER_NOTHING:
         return;
     case CARRIER_LET_GO:
-        let_go(&sides->ends[side]);
+        if (!let_go(&sides->ends[side]))
+            carrier_not_let_go(&sides->carrier, side);
         break;
     case CARRIER_HOLD:
         if (can_be_told(&sides->ends[side], &why) && hold(&sides->ends[side], true, &why))

@@ -617,12 +617,12 @@ bool port_hold(struct port *port, bool held, struct error *error)
     code = held ? redirect_mark(socket, port->index, REDIRECT_HELD, true) : 0;
     if (code != 0)
         return port_error(port, "cannot note that it is held down", code, error);
+    if (!held && !link_set_up(port->link, error))
+        return false; /* it is tried again, by the end at the latest */
     port->held = held;
     if (held && link_set_down(port->link, error))
         return true;
     port->held = false;
-    if (!held && !link_set_up(port->link, error))
-        return false;
     redirect_mark(socket, port->index, REDIRECT_HELD, false);
     return !held;
 }

@@ -168,6 +168,24 @@ Test(carrier, who_could_not_be_held_is_not_tried_again)
     cr_assert_not(carrier_stop(&carrier, &side));
 }
 
+/* Its driver would not take it up: the other side must not follow. */
+Test(carrier, who_could_not_be_let_go_is_tried_again)
+{
+    struct carrier carrier;
+    const struct carrier_seen lost[2] = {{.carrier = false}, {.carrier = true}};
+    const struct carrier_seen back[2] = {{.carrier = true}, {.carrier = false, .stands = true}};
+    enum side side;
+
+    carrier_init(&carrier, 0);
+    cr_assert_eq(carrier_turn(&carrier, lost, 5 * SECOND, &side), CARRIER_HOLD);
+    for (uint64_t second = 6; second < 600; second++) {
+        cr_assert_eq(carrier_turn(&carrier, back, second * SECOND, &side), CARRIER_LET_GO);
+        cr_assert_eq(side, SIDE_SERVER);
+        carrier_not_let_go(&carrier, side);
+        cr_assert_eq(carrier_state(&carrier, back, SIDE_SERVER, second * SECOND), CARRIER_HELD);
+    }
+}
+
 /*
  * However far ends come and go, and however long links take: when both stay there, both sides have
  * a carrier in the end, and keep it.
