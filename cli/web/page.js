@@ -282,8 +282,14 @@ function fill_more(card, server) {
 	if (card.past) chart(more.querySelector(".chart"), card.past);
 }
 
-function fill_profile(more, answer) {
-	const profile = answer.profiles && answer.profiles[0], list = more.querySelector(".profile");
+// An address and port may stand in several VLANs: the entry of this card's.
+function entry_of(entries, server) {
+	const vlan = (server.name.split(" vlan ")[1] || "").match(/\d+/g) || [];
+	return (entries || []).find(entry => String(entry.vlan) === vlan.join(","));
+}
+
+function fill_profile(more, profile) {
+	const list = more.querySelector(".profile");
 	write(more.querySelector(".profile-lack"), profile ? "" : "Nothing is learned of it yet.");
 	describe(list, !profile ? [] : [
 		["protocol", String(profile.application.protocol || "unknown")],
@@ -304,8 +310,7 @@ function bytes(hex) {
 		.map(code => code > 31 && code < 127 ? String.fromCharCode(code) : "·").join("");
 }
 
-function fill_rehearsal(more, answer) {
-	const judged = answer.rehearsal && answer.rehearsal[0];
+function fill_rehearsal(more, judged) {
 	write(more.querySelector(".judged"), judged ?
 		`${count(judged.requests)} requests were judged, ${count(judged.refused)} would be refused` +
 		(judged.refused_accepted ? `; the server took ${count(judged.refused_accepted)} of these` : "") : "No requests were judged.");
@@ -322,8 +327,8 @@ async function ask_more(card) {
 		const name = encodeURIComponent(server.server);
 		if (!card.past) card.past = await ask("/past?server=" + encodeURIComponent(server.name));
 		fill_more(card, server);
-		fill_profile(more, await ask("/profile?server=" + name));
-		fill_rehearsal(more, await ask("/rehearsal?server=" + name));
+		fill_profile(more, entry_of((await ask("/profile?server=" + name)).profiles, server));
+		fill_rehearsal(more, entry_of((await ask("/rehearsal?server=" + name)).rehearsal, server));
 	} catch (error) {
 		// the head of the page says what is wrong
 	}
