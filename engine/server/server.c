@@ -200,14 +200,6 @@ struct server *server_add(struct server_table *table, const struct server_key *k
     return server;
 }
 
-static bool anybody_waits(const struct server *server)
-{
-    for (int i = 0; i < HELD_CLASSES; i++)
-        if (server->held_waiting[i])
-            return true;
-    return false;
-}
-
 bool server_is_over(const struct server *server, uint64_t now_us)
 {
     const uint64_t heard_us =
@@ -216,7 +208,7 @@ bool server_is_over(const struct server *server, uint64_t now_us)
     return !server->policy && server->setting == SETTING_INHERIT && server->mode == MODE_NORMAL &&
            server->listening != LISTENING_YES && !server->record && !server->flows &&
            !server->held && !server->openings_now && !server->asking_now &&
-           !anybody_waits(server) && now_us >= heard_us + SERVER_LIFE_US;
+           !server_anybody_waits(server) && now_us >= heard_us + SERVER_LIFE_US;
 }
 
 void server_forget(struct server_table *table, struct server *server)

@@ -284,6 +284,14 @@ const char *server_dead(const struct server_table *table, const struct server *s
 /* A SYN-ACK of the server was seen. True where this is news: it is the first, or it was said that
  * nobody listens. */
 bool server_answered(struct server *server, uint64_t now_us);
+/* A request to it waits for a place. */
+static inline bool server_anybody_waits(const struct server *server)
+{
+    for (int i = 0; i < HELD_CLASSES; i++)
+        if (server->held_waiting[i])
+            return true;
+    return false;
+}
 static inline bool server_answered_lately(const struct server *server, uint64_t now_us)
 {
     return server->answered_us != 0 && now_us < server->answered_us + ANSWERED_LATELY_US;

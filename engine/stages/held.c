@@ -75,12 +75,6 @@ static bool is_behind(const struct engine *engine, const struct server *server,
     return false;
 }
 
-static bool anybody_waits(const struct server *server)
-{
-    return server->held_waiting[HELD_KNOWN] || server->held_waiting[HELD_FIRST] ||
-           server->held_waiting[HELD_MORE] || server->held_waiting[HELD_OTHERS];
-}
-
 /* A lowered mark is all that the server can serve. */
 static uint32_t room_for(const struct server *server, enum held_class class, uint32_t mark,
                          uint64_t now_us)
@@ -99,7 +93,7 @@ bool held_admits(struct engine *engine, const struct flow_key *key, struct serve
     enum held_class class;
 
     if (server->mode != MODE_ATTACK ||
-        (server->held < mark && !anybody_waits(server) &&
+        (server->held < mark && !server_anybody_waits(server) &&
          capacity_admits(engine, server, false, now_us)) ||
         source_is_exempt(&engine->sources, &key->client, now_us))
         return true;

@@ -117,7 +117,8 @@ static void unheard_no_more(struct engine *engine, struct server *server, struct
         return;
     opening->unheard = false;
     server->unheard_now--;
-    engine->held.queue_us = 0;
+    if (server_anybody_waits(server))
+        engine->held.queue_us = 0;
 }
 
 void opening_done(struct engine *engine, struct flow *flow)
