@@ -79,6 +79,7 @@ Test(store, what_the_file_says_of_servers)
     struct settings_for all[2] = {0};
     struct server_key key = {.port = 80};
     struct error error = {0};
+    struct json_object *document;
     char *text;
     size_t bytes;
 
@@ -96,7 +97,9 @@ Test(store, what_the_file_says_of_servers)
     cr_expect_eq(profile_settings_in_force(store_at(store, 0)).open_per_second, 80);
     cr_expect_eq(profile_settings_in_force(store_at(store, 1)).open_per_second, 5);
 
-    text = strdup(json_object_to_json_string_length(store_to_json(store), 0, &bytes));
+    document = store_to_json(store);
+    text = strdup(json_object_to_json_string_length(document, 0, &bytes));
+    json_object_put(document);
     cr_assert(store_import_text(store, text, bytes, "itself", &error), "%s", error.text);
     cr_expect_eq(store_at(store, 0)->settings.open_per_second, 0, "it is not saved");
     cr_expect_eq(profile_settings_in_force(store_at(store, 0)).open_per_second, 80);
