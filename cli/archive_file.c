@@ -38,7 +38,7 @@
     X(archive_write_set_format_pax_restricted)
 
 static struct {
-#define LIBRARY_MEMBER(call) __typeof__(call) *call;
+#define LIBRARY_MEMBER(call) __typeof__(call) *(call);
     LIBRARY_CALLS(LIBRARY_MEMBER)
 #undef LIBRARY_MEMBER
 } library;

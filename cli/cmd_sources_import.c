@@ -32,20 +32,20 @@ struct prefixes {
 
 static bool add(struct prefixes *prefixes, const char *text, struct error *error)
 {
-    struct prefix *grown;
+    struct prefix *grown, *one;
 
-    if (prefixes->count == prefixes->room) {
+    if (!prefixes->all || prefixes->count == prefixes->room) {
         prefixes->room = prefixes->room ? 2 * prefixes->room : 4096;
         grown = realloc(prefixes->all, prefixes->room * sizeof(*grown));
         if (!grown)
             return error_set(error, EXIT_FAILED, "out of memory");
         prefixes->all = grown;
     }
-    if (!prefix_parse(text, &prefixes->all[prefixes->count].addr,
-                      &prefixes->all[prefixes->count].length, error))
+    one = &prefixes->all[prefixes->count];
+    if (!prefix_parse(text, &one->addr, &one->length, error))
         return false;
-    return prefixes->all[prefixes->count++].length > 0 ||
-           error_set(error, EXIT_USAGE, "%s: that is everybody", text);
+    prefixes->count++;
+    return one->length > 0 || error_set(error, EXIT_USAGE, "%s: that is everybody", text);
 }
 
 /* The first word of each line; what is behind it, and behind # or ;, is for people. */

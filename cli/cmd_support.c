@@ -59,6 +59,7 @@ static char *said_by(const char *const argv[])
     char *text = output_alloc(calloc(1, PROGRAM_BYTES_MAX + 1));
     int pipe_ends[2], failed;
     size_t used = 0;
+    char *const *words;
     ssize_t bytes;
     pid_t pid;
 
@@ -68,7 +69,8 @@ static char *said_by(const char *const argv[])
     posix_spawn_file_actions_adddup2(&actions, pipe_ends[1], STDOUT_FILENO);
     posix_spawn_file_actions_adddup2(&actions, pipe_ends[1], STDERR_FILENO);
     posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    failed = posix_spawnp(&pid, argv[0], &actions, NULL, (char *const *)(uintptr_t)argv, environ);
+    memcpy(&words, &argv, sizeof(words)); /* which it does not change */
+    failed = posix_spawnp(&pid, argv[0], &actions, NULL, words, environ);
     posix_spawn_file_actions_destroy(&actions);
     close(pipe_ends[1]);
     if (failed)

@@ -131,8 +131,11 @@ static bool begins(const char *text, const char *with)
 /* What may stand where a form says "SERVER[:PORT]" and its like; brackets around it are off. */
 static void offer_placeholder(const struct completion *line, const char *text, size_t length)
 {
+    void *word;
+
+    memcpy(&word, &line->current, sizeof(word)); /* nobody writes to it */
     if (begins(text, "SERVER")) {
-        line->servers(line->control, offer_server, (void *)(uintptr_t)line->current);
+        line->servers(line->control, offer_server, word);
     } else if (begins(text, "FILE") || begins(text, "SOCKET") || begins(text, "PROG")) {
         puts(COMPLETE_FILES);
     } else if (begins(text, "SIDE")) {
@@ -227,7 +230,7 @@ static bool split(struct completion *line, const char *text)
 
     if (length == 0 || length >= sizeof(line->text))
         return false;
-    strcpy(line->text, text);
+    memcpy(line->text, text, length + 1);
     last = strrchr(line->text, ' ');
     if (!last) /* the program's own name */
         return false;

@@ -43,11 +43,11 @@ static bool check_key(struct findings *findings, const char *path, struct cluste
 /* The store's clock is what others have compared theirs with. */
 static void check_time(struct findings *findings, const redisReply *time)
 {
-    const double off_s =
-        time->type == REDIS_REPLY_ARRAY && time->elements == 2 &&
-                time->element[0]->type == REDIS_REPLY_STRING
-            ? (double)(clock_wall_us() / 1000000) - strtod(time->element[0]->str, NULL)
-            : 1e9;
+    const uint64_t now_s = clock_wall_us() / 1000000;
+    const double off_s = time->type == REDIS_REPLY_ARRAY && time->elements == 2 &&
+                                 time->element[0]->type == REDIS_REPLY_STRING
+                             ? (double)now_s - strtod(time->element[0]->str, NULL)
+                             : 1e9;
 
     if (off_s > -(double)CLUSTER_CLOCK_MOST_US / 1e6 &&
         off_s < (double)CLUSTER_CLOCK_MOST_US / 1e6) {

@@ -65,11 +65,12 @@ static int compare(const void *a, const void *b)
 
 static struct known *known_new(enum kind kind, const char *text)
 {
-    struct known *known = output_alloc(malloc(sizeof(*known) + strlen(text) + 1));
+    const size_t bytes = strlen(text) + 1;
+    struct known *known = output_alloc(malloc(sizeof(*known) + bytes));
 
     known->kind = kind;
     known->number = 0;
-    strcpy(known->text, text);
+    memcpy(known->text, text, bytes);
     return known;
 }
 

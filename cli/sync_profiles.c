@@ -402,7 +402,7 @@ static bool teach(struct sync *sync, struct json_object *profile, struct error *
     const char *said = document_string(profile, "mark");
     struct sync_known *known;
     uint8_t settings[16];
-    bool written;
+    bool written = false;
 
     if (!said || !is_armed(profile) || !field_of(profile, field))
         return true;

@@ -26,8 +26,10 @@ struct endpoint {
 
 static bool is_port(const char *text)
 {
-    return strlen(text) < 6 && strspn(text, "0123456789") == strlen(text) && atoi(text) > 0 &&
-           atoi(text) < 65536;
+    const unsigned long port = strtoul(text, NULL, 10);
+
+    return strlen(text) < 6 && strspn(text, "0123456789") == strlen(text) && port > 0 &&
+           port < 65536;
 }
 
 static bool read_host(const char *text, struct endpoint *endpoint)
@@ -46,7 +48,7 @@ static bool read_host(const char *text, struct endpoint *endpoint)
         return true;
     if (*rest != ':' || !is_port(rest + 1))
         return false;
-    strcpy(endpoint->port, rest + 1);
+    snprintf(endpoint->port, sizeof(endpoint->port), "%s", rest + 1);
     return true;
 }
 
@@ -59,7 +61,7 @@ static bool read_url(const char *url, struct endpoint *endpoint)
     url += strlen(UNIX_SCHEME);
     if (!*url || strlen(url) >= sizeof(((struct sockaddr_un *)0)->sun_path))
         return false;
-    strcpy(endpoint->host, url);
+    snprintf(endpoint->host, sizeof(endpoint->host), "%s", url);
     return true;
 }
 
@@ -125,7 +127,8 @@ static bool connect_to(struct sync_store *store, const struct endpoint *endpoint
     bool done = false;
 
     if (endpoint->local) {
-        strcpy(local.sun_path, endpoint->host);
+        snprintf(local.sun_path, sizeof(local.sun_path), "%.*s", (int)sizeof(local.sun_path) - 1,
+                 endpoint->host);
         return connect_at(store, (struct sockaddr *)&local, sizeof(local), until_ms);
     }
     if (getaddrinfo(endpoint->host, endpoint->port, &wanted, &found) != 0)

@@ -35,10 +35,10 @@ static struct {
 static bool is_journal(const struct stat *status)
 {
     const char *named = getenv("JOURNAL_STREAM");
-    unsigned long long device, inode;
+    char *end;
 
-    return named && sscanf(named, "%llu:%llu", &device, &inode) == 2 && device == status->st_dev &&
-           inode == status->st_ino;
+    return named && strtoull(named, &end, 10) == status->st_dev && *end == ':' &&
+           strtoull(end + 1, &end, 10) == status->st_ino && *end == '\0';
 }
 
 /*

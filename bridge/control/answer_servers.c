@@ -177,14 +177,15 @@ static void add_cluster(struct json_object *document, const struct daemon *daemo
     const struct cluster_clock *clock = daemon_clock(daemon);
     const struct cluster_peers *peers = daemon_peers(daemon);
     struct json_object *object;
+    int64_t off_ms;
 
     if (!clock->share.on)
         return;
+    off_ms = clock->off_us / 1000;
     object = json_object_new_object();
     json_object_object_add(object, "clock",
                            json_object_new_string(clock->wrong ? "wrong" : "right"));
-    json_object_object_add(object, "clock_off_s",
-                           json_object_new_double((double)(clock->off_us / 1000) / 1000));
+    json_object_object_add(object, "clock_off_s", json_object_new_double((double)off_ms / 1000));
     json_object_object_add(object, "state", json_object_new_string(peers_state_name(peers->state)));
     json_object_object_add(object, "node",
                            peers->name[0] ? json_object_new_string(peers->name) : NULL);

@@ -2,6 +2,7 @@
 /* imports.c - see imports.h. The file's side is imports_file.c. */
 #include "bridge/imports/imports.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -181,7 +182,7 @@ bool imports_add(struct imports *imports, const char *name, uint32_t from, const
         return false;
     if (from == 0) {
         clear(coming);
-        strcpy(coming->name, name);
+        snprintf(coming->name, sizeof(coming->name), "%s", name);
     } else if (strcmp(coming->name, name) != 0 || coming->prefixes != from) {
         return error_set(error, EXIT_FAILED, "another list was begun meanwhile: import %s again",
                          name);

@@ -136,7 +136,7 @@ static bool get_ranges(struct file_reader *file, void **ranges, uint32_t count, 
 {
     if (count > IMPORT_PREFIXES_MAX || count * bytes > file->left)
         return false;
-    *ranges = malloc(count * bytes + 1);
+    *ranges = calloc(count + 1, bytes);
     return *ranges && get(file, *ranges, count * bytes);
 }
 

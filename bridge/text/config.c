@@ -358,7 +358,7 @@ static char *next_line(char *line, int room, void *context)
         line[bytes] = '\0';
         look_at(reading, line);
     }
-    strcat(line, "\n");
+    memcpy(line + strlen(line), "\n", 2);
     return line;
 }
 
