@@ -25,7 +25,7 @@ FLOORS = {
         "dispatch",
         "engine",
     ),
-    "profiles": ("error", "model", "store", "learn compile", "capture"),
+    "profiles": ("error", "model", "store", "learn promises", "compile", "capture"),
     "bridge": (
         "base",
         "bpf",

@@ -10,43 +10,11 @@
 
 #include "bridge/base/clock.h"
 #include "bridge/cluster/peers.h"
+#include "bridge/events/growth.h"
 #include "bridge/text/link_text.h"
 #include "bridge/text/mode_text.h"
 #include "bridge/text/server_text.h"
 #include "profiles/model/profile.h"
-
-/* What counters say of a table that has no room: X(name for people, sum of counters). */
-#define FULL_TABLES(X)                                                                             \
-    X("flows", counters->flows_evicted)                                                            \
-    X("pools", counters->drops[DROP_no_room])                                                      \
-    X("held data", counters->drops[DROP_hold_full])                                                \
-    X("segments of our own", counters->drops[DROP_outbox_full])                                    \
-    X("observations", counters->learning_observations_dropped)
-
-enum {
-#define FULL_TABLE_ONE(name, value) 0,
-    TABLES = sizeof((char[]){FULL_TABLES(FULL_TABLE_ONE)}),
-#undef FULL_TABLE_ONE
-    WATCHED = TABLES + 2 /* and the TAPs */
-};
-
-/* A number that only grows, and what was told of it. */
-struct growing {
-    uint64_t told;
-    uint64_t told_us; /* 0: never */
-};
-
-enum {
-#define ENGINE_TABLE_NUMBER(name, text) FILLING_##name,
-    ENGINE_TABLES(ENGINE_TABLE_NUMBER)
-#undef ENGINE_TABLE_NUMBER
-        FILLING_TABLES
-};
-
-struct slow_server {
-    struct server_key key;
-    struct growing ended;
-};
 
 struct aside {
     struct ip_addr prefix;
@@ -63,12 +31,9 @@ struct known_profile {
 
 struct report {
     struct events *events;
-    struct growing growing[WATCHED];
-    bool filling[FILLING_TABLES]; /* was told of, and less than half was free since */
+    struct growth growth;
     uint32_t dead_count;
     struct server_key dead[REPORT_DEAD];
-    uint32_t slow_count;
-    struct slow_server slow[REPORT_SLOW];
     uint32_t asides;
     struct aside aside[REPORT_ASIDES];
     uint64_t store_revision;
@@ -585,106 +550,29 @@ void report_listening(struct report *report, const struct server_key *server, bo
 
 /* --- slow connections ------------------------------------------------------------------------ */
 
-static struct growing *slow_of(struct report *report, const struct server_key *server)
-{
-    uint32_t i = 0;
-
-    while (i < report->slow_count && !server_key_equal(&report->slow[i].key, server))
-        i++;
-    if (i == REPORT_SLOW)
-        return NULL;
-    if (i == report->slow_count)
-        report->slow[report->slow_count++] = (struct slow_server){.key = *server};
-    return &report->slow[i].ended;
-}
-
 void report_slow(struct report *report, const struct server_key *server, uint32_t ended)
 {
-    struct growing *growing = ended ? slow_of(report, server) : NULL;
+    struct growing *growing = ended ? growth_of_slow(&report->growth, server) : NULL;
     struct event event = about(EVENT_SLOW, LOG_LEVEL_WARNING, "ended", server);
     const uint64_t now_us = clock_now_us();
     char text[SERVER_TEXT_BYTES];
 
-    if (!growing || ended <= growing->told ||
-        (growing->told_us != 0 && now_us - growing->told_us < REPORT_TABLE_US))
+    if (!growing || !growing_is_news(growing, ended, now_us))
         return;
     event.has_value = true;
     event.value = ended - growing->told;
     snprintf(event.cause, sizeof(event.cause), "more than its mark");
     say(&event, "%s: it held more than its mark, %llu slow connections were ended",
         server_text(server, text), (unsigned long long)event.value);
-    growing->told = ended;
-    growing->told_us = now_us;
+    *growing = (struct growing){ended, now_us};
     add(report, &event);
 }
 
-/* --- what grows ------------------------------------------------------------------------------ */
-
-static void add_growth(struct report *report, size_t index, const char *name, uint64_t growth)
-{
-    const bool tap = index >= TABLES;
-    struct event event =
-        about(tap ? EVENT_OVERFLOW : EVENT_TABLE, LOG_LEVEL_WARNING, tap ? NULL : "full", NULL);
-
-    snprintf(event.subject, sizeof(event.subject), "%s", name);
-    event.has_value = true;
-    event.value = growth;
-    if (tap)
-        say(&event, "%s side: %llu frames lost, the TAP's queue was full", name,
-            (unsigned long long)growth);
-    else
-        say(&event, "%s: no room, %llu times", name, (unsigned long long)growth);
-    add(report, &event);
-}
-
-static void look_at_growth(struct report *report, size_t index, const char *name, uint64_t total,
-                           uint64_t now_us)
-{
-    struct growing *growing = &report->growing[index];
-
-    if (total <= growing->told ||
-        (growing->told_us != 0 && now_us - growing->told_us < REPORT_TABLE_US))
-        return;
-    add_growth(report, index, name, total - growing->told);
-    growing->told = total;
-    growing->told_us = now_us;
-}
-
-static void look_at_counters(struct report *report, const struct counters *counters,
-                             const uint64_t overflow[2], uint64_t now_us)
-{
-    size_t index = 0;
-
-#define FULL_TABLE_LOOK(name, value) look_at_growth(report, index++, name, value, now_us);
-    FULL_TABLES(FULL_TABLE_LOOK)
-#undef FULL_TABLE_LOOK
-    look_at_growth(report, index++, "client", overflow[SIDE_CLIENT], now_us);
-    look_at_growth(report, index, "server", overflow[SIDE_SERVER], now_us);
-}
-
-static void look_at_table(struct report *report, size_t index, const char *name, const char *text,
-                          const struct table_use *use)
-{
-    struct event event = about(EVENT_TABLE, LOG_LEVEL_WARNING, "filling", NULL);
-    bool *told = &report->filling[index];
-
-    if (*told || use->used == 0 || use->used < use->size - use->size / 3) {
-        *told = *told && use->used >= use->size / 2;
-        return;
-    }
-    *told = true;
-    snprintf(event.subject, sizeof(event.subject), "%s", name);
-    event.has_value = true;
-    event.value = use->used;
-    say(&event, "%s: two thirds are full, %u of %u %s", name, use->used, use->size, text);
-    add(report, &event);
-}
+/* --- what fills, and grows ------------------------------------------------------------------- */
 
 void report_use(struct report *report, const struct engine_use *use)
 {
-#define LOOK_AT_TABLE(name, text) look_at_table(report, FILLING_##name, #name, text, &use->name);
-    ENGINE_TABLES(LOOK_AT_TABLE)
-#undef LOOK_AT_TABLE
+    growth_use(&report->growth, report->events, use);
 }
 
 void report_tick(struct report *report, const struct store *store, const struct counters *counters,
@@ -695,5 +583,5 @@ void report_tick(struct report *report, const struct store *store, const struct 
     look_at_profiles(report, store);
     look_at_asides(report, now_us);
     if (counters)
-        look_at_counters(report, counters, overflow, now_us);
+        growth_look(&report->growth, report->events, counters, overflow, now_us);
 }

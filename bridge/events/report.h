@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "bridge/events/events.h"
+#include "bridge/events/growth.h"
 #include "engine/base/counters.h"
 #include "engine/engine.h"
 #include "profiles/store/store.h"
@@ -22,10 +23,6 @@
 #define REPORT_ASIDES 256
 /* Dead servers whose return is told; of more at once neither is. */
 #define REPORT_DEAD 256
-/* Servers whose slow connections are told; of more at once those that came last are not. */
-#define REPORT_SLOW 64
-/* Between two events of the same full table, or TAP, or of slow connections at a server */
-#define REPORT_TABLE_US (10ull * 1000 * 1000)
 
 struct report;
 

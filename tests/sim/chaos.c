@@ -175,7 +175,7 @@ static void fill_promise(struct promise *promise, const struct knowledge *known,
     memcpy(promise->greeting, known->greeting, promise->greeting_bytes);
 }
 
-/* As profiles/compile.c has it: a promise that has to wait is honoured, but its greeting is not
+/* As profiles/promises.h has it: a promise that has to wait is honoured, but its greeting is not
  * said any more. */
 static enum opening_kind opening_now(const struct chaos_world *chaos, enum opening_kind opening)
 {
