@@ -17,7 +17,7 @@
 #include "bridge/base/log.h"
 #include "bridge/cluster/peers.h"
 #include "bridge/events/report.h"
-#include "bridge/imports/imports.h"
+#include "bridge/imports/imports_force.h"
 #include "bridge/server_changes.h"
 #include "bridge/sides/kernel_path.h"
 #include "bridge/sides/when_dead.h"
@@ -580,53 +580,13 @@ struct imports *daemon_imports(struct daemon *daemon)
     return daemon->parts.imports;
 }
 
-static bool compile_lists(const struct daemon *daemon, struct source_lists **lists,
-                          struct error *error)
-{
-    return imports_compile(daemon->parts.imports, lists) ||
-           error_set(error, EXIT_FAILED, "out of memory for the lists: import them again");
-}
-
-/* The old ones are freed when no worker reads them any more; where that is not known, never. */
-static bool set_lists(struct daemon *daemon, struct source_lists *lists, struct error *error)
-{
-    if (!workers_set_lists(daemon->parts.workers, lists, error))
-        return false;
-    free(daemon->parts.imports->in_force);
-    daemon->parts.imports->in_force = lists;
-    return true;
-}
-
 bool daemon_restore_lists(struct daemon *daemon, struct error *error)
 {
-    struct source_lists *lists;
-
-    return compile_lists(daemon, &lists, error) && set_lists(daemon, lists, error);
+    return imports_enforce(daemon->parts.imports, daemon->parts.workers, error);
 }
 
-static bool save_lists(const struct daemon *daemon, struct error *error)
-{
-    return imports_save(daemon->parts.imports, daemon->parts.store_path,
-                        store_hands(daemon->parts.store), error);
-}
-
-/* First what may fail, a full disk say. */
 bool daemon_lists_changed(struct daemon *daemon, struct error *error)
 {
-    struct imports *imports = daemon->parts.imports;
-    struct source_lists *lists = NULL;
-    struct error unused;
-
-    if (!compile_lists(daemon, &lists, error) || !save_lists(daemon, error)) {
-        free(lists);
-        imports_undo(imports);
-        return false;
-    }
-    if (!set_lists(daemon, lists, error)) { /* what they read is not known */
-        imports_undo(imports);
-        (void)save_lists(daemon, &unused);
-        return false;
-    }
-    imports_keep(imports);
-    return true;
+    return imports_settle(daemon->parts.imports, daemon->parts.workers, daemon->parts.store_path,
+                          store_hands(daemon->parts.store), error);
 }

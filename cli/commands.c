@@ -3,6 +3,8 @@
  * commands.c - see commands.h.
  *
  * Handlers explain what went wrong in `error`; it is printed here and nowhere else.
+ *
+ * It is longer than most for its table, which dispatch, usage, completion and man pages share.
  */
 #include "cli/commands.h"
 

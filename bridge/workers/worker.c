@@ -10,6 +10,9 @@
  *
  * A worker that has failed (a side is gone) goes on answering requests, so that the main thread can
  * end in order.
+ *
+ * It is longer than most: one thread's whole life, and what another may ask of it, which both need
+ * all that is in struct worker.
  */
 #include "bridge/workers/worker.h"
 
