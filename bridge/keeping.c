@@ -3,13 +3,16 @@
 #include "bridge/keeping.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "bridge/base/clock.h"
 #include "bridge/base/keeper.h"
 #include "bridge/base/log.h"
+#include "bridge/base/mourning.h"
 #include "bridge/imports/imports.h"
 #include "bridge/listeners/programs.h"
 #include "bridge/state_file.h"
@@ -22,6 +25,7 @@ struct keeping {
     struct keeping_parts parts;
     struct sandbox sandbox;
     struct keeper keeper;
+    struct mourning *mourning; /* NULL: the kernel finds our death out by itself, a little later */
     struct file_hands hands;
     /* The keeper's own: what is being saved. */
     struct atomic_file files[KEPT_FILES];
@@ -233,6 +237,34 @@ static void serve(void *context, const struct keeper_request *request, struct ke
     error_set(&answer->error, EXIT_USAGE, "no such request");
 }
 
+static void enter_sandbox(const struct keeping *keeping)
+{
+    struct error error = {0};
+
+    if (keeping->sandbox.denied.code == EXIT_DONE &&
+        !sandbox_enter(&keeping->sandbox, SANDBOX_KEEPER, &error))
+        log_line(LOG_LEVEL_WARNING, "keeper: %s", error.text);
+}
+
+/* A thread beside the one that serves. */
+static void *mourn(void *context)
+{
+    const struct keeping *keeping = context;
+
+    enter_sandbox(keeping);
+    if (mourning_wait(keeping->mourning))
+        bypass_die(keeping->parts.pulse, clock_now_us());
+    return NULL;
+}
+
+static void begin_mourning(struct keeping *keeping)
+{
+    pthread_t thread;
+
+    if (keeping->mourning && pthread_create(&thread, NULL, mourn, keeping) == 0)
+        pthread_detach(thread);
+}
+
 static void begin(void *context)
 {
     struct keeping *keeping = context;
@@ -245,9 +277,8 @@ static void begin(void *context)
     takeover_free(keeping->parts.takeover);
     (void)close(STDIN_FILENO);
     (void)close(STDOUT_FILENO);
-    if (keeping->sandbox.denied.code == EXIT_DONE &&
-        !sandbox_enter(&keeping->sandbox, SANDBOX_KEEPER, &error))
-        log_line(LOG_LEVEL_WARNING, "keeper: %s", error.text);
+    begin_mourning(keeping);
+    enter_sandbox(keeping);
 }
 
 /* --- the bridge ------------------------------------------------------------------------------ */
@@ -320,18 +351,23 @@ struct keeping *keeping_start(const struct keeping_parts *parts, const struct sa
     keeping->sandbox = *sandbox;
     for (int i = 0; i < KEPT_FILES; i++)
         keeping->savings[i].fd = -1;
+    if (parts->pulse)
+        keeping->mourning = mourning_begin(NULL);
     if (keeper_start(&keeping->keeper, begin, serve, keeping, error)) {
         hand_over(keeping);
         return keeping;
     }
+    mourning_end(keeping->mourning);
     free(keeping);
     return NULL;
 }
 
 void keeping_stop(struct keeping *keeping)
 {
-    if (keeping)
-        keeper_stop(&keeping->keeper);
+    if (!keeping)
+        return;
+    keeper_stop(&keeping->keeper);
+    mourning_end(keeping->mourning);
     free(keeping);
 }
 

@@ -5,6 +5,7 @@
  *      sides       an interface has changed: MTUs, a port that came back; everything as it was
  *                  before at the end
  *      listeners   netlink sockets of the servers' namespace; whose a socket is
+ *      death       of the bridge: from then on frames pass by themselves (bpf/bypass.h)
  *      files       store, votes, state, flows; the control socket and the lock at the end; the
  *                  configuration file, to be read anew
  */
@@ -12,6 +13,7 @@
 #define SYNWARD_BRIDGE_KEEPING_H
 
 #include "bridge/base/sandbox.h"
+#include "bridge/bpf/bypass.h"
 #include "bridge/control/place.h"
 #include "bridge/listeners/watch.h"
 #include "bridge/sides/mirroring.h"
@@ -32,6 +34,8 @@ struct keeping_parts {
     struct takeover *takeover; /* whose secrets the keeper forgets */
     const char *store_path, *control_path;
     const char *config_path;
+    /* What goes by in the kernel while nobody is alive: the keeper says when that begins. */
+    struct bypass_pulse *pulse;
 };
 
 /*

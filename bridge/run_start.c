@@ -204,7 +204,8 @@ static bool begin_confinement(struct run *run, struct error *error)
                                         .takeover = run->takeover,
                                         .store_path = run->options.store_path,
                                         .control_path = run->options.control_path,
-                                        .config_path = run->options.reconfiguring.path};
+                                        .config_path = run->options.reconfiguring.path,
+                                        .pulse = when_dead_pulse(run->when_dead)};
 
     return confine_begin(&run->confine, run->options.sandbox, run->options.escape, &parts,
                          kernel_path_carrying(run->path) != NULL, error);

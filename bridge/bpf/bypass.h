@@ -5,6 +5,7 @@
  *
  *      program   first_us = now, where it is 0   a frame has gone up that nobody has answered
  *      worker    first_us = 0, each batch        it has been read, and all that came before
+ *      keeper    dead_us = now, deaths + 1       it has seen the process die
  *      program   dead_us = now, deaths + 1       the TAP is gone, or first_us is BYPASS_DEAD_US old
  *      worker    sees that `deaths` has grown: what it reads is stale, and is thrown away until
  *                there is nothing; then dead_us = 0
@@ -48,6 +49,17 @@ struct bypass_pulse {
 };
 
 _Static_assert(sizeof(struct bypass_pulse) == 128, "two cache lines");
+
+/* --- the keeper's part ----------------------------------------------------------------------- */
+
+static inline void bypass_die(struct bypass_pulse *pulse, uint64_t now_us)
+{
+    uint64_t alive = 0;
+
+    if (__atomic_compare_exchange_n(&pulse->dead_us, &alive, now_us, false, __ATOMIC_ACQ_REL,
+                                    __ATOMIC_RELAXED))
+        __atomic_fetch_add(&pulse->deaths, 1, __ATOMIC_ACQ_REL);
+}
 
 /* --- the workers' part ----------------------------------------------------------------------- */
 

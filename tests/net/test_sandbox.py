@@ -72,14 +72,17 @@ def test_no_thread_has_a_privilege():
 
 
 def test_the_keeper_has_few_and_runs_no_program():
-    with running() as lab:
-        keeper = keeper_of(lab.daemon.pid)
-        (status,) = threads(keeper).values()
-        check_equal(status["Name"], "synward-keeper", "its name")
-        check_equal(status["CapBnd"], NO_CAPABILITIES, "its bounding set")
-        check(int(status["CapEff"], 16).bit_count() <= 8, f"capabilities {status['CapEff']}")
-        check_equal(status["NoNewPrivs"], "1", "its NoNewPrivs")
-        check_equal(status["Seccomp"], "2", "its Seccomp")
+    """Between ports it has a second thread, which waits for the daemon's death."""
+    for sides, count in (("netns", 1), ("port", 2)):
+        with running(sides) as lab:
+            found = threads(keeper_of(lab.daemon.pid)).values()
+            check_equal(len(found), count, f"threads of the keeper of {sides} sides")
+            for status in found:
+                check_equal(status["Name"], "synward-keeper", "its name")
+                check_equal(status["CapBnd"], NO_CAPABILITIES, "its bounding set")
+                check(int(status["CapEff"], 16).bit_count() <= 8, f"has {status['CapEff']}")
+                check_equal(status["NoNewPrivs"], "1", "its NoNewPrivs")
+                check_equal(status["Seccomp"], "2", "its Seccomp")
 
 
 def escape(way, sandbox="on"):
