@@ -56,7 +56,7 @@ static void server_without_flow(struct engine *engine, struct passage *passage)
 
     if (server && cookies_out(server, passage->now_us))
         stray_reset(engine, passage);
-    else
+    else if (!stray_synack(engine, passage))
         track_server(engine, passage);
 }
 

@@ -6,6 +6,7 @@
 #include "engine/stages/draining.h"
 #include "engine/stages/opening.h"
 #include "engine/stages/opening_say.h"
+#include "engine/stages/stray.h"
 #include "engine/tables/source_rules.h"
 
 /* At 0, 1, 3 and 7 s; given up at 15 s (RFC 6298 2.1 and 5.5, RFC 9293 3.8.3) */
@@ -36,6 +37,7 @@ static bool may_be_withdrawn(const struct engine *engine, const struct flow *flo
 static void withdraw(struct engine *engine, struct flow *flow, const struct opening *opening)
 {
     opening_reset_server(engine, flow, opening);
+    stray_withdrawn(engine, flow, opening->client_isn);
     opening_done(engine, flow);
     engine_flow_free(engine, flow);
 }

@@ -4,6 +4,7 @@
  */
 #include "engine/stages/stray.h"
 
+#include "engine/shard/connection.h"
 #include "engine/stages/answering.h"
 #include "engine/tcp/cookie.h"
 
@@ -14,6 +15,7 @@
 #define LIVE_SYNS_PER_SECOND 100
 #define LIVE_SYN_APART_MS    1000
 #define LIVE_SYN             0x53594eu /* its tags: untracked segments of a connection have 0 */
+#define WITHDRAWN            0x574944u /* and those of openings: beside the client's ISN */
 #define STRAY_RST_AFTER_MS   3000
 /* How long a client repeats the beginning of what it says: 1, 2, 4, 8, 16 and 32 s (RFC 6298 5.5).
  */
@@ -101,6 +103,29 @@ bool stray_syn_passes(struct engine *engine, const struct passage *passage, stru
         return false;
     tag_take(&engine->stray, passage->hash, LIVE_SYN, passage->now_us);
     tag_put_first(&engine->stray, passage->hash, LIVE_SYN, passage->now_us);
+    return true;
+}
+
+void stray_withdrawn(struct engine *engine, const struct flow *flow, uint32_t x)
+{
+    tag_put_first(&engine->stray, engine_hash(engine, &flow->key), WITHDRAWN + x, engine->now_us);
+}
+
+bool stray_synack(struct engine *engine, struct passage *passage)
+{
+    const struct frame *frame = &passage->frame;
+    const struct server_key key = flow_key_server(&passage->key);
+    struct server *server;
+
+    if ((frame->flags & (TCP_SYN | TCP_ACK | TCP_RST)) != (TCP_SYN | TCP_ACK) ||
+        tag_age_ms(&engine->stray, passage->hash, WITHDRAWN + frame->ack - 1, passage->now_us) <
+            0 ||
+        !frame_checksum_good(frame))
+        return false;
+    server = server_find(&engine->servers, &key);
+    if (server)
+        engine_server_answered(engine, server, passage->now_us);
+    passage_reset(engine, passage, DROP_stray);
     return true;
 }
 

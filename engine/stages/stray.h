@@ -17,6 +17,16 @@ void stray_segment(struct engine *engine, struct passage *passage, struct server
  * protected server: once a second for a connection, and a hundred times in all.
  */
 bool stray_syn_passes(struct engine *engine, const struct passage *passage, struct server *server);
+/* An opening with this ISN of its client was withdrawn: what its server still answers is for
+ * nobody.
+ */
+void stray_withdrawn(struct engine *engine, const struct flow *flow, uint32_t x);
+/*
+ * A server's segment without a flow. True of the SYN-ACK to an opening that was withdrawn: our RST
+ * was before it, or was lost. The client has another ISN, ours, so it does not pass, and the
+ * server's half is reset as by a host that asked for none (RFC 9293 3.10.7.1).
+ */
+bool stray_synack(struct engine *engine, struct passage *passage);
 /* A server's RST without a flow: the answer to such a segment, or to nobody. */
 void stray_reset(struct engine *engine, struct passage *passage);
 

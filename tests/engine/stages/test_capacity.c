@@ -275,6 +275,32 @@ Test(capacity, only_so_many_syns_go_on_unanswered)
     bench_end(b);
 }
 
+/* Its client has our ISN, and would see another one. */
+Test(capacity, late_answer_to_a_withdrawn_opening_is_reset)
+{
+    struct bench *b = attacked();
+    unsigned one;
+
+    serves(b, 1, 1);
+    for (unsigned i = 11; i <= 40; i++)
+        syn_goes_out(b, i);
+    bench_wait(b, 2 * SECOND_US);
+    bench_forget(b);
+    for (one = 11; opening_among(b, one, one) == 1; one++)
+        ;
+    for (int times = 0; times < 2; times++) {
+        server_says(b, .flags = "S.", .seq = Y, .ack = X + 1, .options = OFFERS);
+        replied(b);
+        to_server(b, .flags = "R", .seq = X + 1);
+        cr_assert_str_eq(bench_flow_state(b), "none", "nothing is picked up");
+    }
+    nothing(b);
+    server_says(b, .flags = "S.", .seq = Y, .ack = X + 2, .options = OFFERS);
+    forwarded(b);
+    bench_forget(b);
+    bench_end(b);
+}
+
 /* Ten bodies hold its processes, a client waits for room in the backlog, and nobody comes later:
  * the bodies go when they are known. */
 Test(capacity, bodies_go_for_who_waits_in_the_backlog)
