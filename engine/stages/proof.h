@@ -118,12 +118,12 @@ proof_counted(struct engine *engine, struct server *server, uint64_t hash, uint3
 {
     const struct trigger_tag asked = {&engine->asked, hash, x};
     struct proof_slot *slot = proof_slot(&engine->proofs, hash, x, (uint32_t)(now_us / 1000));
-    bool foreign = false;
+    /* What follows may come to yet another bridge; what its client repeats is counted. */
+    bool foreign = bare && proof_is_new(slot, (uint32_t)(now_us / 1000));
 
     if (!proof_again(slot, (uint32_t)(now_us / 1000))) {
         engine->counters.cookies_accepted++;
         server->figures.proofs++;
-        foreign = bare; /* what follows may come to yet another bridge */
     }
     answering_catch_up(engine, server, now_us);
     /* A cookie that its client repeats, or one of long ago, says nothing about those that are out

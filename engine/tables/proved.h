@@ -93,6 +93,12 @@ static inline struct proof_slot *proof_find(const struct proof_table *table, uin
     return slot->who == (proof_tag(hash) | (uint64_t)x << 32) ? slot : NULL;
 }
 
+/* True of a slot that was made just now, and was another's. */
+static inline bool proof_is_new(const struct proof_slot *slot, uint32_t now_ms)
+{
+    return now_ms - slot->proved_ms == PROVED_LIFE_MS;
+}
+
 /* Proved now. True where that was so already. */
 static inline bool proof_again(struct proof_slot *slot, uint32_t now_ms)
 {

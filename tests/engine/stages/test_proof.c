@@ -166,6 +166,24 @@ Test(proof, cookie_of_another_bridge_is_counted_once)
     }
 }
 
+/* A client that repeats its ACK for ever makes no figure of another bridge's half-open ones. */
+Test(proof, cookie_of_another_bridge_that_is_repeated_is_counted_once)
+{
+    const struct cookie_keys keys = key_of_text("one");
+    struct bench *benches[3] = {bridge(&keys, NULL, 5), bridge(&keys, NULL, 5),
+                                bridge(&keys, NULL, 5)};
+    const uint32_t c = get_cookie(benches[0], OFFERS);
+
+    for (int times = 0; times < 10; times++) {
+        client_says(benches[1], .flags = ".", .seq = X + 1, .ack = c + 1, .window = 502);
+        bench_forget(benches[1]);
+        wait_all(benches, 4 * SECOND_US);
+    }
+    cr_assert_eq(bench_server(benches[1], HTTP)->foreign, 1);
+    for (int i = 0; i < 3; i++)
+        bench_end(benches[i]);
+}
+
 /* First all know both keys; then one after the other makes by the new one. */
 Test(proof, a_key_is_rolled)
 {
