@@ -338,6 +338,53 @@ static void splice_from_server(struct engine *engine, struct passage *passage, s
     passage_forward(passage);
 }
 
+/* A byte that the server has: who has the connection answers it with an ACK, whatever it answered
+ * lately (RFC 9293 3.8.4), and who has it no more with a RST. */
+static void ask_server(struct engine *engine, const struct passage *passage,
+                       const struct flow *flow)
+{
+    static const uint8_t garbage = 0;
+    const struct flow_cold *cold = flow_cold(&engine->flows, flow);
+    struct link_header link;
+    struct segment segment;
+
+    segment_of_frame(&passage->frame, &link, &segment);
+    segment.flags = TCP_ACK;
+    segment.seq = cold->client_isn;
+    segment.ack = cold->server_next;
+    segment.window = segment_window(small_window(cold), flow->to_server_shift);
+    segment.ttl = TTL_DEFAULT;
+    segment.options_bytes = 0;
+    segment.payload = &garbage;
+    segment.payload_bytes = 1;
+    segment.gso_bytes = 0;
+    engine_emit(engine, SIDE_SERVER, &link, &segment);
+}
+
+/*
+ * The server may not take a RST: its number is not the exact one (RFC 5961 3.2), an option, a TTL,
+ * a checksum of IP is in the way. Who sends one would be gone for us, and have a place there. So
+ * the server is asked, too. Where the number is exact as far as we know, its client is gone, and
+ * whatever the server answers is reset at its own number; else the connection is there until the
+ * server says that it is not, as a blind guess must not end it. True where all is said.
+ */
+static bool client_resets(struct engine *engine, struct passage *passage, struct flow *flow)
+{
+    const struct flow_cold *cold = flow_cold(&engine->flows, flow);
+    const struct frame *frame = &passage->frame;
+
+    if (!(frame->flags & TCP_RST) || flow->state != FLOW_SPLICED ||
+        !track_is_near(frame, cold->client_next) || !frame_checksum_good(frame))
+        return false;
+    passage_forward(passage);
+    ask_server(engine, passage, flow);
+    if (frame->seq == cold->client_next) {
+        flow->flags |= FLOW_REFUSED;
+        engine_flow_close(engine, flow, END_CLIENT_RESET, passage->now_us);
+    }
+    return true;
+}
+
 /* A SYN among it too: its receiver answers with a challenge ACK (RFC 5961 4.2), which finds its way
  * back. */
 static void splice_from_client(struct engine *engine, struct passage *passage, struct flow *flow)
@@ -349,6 +396,8 @@ static void splice_from_client(struct engine *engine, struct passage *passage, s
     if (flow->flags & FLOW_GREETING_DUE)
         greeting_still_due(engine, passage, flow);
     splice_to_server(passage, flow);
+    if (client_resets(engine, passage, flow))
+        return;
     frame_limit_gso(&passage->frame, splice_server_limit(cold, &passage->frame));
     track_speaks(engine, passage, flow);
     track_progress(engine, passage, flow);

@@ -122,7 +122,8 @@ static void at_server(struct siege *siege, const struct packet *packet)
         return;
     }
     place_left(siege, packet);
-    if (packet->flags & TCP_RST || siege->mute)
+    /* One byte is no request of anybody's: it is asked whether the connection is there still. */
+    if (packet->flags & TCP_RST || packet->payload_bytes == 1 || siege->mute)
         return;
     answer = answer_to(packet, SIDE_SERVER, TCP_ACK);
     if (packet->payload_bytes && (siege->refuses || kind == KIND_REFUSED)) {

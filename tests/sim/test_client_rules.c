@@ -463,6 +463,7 @@ Test(client_first, rule_5_11_client_that_lost_its_connection_gets_through)
     expect(s, CLIENT, ". c+1 ack x+19 win 509 <nop,nop,TS val d ecr 120>");
     inject(s, CLIENT, "R x+19:x+19(0) win 0");
     expect(s, SERVER, "R x+19:x+19(0) win 0");
+    expect(s, SERVER, ". x:x+1(1) ack y+1 win *");
     inject(s, CLIENT, "S x+5000:x+5000(0) win 64240 " OFFER);
     expect(s, CLIENT,
            "S. c2:c2(0) ack x+5001 win 65160 <mss 1460,sackOK,TS val * ecr 100,nop,wscale 7>");

@@ -162,6 +162,7 @@ Test(found, reset_moves_no_numbers)
     step_open(s);
     inject(s, CLIENT, "R x+5000:x+5000(0) win 0");
     expect(s, SERVER, "R x+5000:x+5000(0) win 0");
+    expect(s, SERVER, ". x:x+1(1) ack y+1 win *");
     inject(s, SERVER,
            "S. y:y(0) ack x+1 win 65160 <mss 1460,sackOK,TS val 5003 ecr v,nop,wscale 7>");
     expect(s, SERVER, ". x+19 ack y+1 win * <nop,nop,TS val * ecr 5003>");

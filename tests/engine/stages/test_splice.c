@@ -338,6 +338,55 @@ Test(splice, syn_on_a_live_flow)
 
 /* Any segment with any options from either side: what comes out has a right checksum (bench_take()
  * looks). */
+/* Bytes that the server has, so that it must answer. */
+static void is_asked(struct bench *b)
+{
+    to_server(b, .flags = ".", .seq = X, .ack = Y + 1, .payload = "", .payload_bytes = 1);
+}
+
+/* Nor is the number of a RST known to be the server's: it holds the connection until it says
+ * otherwise. */
+Test(splice, reset_beside_the_number_gives_no_place_back)
+{
+    static const uint32_t beside[] = {X + 18, X + 20, X + 5000};
+    struct bench *b = bench_new(SETTING_ATTACK);
+    uint32_t c = open_http(b, OFFERS, OFFERS);
+
+    for (size_t i = 0; i < sizeof(beside) / sizeof(beside[0]); i++) {
+        client_says(b, .flags = "R", .seq = beside[i]);
+        to_server(b, .flags = "R", .seq = beside[i]);
+        is_asked(b);
+        server_says(b, .flags = ".", .seq = Y + 1, .ack = X + 19);
+        to_client(b, .flags = ".", .seq = c + 1, .ack = X + 19);
+        cr_assert_str_eq(bench_flow_state(b), "spliced");
+        cr_assert_eq(bench_server(b, HTTP)->held, 1);
+    }
+    server_says(b, .flags = "R", .seq = Y + 1);
+    to_client(b, .flags = "R", .seq = c + 1);
+    cr_assert_str_eq(bench_flow_state(b), "closing", "it says otherwise");
+    cr_assert_eq(bench_server(b, HTTP)->held, 0);
+    bench_end(b);
+}
+
+/* An option that makes it no RST for the server, which has the connection, and is reset at its own
+ * number. */
+Test(splice, reset_that_the_server_ignores_comes_again)
+{
+    struct bench *b = bench_new(SETTING_ATTACK);
+
+    open_http(b, OFFERS, OFFERS);
+    client_says(b, .flags = "R", .seq = X + 19, .options = "md5");
+    to_server(b, .flags = "R", .seq = X + 19, .options = "md5");
+    is_asked(b);
+    cr_assert_eq(bench_server(b, HTTP)->held, 0);
+    server_says(b, .flags = ".", .seq = Y + 1, .ack = X + 19);
+    replied(b);
+    to_server(b, .flags = "R", .seq = X + 19);
+    server_says(b, .flags = "R", .seq = Y + 1);
+    dropped(b, stray);
+    bench_end(b);
+}
+
 Test(splice, random_segments_keep_right_checksums)
 {
     struct random random = random_begin("splice");
