@@ -45,6 +45,7 @@ const struct protocol protocol_gnutella = {
     .id = PROTOCOL_GNUTELLA,
     .name = "gnutella",
     .check = gnutella_check,
+    .header_lines = true,
     .whole = gnutella_whole,
     .accepts = gnutella_accepts,
 };

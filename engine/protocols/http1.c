@@ -210,6 +210,7 @@ const struct protocol protocol_http1 = {
     .name = "http",
     .answers_alone = true,
     .check = http1_check,
+    .header_lines = true,
     .whole = http1_whole,
     .awaits = http1_awaits,
     .accepts = http1_accepts,

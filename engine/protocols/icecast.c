@@ -38,6 +38,7 @@ const struct protocol protocol_icecast = {
     .id = PROTOCOL_ICECAST,
     .name = "icecast",
     .check = icecast_check,
+    .header_lines = true,
     .whole = icecast_whole,
     .accepts = icecast_accepts,
 };

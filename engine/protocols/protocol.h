@@ -96,6 +96,8 @@ struct protocol {
                                  (Telnet) */
     bool
         answers_alone; /* no other protocol answers so: where it does, the server speaks this one */
+    bool header_lines; /* a request ends in an empty line, of CR LF by the book; not all servers
+                          take a bare LF for the end of a line */
     enum greeting_form greeting_form;
     uint32_t greeting_grace_us; /* how long to wait for clients that speak anyway, while nothing was
                                    measured */

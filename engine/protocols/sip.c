@@ -110,6 +110,7 @@ const struct protocol protocol_sip = {
     .answers_alone = true,
     .verbs = methods,
     .check = sip_check,
+    .header_lines = true,
     .whole = sip_whole,
     .accepts = sip_accepts,
     .keyword = sip_keyword,

@@ -276,7 +276,8 @@ static enum match tls_keyword(const uint8_t *request, size_t bytes, struct keywo
     return MATCH_YES;
 }
 
-/* The hello itself, across its records; what follows it is none of it. */
+/* The hello itself, across its records, and the rest of the last one: a server reads whole records
+ * (RFC 8446 5.1), and waits for them. What follows it is none of it. */
 static enum match tls_whole(const uint8_t *request, size_t bytes, size_t from, size_t *needed)
 {
     struct hello hello = {.data = request, .bytes = bytes};
@@ -288,6 +289,8 @@ static enum match tls_whole(const uint8_t *request, size_t bytes, size_t from, s
         match = take_number(&hello, 3, &left, &length);
     if (match == MATCH_YES)
         match = take(&hello, NULL, length);
+    if (match == MATCH_YES)
+        match = take(&hello, NULL, hello.record_left);
     *needed = match == MATCH_MORE ? bytes + hello.missing : hello.at;
     return match;
 }

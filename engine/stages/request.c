@@ -12,6 +12,8 @@
 #include "engine/stages/opening.h"
 #include "engine/stages/request_check.h"
 
+#include <string.h>
+
 #define OPEN_PER_SECOND 1000 /* rule 2.5 */
 #define OPEN_PER_SOURCE 200
 /* Of the class long: opened before they are whole, and not answered yet (rule 1.3) */
@@ -352,6 +354,19 @@ static bool is_endless(const struct server_policy *policy, enum protocol_id matc
            !(policy->has_pattern && (policy->pattern.line_bytes_max || policy->pattern.lengths));
 }
 
+/*
+ * True of a header whose end is one for those servers only that take a bare LF (RFC 9112 2.2 lets
+ * them): others wait for the rest, and so it may be said for nothing else. `needed` is its length.
+ */
+static bool ends_loosely(const struct request *request)
+{
+    const struct protocol *protocol = protocol_by_id(request->checked.protocol);
+    const uint8_t *end = request->said.data + request->needed;
+
+    return protocol && protocol->header_lines &&
+           (request->needed < 4 || memcmp(end - 4, "\r\n\r\n", 4) != 0);
+}
+
 /* A header, and the client behind it waits for the greeting: it has asked nothing yet, so its
  * server is opened as for a bare ACK (rule 2.5). */
 static bool is_header_alone(const struct request *request)
@@ -402,7 +417,8 @@ static inline void judge_request(struct engine *engine, struct passage *passage,
         open_header(engine, passage, server, proof, closing, request);
     else
         open_right(engine, passage, server, proof, closing, request,
-                   is_endless(server->policy, request->checked.protocol));
+                   is_endless(server->policy, request->checked.protocol) ||
+                       (!server->policy->opens_begun && ends_loosely(request)));
 }
 
 /*

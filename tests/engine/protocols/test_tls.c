@@ -60,6 +60,14 @@ Test(tls, answers)
                   ACCEPTANCE_REFUSED);
 }
 
+/* OpenSSL reads whole records, and would wait for the rest of this one. */
+Test(tls, hello_in_a_record_that_is_longer_is_not_whole_before_that)
+{
+    uint8_t request[64] = "\x16\3\1\0\x30\1\0\0\4\3\3\0\0";
+
+    assert_whole(PROTOCOL_TLS, request, sizeof(request), 5 + 0x30);
+}
+
 /* A ClientHello made of pieces, with the lengths of its parts. */
 struct hello {
     uint8_t bytes[4096];

@@ -114,3 +114,44 @@ Test(request_behind_a_proxy, a_header_alone_is_opened_within_the_limits)
     cr_assert_eq(bench_counters(b)->requests_matched, 1);
     bench_end(b);
 }
+
+/* --- ends that not all servers know ---------------------------------------------------------- */
+
+/* How many of ten connections of one source are opened for this request, unanswered. */
+static unsigned opened_for(const char *request)
+{
+    struct bench *b = bench_new(SETTING_ATTACK);
+    unsigned opened = 0;
+
+    for (uint16_t i = 0; i < 10; i++) {
+        uint32_t c;
+
+        bench_client(b, i);
+        c = get_cookie(b, OFFERS);
+        client_says(b, .flags = "P.", .seq = X + 1, .ack = c + 1, .payload = request);
+        opened += b->verdict.action == VERDICT_HOLD;
+        bench_forget(b);
+        server_says(b, .flags = "S.", .seq = Y, .ack = X + 1, .options = OFFERS);
+        bench_forget(b);
+    }
+    bench_end(b);
+    return opened;
+}
+
+/* gunicorn waits for CR LF CR LF, nginx does not: who says it with less gets what a request has
+ * that is not whole. */
+Test(request, bare_line_feeds_are_the_end_for_few_at_once)
+{
+    static const char *const loose[] = {
+        "GET / HTTP/1.1\n\n",
+        "GET / HTTP/1.1\r\nHost: a\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a\r\n\n",
+        "GET / HTTP/1.1\r\nHost: a\n\r\nX: \r\n\r\n",
+    };
+
+    cr_assert_eq(opened_for("GET / HTTP/1.1\r\nHost: a\r\n\r\n"), 10);
+    cr_assert_eq(opened_for("GET / HTTP/1.1\nHost: a\r\n\r\n"), 10);
+    cr_assert_eq(opened_for("\n\nGET / HTTP/1.1\r\n\r\n"), 10);
+    for (size_t i = 0; i < sizeof(loose) / sizeof(loose[0]); i++)
+        cr_assert_eq(opened_for(loose[i]), 4, "%s", loose[i]);
+}
