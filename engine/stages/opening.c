@@ -19,6 +19,7 @@
 #include <string.h>
 
 #define OLD_CONNECTIONS_MAX 3
+#define CLIENT_TTL_LEAST    32
 
 void opening_set_timer(struct engine *engine, const struct flow *flow, uint64_t due_us)
 {
@@ -38,7 +39,8 @@ static void fill_opening(struct opening *opening, const struct passage *passage,
 
     link_header_copy(frame, &opening->to_server);
     link_header_reverse(frame, &opening->to_client);
-    opening->client_ttl = frame_ttl(frame);
+    /* From no client it is so little; what we say must get there, whatever it is meant to say. */
+    opening->client_ttl = frame_ttl(frame) < CLIENT_TTL_LEAST ? CLIENT_TTL_LEAST : frame_ttl(frame);
     opening->client_tos = (uint8_t)(frame_tos(frame) & ~3);
     opening->server_ttl = promise->synack.ttl ? promise->synack.ttl : 64;
     opening->server_df = promise->synack.df;

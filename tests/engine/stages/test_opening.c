@@ -75,6 +75,18 @@ Test(opening, what_the_server_refuses_is_not_offered)
     bench_end(b);
 }
 
+/* A client that sends it so that it ends between us and its server would make that look silent, and
+ * keep what it has there. */
+Test(opening, what_we_say_gets_there)
+{
+    struct bench *b = bench_new(SETTING_ATTACK);
+    uint32_t c = get_cookie(b, OFFERS);
+
+    client_says(b, .flags = "P.", .seq = X + 1, .ack = c + 1, .payload = REQUEST, .ttl = 1);
+    to_server(b, .flags = "S", .seq = X, .options = OFFERS, .ttl = 32);
+    bench_end(b);
+}
+
 /* With timestamps the cookie carries ECN; without, the request's ECT does. */
 Test(opening, ecn_with_timestamps)
 {
