@@ -244,7 +244,7 @@ void slow_make_room(struct engine *engine, struct server *server, bool is_stuck,
     struct standing standing = {0};
     struct watched *one;
     enum watch_class worst_gone = WATCH_WELL;
-    uint32_t idle, idle_own = ENDED_LEAST;
+    uint32_t idle, idle_own = 1; /* who asks wants one place: his neighbours are idle, too */
     uint32_t ended = 0;
 
     if (now_us < server->slow_us)
