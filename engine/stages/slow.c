@@ -50,6 +50,7 @@ void slow_watch(struct engine *engine, const struct flow *flow, const struct ope
     watched->others = (uint16_t)(others < UINT16_MAX ? others : UINT16_MAX);
     watched->number = ++server->capacity.opened;
     watched->asks = opening->held_bytes != 0;
+    watched->closed = !opening->client_window;
     /* What was whole at the beginning awaits nothing: it need not be read again. */
     due = watched->asks && !opening->whole
               ? protocol_awaits((enum protocol_id)opening->protocol,

@@ -68,15 +68,26 @@ static bool opens(struct bench *b, unsigned number)
     return opens_as(b, number);
 }
 
-/* The client that speaks now was ended lately. */
-static void note_slow_now(struct bench *b)
+/* The client that speaks now, as a source at the server. */
+static uint64_t source_now(struct bench *b)
 {
     struct flow_key key = {.server_port = 80};
     uint16_t port;
 
     endpoint_read(b->client, &key.client, &port);
     endpoint_read(HTTP, &key.server, &port);
-    held_note_slow(b->engine->held.sources, held_hash(b->engine, &key), b->now_us);
+    return held_hash(b->engine, &key);
+}
+
+/* It was ended lately. */
+static void note_slow_now(struct bench *b)
+{
+    held_note_slow(b->engine->held.sources, source_now(b), b->now_us);
+}
+
+static bool was_slow_now(struct bench *b)
+{
+    return held_was_slow(b->engine->held.sources, source_now(b), b->now_us);
 }
 
 /* Eight, up to the mark. */
@@ -379,6 +390,32 @@ Test(slow, idle_ones_stay_where_those_wait_that_were_slow)
     opens(b, 200);
     wanted(b, 10 * SECOND_US);
     cr_assert_eq(living(b), 8);
+    bench_end(b);
+}
+
+/* Its window was closed from the beginning: it does not wait for the server, the server waits. */
+Test(slow, window_that_was_never_open_is_no_wait_for_the_server)
+{
+    struct bench *b = attacked();
+
+    cr_assert(opens(b, 1));
+    client(b, 2);
+    client_says(b, .flags = "S", .seq = X, .options = OFFERS);
+    isns[2] = take(b, SIDE_CLIENT)->seq;
+    client_says(b, .flags = "P.", .seq = X + 1, .ack = isns[2] + 1, .payload = REQUEST,
+                .window_closed = true);
+    bench_forget(b);
+    server_says(b, .flags = "S.", .seq = Y, .ack = X + 1, .options = OFFERS);
+    bench_forget(b);
+    for (unsigned i = 3; i <= 8; i++)
+        cr_assert(opens(b, i));
+    bench_server(b, HTTP)->held = 20;
+    opens(b, 200);
+    wanted(b, 9 * SECOND_US);
+    cr_assert(!lives(b, 2));
+    cr_assert(was_slow_now(b));
+    client(b, 1);
+    cr_assert(!was_slow_now(b), "it waited for the server");
     bench_end(b);
 }
 
