@@ -3,7 +3,7 @@
 #ifndef SYNWARD_ENGINE_VERSION_H
 #define SYNWARD_ENGINE_VERSION_H
 
-#define SYNWARD_VERSION "0.1.0"
+#define SYNWARD_VERSION "0.2.0"
 #define SYNWARD_SCHEMA  1
 
 #endif

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """man.py SYNWARD FOLDER - what `synward help` says of each command and option stands in synward.8,
-each key of the configuration file in synward.conf.5, and what the package needs in debian/control.
+each key of the configuration file in synward.conf.5, and what the package needs in debian/control;
+the program, the package and the list of changes have one version.
 
 The pages in FOLDER are taken as groff would read it, without its requests and fonts, and both texts
 without the ends of their lines."""
@@ -78,10 +79,23 @@ def package():
     ]
 
 
+def version(synward):
+    """Who says another version than the program does."""
+    told = ask(synward, "version").split()[-1]
+    places = {"debian/changelog": r"synward \((\S+)\)", "doc/CHANGELOG.md": r"## (\S+), "}
+    wrong = []
+    for name, pattern in places.items():
+        with open(os.path.join(ROOT, name), encoding="utf-8") as file:
+            newest = re.search(pattern, file.read()).group(1)
+        if newest != told:
+            wrong.append(f"{name} begins with {newest}, the program says {told}")
+    return wrong
+
+
 def main():
     synward, folder = sys.argv[1:3]
     passed = failed = 0
-    for wrong in (configuration(synward, folder), package()):
+    for wrong in (configuration(synward, folder), package(), version(synward)):
         passed, failed = passed + (not wrong), failed + bool(wrong)
         for text in wrong:
             print(f"FAILED {text}")

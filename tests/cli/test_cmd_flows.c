@@ -10,7 +10,7 @@ Test(cmd_flows, table)
 {
     cr_assert_str_eq(
         answer_printed(words,
-                       "{\"synward\":{\"version\":\"0.1.0\",\"schema\":1},\"flows\":["
+                       "{\"synward\":{\"version\":\"0.2.0\",\"schema\":1},\"flows\":["
                        "{\"client\":\"10.77.0.1:40312\",\"server\":\"10.77.0.2:110\",\"vlan\":[],"
                        "\"state\":\"spliced\",\"age_s\":1.2,\"delta\":4294967295},"
                        "{\"client\":\"[fd77::1]:40313\",\"server\":\"[fd77::2]:80\",\"vlan\":[100],"

@@ -7,7 +7,7 @@
 static const char *const words[] = {"mode", NULL};
 
 static const char servers[] =
-    "{\"synward\":{\"version\":\"0.1.0\",\"schema\":1},\"mode\":\"auto\",\"servers\":["
+    "{\"synward\":{\"version\":\"0.2.0\",\"schema\":1},\"mode\":\"auto\",\"servers\":["
     "{\"server\":\"10.77.0.2\",\"port\":110,\"vlan\":[],\"mode\":\"normal\",\"setting\":null,"
     "\"since\":\"2026-01-01T00:00:00Z\",\"cause\":null},"
     "{\"server\":\"fd77::2\",\"port\":80,\"vlan\":[100,10],\"mode\":\"attack\",\"setting\":"

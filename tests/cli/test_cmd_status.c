@@ -11,14 +11,14 @@ Test(cmd_status, whole)
     cr_assert_str_eq(
         answer_printed(
             words,
-            "{\"synward\":{\"version\":\"0.1.0\",\"schema\":1},\"mode\":\"auto\",\"learning\":"
+            "{\"synward\":{\"version\":\"0.2.0\",\"schema\":1},\"mode\":\"auto\",\"learning\":"
             "true,\"uptime_s\":3785,"
             "\"sides\":{\"client\":{\"side\":\"netns:c/"
             "sw0\",\"device\":\"sw0\",\"netns\":\"c\",\"mtu\":1500},"
             "\"server\":{\"side\":\"tap:sw1\",\"device\":\"sw1\",\"netns\":null,\"mtu\":9000}},"
             "\"servers\":[{\"server\":\"10.77.0.2\",\"port\":110,\"vlan\":[],\"mode\":\"attack\","
             "\"setting\":\"attack\",\"since\":\"2026-01-01T00:00:00Z\",\"cause\":null}]}\n"),
-        "synward 0.1.0, mode auto, learning on, up 1 h 3 min\n"
+        "synward 0.2.0, mode auto, learning on, up 1 h 3 min\n"
         "  client side  netns:c/sw0  device sw0  mtu 1500\n"
         "  server side  tap:sw1      device sw1  mtu 9000\n"
         "\n"
@@ -30,9 +30,9 @@ Test(cmd_status, nothing_seen_and_learning_off)
 {
     cr_assert_str_eq(
         answer_printed(words,
-                       "{\"synward\":{\"version\":\"0.1.0\",\"schema\":1},\"mode\":\"normal\","
+                       "{\"synward\":{\"version\":\"0.2.0\",\"schema\":1},\"mode\":\"normal\","
                        "\"learning\":false,\"uptime_s\":0,\"sides\":{},\"servers\":[]}\n"),
-        "synward 0.1.0, mode normal, learning off, up 0 s\n"
+        "synward 0.2.0, mode normal, learning off, up 0 s\n"
         "  client side  -  device -  mtu -\n"
         "  server side  -  device -  mtu -\n"
         "\n"

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "cli/commands.h"
+#include "engine/version.h"
 #include "tests/cli/support_stdout.h"
 
 static int run(const char *line)
@@ -181,9 +182,9 @@ Test(commands, version)
 {
     catch_output();
     cr_assert_eq(run("version"), 0);
-    cr_assert_str_eq(caught_stdout(), "synward 0.1.0\n");
+    cr_assert_str_eq(caught_stdout(), "synward " SYNWARD_VERSION "\n");
     cr_assert_eq(run("--version"), 0);
-    cr_assert_str_eq(caught_stdout(), "synward 0.1.0\n");
+    cr_assert_str_eq(caught_stdout(), "synward " SYNWARD_VERSION "\n");
     cr_assert_eq(run("version --json"), 0);
     cr_assert(strstr(caught_stdout(), "\"schema\": 1"));
 }

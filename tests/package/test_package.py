@@ -20,6 +20,7 @@ from lab import (  # noqa: E402
     PORTS,
     PROJECT,
     SERVER4,
+    SYNWARD,
     Lab,
     check,
     check_equal,
@@ -48,7 +49,8 @@ def only(pattern):
 
 def packages(folder):
     """The package of `make deb`, and the same as a later build."""
-    first = only(f"{DEBS}/synward_*.deb")
+    told = run(SYNWARD, "version").split()[-1]
+    first = only(f"{DEBS}/synward_{told}_*.deb")
     shutil.copy(first, f"{folder}/first.deb")
     version = run("dpkg-deb", "-f", first, "Version").strip()
     tree = f"{folder}/tree"
@@ -59,7 +61,7 @@ def packages(folder):
         file.write(control.replace(f"Version: {version}\n", f"Version: {version}+b1\n"))
     run("dpkg-deb", "--root-owner-group", "-b", tree, f"{folder}/second.deb")
     shutil.rmtree(tree)
-    shutil.copy(only(f"{DEBS}/synward-web_*.deb"), f"{folder}/web.deb")
+    shutil.copy(only(f"{DEBS}/synward-web_{told}_*.deb"), f"{folder}/web.deb")
     return version, f"{version}+b1"
 
 

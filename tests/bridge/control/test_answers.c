@@ -9,6 +9,7 @@
 #include "bridge/control/answers.h"
 #include "bridge/text/server_text.h"
 #include "engine/protocols/protocol.h"
+#include "engine/version.h"
 #include "profiles/learn/rehearsal.h"
 #include "profiles/model/profile.h"
 #include "profiles/model/settings.h"
@@ -50,7 +51,7 @@ static void assert_answer(const char *request, const char *rest)
 {
     size_t bytes = 0;
     char *text = control_answer(&daemon_under_test, question(request), &bytes);
-    const char *head = "{\"synward\":{\"version\":\"0.1.0\",\"schema\":1},";
+    const char *head = "{\"synward\":{\"version\":\"" SYNWARD_VERSION "\",\"schema\":1},";
 
     cr_assert_eq(strncmp(text, head, strlen(head)), 0, "%s", text);
     cr_assert_eq(text[bytes - 1], '\n');

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "engine/version.h"
+
 #define SECOND_US 1000000ull
 #define WALL_US   (1767225600 * SECOND_US) /* 2026-01-01T00:00:00Z */
 
@@ -154,7 +156,8 @@ Test(events, a_line_says_it_all)
     cr_expect_eq(lines[bytes - 1], '\n');
     lines[bytes - 1] = '\0';
     snprintf(head, sizeof(head),
-             "{\"synward\":{\"version\":\"0.1.0\",\"schema\":1},\"time\":\"2026-01-01T00:00:00Z\","
+             "{\"synward\":{\"version\":\"" SYNWARD_VERSION
+             "\",\"schema\":1},\"time\":\"2026-01-01T00:00:00Z\","
              "\"number\":%llu,",
              (unsigned long long)events_last(events));
     cr_expect_eq(strncmp(lines, head, strlen(head)), 0, "%s", lines);
