@@ -166,7 +166,7 @@ static void draw_one(struct drawing *drawing)
     const struct top_model *model = drawing->model;
     const struct top_server *server;
     struct json_object *refused;
-    char text[LINE_BYTES], spark[4 * TOP_HISTORY], fast[16], slow[16];
+    char text[LINE_BYTES], spark[4 * TOP_HISTORY], limit[32] = "", fast[16], slow[16];
 
     if (drawing->view->selected >= model->count)
         return;
@@ -182,8 +182,13 @@ static void draw_one(struct drawing *drawing)
         snprintf(text, sizeof(text), "usual %8lld", (long long)server->usual);
         put(drawing, TOP_PLAIN, text);
     }
-    snprintf(text, sizeof(text), "half-open %lld of %lld  spliced %lld",
-             (long long)server->half_open, (long long)server->limit, (long long)server->spliced);
+    if (server->limit >= 0)
+        snprintf(limit, sizeof(limit), " of %lld", (long long)server->limit);
+    snprintf(text, sizeof(text), "half-open %lld%s  spliced %lld", (long long)server->half_open,
+             limit, (long long)server->spliced);
+    put(drawing, TOP_PLAIN, text);
+    snprintf(text, sizeof(text), "SYNs whose cookie has not come back %llu",
+             (unsigned long long)server->unproved);
     put(drawing, TOP_PLAIN, text);
     snprintf(text, sizeof(text), "admitted %llu, %.1f a second, p50 %s, p99 %s",
              (unsigned long long)server->admitted, server->admit_rate,

@@ -40,6 +40,14 @@ static uint64_t sum_of(struct json_object *counts)
     return sum;
 }
 
+/* A cookie may come back twice. */
+static uint64_t unproved_of(struct json_object *figures)
+{
+    const int64_t sent = number(figures, "cookies_sent", 0), proofs = number(figures, "proofs", 0);
+
+    return sent > proofs ? (uint64_t)(sent - proofs) : 0;
+}
+
 /* A counter that has fallen belongs to a daemon that has begun again. */
 static double rate(uint64_t before, uint64_t now, double seconds)
 {
@@ -69,6 +77,7 @@ static void take_server(struct top_server *server, struct json_object *object)
     server->syns = (uint64_t)number(figures, "syns", 0);
     server->admitted = (uint64_t)number(figures, "admitted", 0);
     server->refused = json_object_is_type(refused, json_type_object) ? sum_of(refused) : 0;
+    server->unproved = unproved_of(figures);
     server->half_open = number(figures, "half_open", 0);
     server->spliced = number(figures, "spliced", 0);
     server->limit = number(object, "half_open_limit", -1);

@@ -23,6 +23,7 @@ struct top_server {
     char mode[TOP_WORD], setting[TOP_WORD], since[TOP_WORD];
     char cause[TOP_WORD], dead[TOP_WORD]; /* dead: is the cause, too */
     uint64_t syns, admitted, refused;     /* ever */
+    uint64_t unproved;                    /* SYNs answered with a cookie that has not come back */
     double syn_rate, admit_rate, refuse_rate;
     int64_t half_open, limit, spliced, usual; /* limit, usual -1: none */
     uint64_t p50_us, p99_us;                  /* of admissions since the answer before; 0: none */

@@ -41,7 +41,8 @@ static void take(struct top_model *model, const char *servers, double now_s)
 
 #define SERVER(port, mode, syns, refused)                                                          \
     "{\"server\":\"10.77.0.2\",\"port\":" port ",\"mode\":\"" mode                                 \
-    "\",\"figures\":{\"syns\":" syns ",\"refused\":{\"mismatch\":" refused                         \
+    "\",\"figures\":{\"syns\":" syns ",\"cookies_sent\":" syns                                     \
+    ",\"proofs\":20,\"half_open\":7,\"refused\":{\"mismatch\":" refused                            \
     "},\"admission\":[0,0,1]}}"
 
 static const struct top_server *first(const struct top_model *model)
@@ -135,7 +136,10 @@ Test(top, frames_fit_and_say_what_there_is)
             cr_assert(strstr(page.text, "10.77.0.2:80") && strstr(page.text, "20.0k"), "%s",
                       page.text);
         if (view.columns >= 80 && view.page == TOP_ONE_SERVER)
-            cr_assert(strstr(page.text, "  mismatch                        5\n"), "%s", page.text);
+            cr_assert(strstr(page.text, "  mismatch                        5\n") &&
+                          strstr(page.text, "half-open 7  spliced 0\n") &&
+                          strstr(page.text, "cookie has not come back 20080\n"),
+                      "%s", page.text);
     }
     top_free(&model);
 }
