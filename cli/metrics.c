@@ -129,6 +129,41 @@ static void write_server_labels(FILE *out, struct json_object *server)
     write_label(out, "vlan", strcmp(vlan, "-") == 0 ? "" : vlan);
 }
 
+/* What fired, without its figure. 0: no trigger did. */
+static size_t cause_length(const char *cause)
+{
+    size_t length = strcmp(cause, "-") == 0 ? 0 : strcspn(cause, "0123456789");
+
+    while (length > 0 && cause[length - 1] == ' ')
+        length--;
+    return length;
+}
+
+/* "accept queue 85 %" is 85 of the cause "accept queue". */
+static void write_cause(FILE *out, struct json_object *server)
+{
+    const char *cause = output_field(server, "cause");
+    const size_t length = cause_length(cause);
+    char name[64];
+
+    if (length == 0)
+        return;
+    snprintf(name, sizeof(name), "%.*s", (int)length, cause);
+    fputs("synward_server_attack_cause{", out);
+    write_server_labels(out, server);
+    putc(',', out);
+    write_label(out, "cause", name);
+    fprintf(out, "} %lu\n", strtoul(cause + strcspn(cause, "0123456789"), NULL, 10));
+}
+
+static void write_causes(FILE *out, struct json_object *servers, size_t count)
+{
+    begin_family(out, "server_attack_cause", "gauge",
+                 "What made the server be protected, with its figure then.");
+    for (size_t i = 0; i < count; i++)
+        write_cause(out, json_object_array_get_idx(servers, i));
+}
+
 static void write_servers(FILE *out, struct json_object *servers)
 {
     const size_t known =
@@ -146,6 +181,8 @@ static void write_servers(FILE *out, struct json_object *servers)
             fprintf(out, "} %.15g\n", server_families[f].value(server));
         }
     }
+    if (known)
+        write_causes(out, servers, known < METRICS_SERVERS_MAX ? known : METRICS_SERVERS_MAX);
 }
 
 /* --- figures of servers ---------------------------------------------------------------------- */

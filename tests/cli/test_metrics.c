@@ -74,12 +74,13 @@ Test(metrics, counters_gauges_drops_and_tables)
 
 Test(metrics, servers)
 {
-    char *text =
-        written("{\"servers\":[{\"server\":\"10.77.0.2\",\"port\":80,\"vlan\":[],"
-                "\"mode\":\"attack\",\"dead\":null,\"held\":41,\"held_mark\":64,\"ended\":2},"
-                "{\"server\":\"fd77::2\",\"port\":25,\"vlan\":[100,10],\"mode\":\"normal\","
-                "\"dead\":\"nobody listens\",\"held\":0,\"held_mark\":64,\"ended\":0}]}",
-                "{}");
+    char *text = written(
+        "{\"servers\":[{\"server\":\"10.77.0.2\",\"port\":80,\"vlan\":[],"
+        "\"mode\":\"attack\",\"cause\":\"accept queue 85 "
+        "%\",\"dead\":null,\"held\":41,\"held_mark\":64,\"ended\":2},"
+        "{\"server\":\"fd77::2\",\"port\":25,\"vlan\":[100,10],\"mode\":\"normal\","
+        "\"cause\":null,\"dead\":\"nobody listens\",\"held\":0,\"held_mark\":64,\"ended\":0}]}",
+        "{}");
 
     has(text, "synward_servers 2\n");
     has(text, "# TYPE synward_server_attack_mode gauge\n"
@@ -91,6 +92,9 @@ Test(metrics, servers)
     has(text, "synward_server_held_mark{server=\"10.77.0.2:80\",vlan=\"\"} 64\n");
     has(text, "# TYPE synward_server_ended_total counter\n"
               "synward_server_ended_total{server=\"10.77.0.2:80\",vlan=\"\"} 2\n");
+    has(text, "# TYPE synward_server_attack_cause gauge\n"
+              "synward_server_attack_cause{server=\"10.77.0.2:80\",vlan=\"\","
+              "cause=\"accept queue\"} 85\n#");
     free(text);
 }
 
