@@ -63,7 +63,7 @@ LOADS   := $(BUILD)/tests/bench/load $(BUILD)/tests/bench/reflector
 C_FILES  = $(shell git ls-files -co --exclude-standard '*.c' '*.h')
 
 .PHONY: all help man servers deb package-test deps-deb deps-more deps-browser fresh oracle interop redteam instructions fuzz soak deps deps-bench deps-lint \
-        deps-vm vm check check-more check-root check-vm check-unit demo cluster-demo bench bench-quick bench-attack sanitize install clean root \
+        deps-vm vm check check-more check-root check-vm check-prometheus check-unit demo cluster-demo bench bench-quick bench-attack sanitize install clean root \
         lint lint-format lint-lines lint-gcc lint-clang lint-tidy lint-cppcheck
 all: $(BUILD)/synward man
 
@@ -212,13 +212,16 @@ check: deps
 
 #: make check-more what says the same in another dress: several workers, virtual machines, longer fuzzing (as root)
 check-more: deps deps-vm deps-more
-	@$(MAKE) --no-print-directory -j$$(($(JOBS) + 1)) check-root check-vm all $(SERVERS) $(BUILD)/tests/unit-bridge
+	@$(MAKE) --no-print-directory -j$$(($(JOBS) + 1)) check-root check-vm check-prometheus all $(SERVERS) $(BUILD)/tests/unit-bridge
 	@$(MAKE) --no-print-directory fuzz-build
 	@SYNWARD=$(BUILD)/synward sh tests/run.sh $(BUILD) more
 
 # What the namespace tests unpack, while the compiler works. What fails here is tried, and reported, again by who needs it.
 check-root:
 	@[ "$$(id -u)" != 0 ] || sh tests/root/make-root.sh $(BUILD)/root || true
+# Unpacked, not installed: the package would start a Prometheus on this machine.
+check-prometheus:
+	@sh tests/root/unpack.sh $(BUILD)/prometheus prometheus || true
 check-vm:
 	@[ "$$(id -u)" != 0 ] || sh tests/vm/make-vm.sh $(BUILD)/vm || true
 

@@ -93,6 +93,7 @@ TOGETHER = [
 MORE = [
     "test_vm.py",
     "test_pieces.py",
+    "test_prometheus.py",
     "test_vlan.py@2",
     "test_vlan.py@4",
     "test_wire.py@2",
