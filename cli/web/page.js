@@ -480,12 +480,15 @@ const takers = {
 };
 
 async function take_message(block) {
-	let kind = "", data = "";
+	let kind = "", data = "", number = 0;
 	for (const line of block.split("\n")) {
-		if (line.startsWith("id: ")) message = line.slice(4);
+		if (line.startsWith("id: ")) number = Number(line.slice(4));
 		else if (line.startsWith("event: ")) kind = line.slice(7);
 		else if (line.startsWith("data: ")) data = line.slice(6);
 	}
+	// A state that was taken meanwhile, after a reset, has told of some that still come.
+	if (kind !== "reset" && number <= Number(message)) return;
+	if (number) message = String(number);
 	if (takers[kind]) await takers[kind](JSON.parse(data));
 }
 
