@@ -104,7 +104,8 @@ static void follow(const struct keeping *keeping, uint32_t side, struct keeper_a
     }
     rejoin_look(keeping->parts.sides, (enum side)side, &news);
     answer->number = news.change;
-    snprintf(answer->error.text, sizeof(answer->error.text), "%s", news.cut);
+    snprintf(answer->error.text, sizeof(answer->error.text), "%s",
+             news.change == PORT_BACK ? news.no_path : news.cut);
 }
 
 static void look_anew(const struct keeping *keeping, uint32_t side, struct keeper_answer *answer)
@@ -408,9 +409,9 @@ static void as_before(const struct sides *sides, enum side side, struct rejoin_n
     snprintf(news->cut, sizeof(news->cut), "%s", sides_cut(sides, side));
 }
 
-static void take_cut(const struct keeper_answer *answer, struct rejoin_news *news)
+static void take_text(const struct keeper_answer *answer, char text[SIDE_CUT_BYTES])
 {
-    snprintf(news->cut, sizeof(news->cut), "%.*s", (int)sizeof(news->cut) - 1, answer->error.text);
+    snprintf(text, SIDE_CUT_BYTES, "%.*s", SIDE_CUT_BYTES - 1, answer->error.text);
 }
 
 void keeping_look(struct keeping *keeping, struct sides *sides, enum side side,
@@ -428,9 +429,10 @@ void keeping_look(struct keeping *keeping, struct sides *sides, enum side side,
         log_line(LOG_LEVEL_ERROR, "%s has changed: %s", sides_spec(sides, side)->text, error.text);
         return;
     }
-    take_cut(&answer, news);
     if (answer.number <= PORT_BACK)
         news->change = (enum port_change)answer.number;
+    news->cut[0] = '\0';
+    take_text(&answer, news->change == PORT_BACK ? news->no_path : news->cut);
 }
 
 bool keeping_anew(struct keeping *keeping, struct sides *sides, struct rejoin_news news[2])
@@ -446,7 +448,7 @@ bool keeping_anew(struct keeping *keeping, struct sides *sides, struct rejoin_ne
         if (!keeper_ask(&keeping->keeper, KEEPER_ANEW, side, NULL, &answer, NULL, NULL))
             continue;
         anew = answer.number != 0;
-        take_cut(&answer, &news[side]);
+        take_text(&answer, news[side].cut);
     }
     return anew;
 }

@@ -15,14 +15,25 @@ static void note_cut(const struct sides_watch *watch, enum side side, const char
     sides_note_cut(watch->sides, side, why);
 }
 
+static void note_path(const struct sides_watch *watch, const struct side_spec *spec,
+                      const struct rejoin_news *news)
+{
+    char gone[IFNAMSIZ + sizeof(" is gone")];
+
+    snprintf(gone, sizeof(gone), "%s is gone", spec->device);
+    if (news->change == PORT_BACK)
+        kernel_path_note(watch->path, news->no_path[0] ? news->no_path : NULL);
+    else if (news->change != PORT_AS_BEFORE)
+        kernel_path_note(watch->path, news->change == PORT_LOST ? gone : news->cut);
+}
+
 static void look(const struct sides_watch *watch, enum side side)
 {
     const struct side_spec *spec = sides_spec(watch->sides, side);
     struct rejoin_news news;
 
     keeping_look(watch->keeping, watch->sides, side, &news);
-    if (news.change != PORT_AS_BEFORE)
-        kernel_path_end(watch->path, spec->device);
+    note_path(watch, spec, &news);
     if (news.change == PORT_LOST) {
         report_side_lost(watch->report, spec->text, spec->device);
         sides_note_cut(watch->sides, side, news.cut);

@@ -254,6 +254,28 @@ void carrying_lead(struct carrying *carrying, uint32_t to_client, uint32_t to_se
     bpf_map_update_elem(carrying->settings, &first, &settings, BPF_ANY);
 }
 
+/* JOIN for CARRY (engine/tcp/flow_record.h): who did not see what has gone up cannot tell. */
+static void shut_gate(uint64_t *at)
+{
+    uint64_t was = __atomic_load_n(at, __ATOMIC_RELAXED), is;
+
+    do {
+        if (record_gate(was) != RECORD_CARRY)
+            return;
+        is = record_way(record_serial(was), RECORD_JOIN, record_next(was));
+    } while (!__atomic_compare_exchange_n(at, &was, is, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED));
+}
+
+void carrying_shut(struct carrying *carrying)
+{
+    const size_t count = records_bytes(&carrying->sizes) / sizeof(struct flow_record);
+
+    for (size_t i = 0; i < count; i++) {
+        shut_gate(&carrying->records[i].way[SIDE_CLIENT]);
+        shut_gate(&carrying->records[i].way[SIDE_SERVER]);
+    }
+}
+
 /* --- orders ---------------------------------------------------------------------------------- */
 
 /* One that is to be removed may never have found room. */

@@ -46,6 +46,8 @@ int carrying_program(const struct carrying *carrying, enum side from);
 /* Interfaces that lead to both sides, in the namespace where the programs are attached; 0: all
  * goes up. */
 void carrying_lead(struct carrying *carrying, uint32_t to_client, uint32_t to_server);
+/* While all goes up: what is carried from then on overtakes nothing that is on its way up. */
+void carrying_shut(struct carrying *carrying);
 /* Obeys what the engine of a shard asks. */
 void carrying_obey(struct carrying *carrying, const struct carry_order *orders, uint32_t count,
                    uint32_t shard);

@@ -8,30 +8,25 @@
 
 struct kernel_path {
     enum kernel_path_setting setting;
-    struct carrying *carrying; /* stays when the path has ended: engines write its records */
+    struct sides *sides;       /* which it leads between; NULL: there is no path */
+    struct carrying *carrying; /* stays while it is interrupted: engines write its records */
     struct error hindrance;    /* EXIT_DONE: none */
     const char *no_answers;    /* why it only carries; NULL: it does more */
 };
 
-/* Gates first, then programs, and where to last: nothing is lost on the way. */
 static bool lead(struct kernel_path *path, struct sides *sides, const struct carrying_sizes *sizes)
 {
-    uint32_t to[2];
-    int programs[2];
-
     if (!sides_both_ports(sides, &path->hindrance))
         return false;
     path->carrying = carrying_open(sizes, &path->hindrance);
     if (!path->carrying)
         return false;
-    for (int side = 0; side < 2; side++)
-        programs[side] = carrying_program(path->carrying, (enum side)side);
-    if (!sides_shorten(sides, programs, to, &path->hindrance)) {
+    if (!sides_carry(sides, path->carrying, &path->hindrance)) {
         carrying_close(path->carrying);
         path->carrying = NULL;
         return false;
     }
-    carrying_lead(path->carrying, to[SIDE_CLIENT], to[SIDE_SERVER]);
+    path->sides = sides;
     path->no_answers = carrying_no_answers(path->carrying);
     if (path->no_answers)
         log_line(LOG_LEVEL_WARNING, "the kernel path answers no SYNs: %s", path->no_answers);
@@ -65,6 +60,8 @@ void kernel_path_close(struct kernel_path *path)
 {
     if (!path)
         return;
+    if (path->sides)
+        sides_carry(path->sides, NULL, NULL);
     carrying_close(path->carrying);
     free(path);
 }
@@ -86,14 +83,19 @@ struct carrying *kernel_path_carrying(struct kernel_path *path)
     return path->carrying;
 }
 
-void kernel_path_end(struct kernel_path *path, const char *device)
+void kernel_path_note(struct kernel_path *path, const char *why)
 {
-    if (!path->carrying || path->hindrance.code != EXIT_DONE)
+    const bool was_on = path->hindrance.code == EXIT_DONE;
+
+    if (!path->carrying || (was_on && !why))
         return;
-    carrying_lead(path->carrying, 0, 0);
-    error_set(&path->hindrance, EXIT_FAILED, "%s was gone: start synward again to have it back",
-              device);
-    log_line(LOG_LEVEL_WARNING, "no kernel path: %s", path->hindrance.text);
+    path->hindrance = (struct error){0};
+    if (why)
+        error_set(&path->hindrance, EXIT_FAILED, "%s", why);
+    if (!why)
+        log_line(LOG_LEVEL_INFO, "the kernel path is back");
+    else if (was_on)
+        log_line(LOG_LEVEL_WARNING, "no kernel path: %s", why);
 }
 
 void kernel_path_count(const struct kernel_path *path, struct counters *counters)

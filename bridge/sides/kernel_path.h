@@ -35,8 +35,9 @@ const char *kernel_path_hindrance(const struct kernel_path *path);
 const char *kernel_path_no_answers(const struct kernel_path *path);
 /* NULL: it is off. */
 struct carrying *kernel_path_carrying(struct kernel_path *path);
-/* A port has vanished: from here on all goes up, until synward is started again. */
-void kernel_path_end(struct kernel_path *path, const char *device);
+/* What whoever looks after the sides (rejoin.h) has made of it: `why` nothing is carried, as a port
+ * has vanished; NULL: it is. */
+void kernel_path_note(struct kernel_path *path, const char *why);
 /* Adds what the kernel has counted. */
 void kernel_path_count(const struct kernel_path *path, struct counters *counters);
 

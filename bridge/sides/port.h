@@ -48,7 +48,7 @@ bool port_join(struct port *port, struct link *tap, int tap_fd, struct link *hos
 /* The index of the interface that is joined; 0: none. */
 int port_index(const struct port *port);
 /* The program sees first what comes in, and may send out of `other`, whose program may send out
- * here. Ends with the join. */
+ * here. Ends with the join; done again when either was joined again. */
 bool port_shorten(struct port *port, const struct port *other, int program_fd, struct error *error);
 /* The same for while nobody is alive; it outlives us, and so does the promiscuous mode then. */
 bool port_bypass(struct port *port, const struct port *other, int program_fd, struct error *error);

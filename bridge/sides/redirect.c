@@ -282,17 +282,6 @@ static int add_at(struct nl_sock *socket, int interface, int other, int program_
     return code == 0 ? add_file(socket, &program, program_fd) : code;
 }
 
-int redirect_add_short(struct nl_sock *socket, int interface, int other, int program_fd)
-{
-    return add_at(socket, interface, other, program_fd, SHORT_PRIORITY);
-}
-
-int redirect_add_bypass(struct nl_sock *socket, int interface, int other, int program_fd)
-{
-    redirect_remove_bypass(socket, interface);
-    return add_at(socket, interface, other, program_fd, BYPASS_PRIORITY);
-}
-
 int redirect_add_first(struct nl_sock *socket, int interface, enum redirect_way way,
                        const struct bpf_insn *code, uint32_t instructions)
 {
@@ -333,17 +322,27 @@ int redirect_remove_probe(struct nl_sock *socket, int from, uint16_t ethertype)
     return remove_filters(socket, &probe);
 }
 
-int redirect_remove_bypass(struct nl_sock *socket, int interface)
+/* What add_at() has put there, if anything. */
+static void remove_at(struct nl_sock *socket, int interface, uint32_t priority)
 {
-    struct program program = {.interface = interface,
-                              .hook = HOOK_INGRESS,
-                              .priority = BYPASS_PRIORITY,
-                              .ethertype = ETH_P_ALL};
-    const int code = remove_filters(socket, &program);
+    struct program program = {
+        .interface = interface, .hook = HOOK_INGRESS, .priority = priority, .ethertype = ETH_P_ALL};
 
+    remove_filters(socket, &program);
     program.hook = HOOK_EGRESS;
     remove_filters(socket, &program);
-    return code;
+}
+
+int redirect_add_short(struct nl_sock *socket, int interface, int other, int program_fd)
+{
+    remove_at(socket, interface, SHORT_PRIORITY);
+    return add_at(socket, interface, other, program_fd, SHORT_PRIORITY);
+}
+
+int redirect_add_bypass(struct nl_sock *socket, int interface, int other, int program_fd)
+{
+    remove_at(socket, interface, BYPASS_PRIORITY);
+    return add_at(socket, interface, other, program_fd, BYPASS_PRIORITY);
 }
 
 /* A program that nothing comes to. */

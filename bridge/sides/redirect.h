@@ -73,7 +73,8 @@ int redirect_remove_beside(struct nl_sock *socket, int interface, uint16_t probe
 int redirect_add_probe(struct nl_sock *socket, int from, int to, uint16_t ethertype);
 /*
  * Of an interface that has a redirect: this program sees first what comes in, and what one like it
- * sends from `other` may go out. They go with the redirect.
+ * sends from `other` may go out. They go with the redirect; may be there already, for another
+ * `other`.
  */
 int redirect_add_short(struct nl_sock *socket, int interface, int other, int program_fd);
 /*
@@ -84,10 +85,8 @@ enum redirect_way { REDIRECT_IN, REDIRECT_OUT };
 int redirect_add_first(struct nl_sock *socket, int interface, enum redirect_way way,
                        const struct bpf_insn *code, uint32_t instructions);
 int redirect_firsts_whole(struct nl_sock *socket, int from, int to, bool *whole);
-/* The same behind that one, for while nobody is alive; may be there already, for another `other`.
- */
+/* The same behind that one, for while nobody is alive. */
 int redirect_add_bypass(struct nl_sock *socket, int interface, int other, int program_fd);
-int redirect_remove_bypass(struct nl_sock *socket, int interface);
 int redirect_remove_probe(struct nl_sock *socket, int from, uint16_t ethertype);
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "bridge/base/log.h"
 #include "bridge/base/netns.h"
+#include "bridge/bpf/carrying.h"
 #include "bridge/sides/sides_parts.h"
 
 /*
@@ -41,6 +42,20 @@ static void bypass_again(struct sides *sides)
         log_line(LOG_LEVEL_WARNING, "nothing would go by while no worker is alive: %s", why.text);
 }
 
+/* Nothing is carried to a port that is gone, or from one that nobody sees. */
+static void carry_again(struct sides *sides, struct rejoin_news *news)
+{
+    struct error why = {0};
+
+    if (!sides->carrying)
+        return;
+    if (news->change != PORT_BACK)
+        carrying_lead(sides->carrying, 0, 0);
+    else if (!sides_carry_again(sides, &why))
+        snprintf(news->no_path, sizeof(news->no_path), "%.*s", (int)sizeof(news->no_path) - 1,
+                 why.text);
+}
+
 void rejoin_look(struct sides *sides, enum side side, struct rejoin_news *news)
 {
     const struct end *end = &sides->ends[side];
@@ -49,6 +64,8 @@ void rejoin_look(struct sides *sides, enum side side, struct rejoin_news *news)
     *news = (struct rejoin_news){.change = end->join ? port_follow(end->join) : PORT_AS_BEFORE};
     if (news->change == PORT_BACK)
         bypass_again(sides);
+    if (news->change != PORT_AS_BEFORE)
+        carry_again(sides, news);
     cut = end->join ? port_cut(end->join) : NULL;
     snprintf(news->cut, sizeof(news->cut), "%s", cut ? cut : "");
     follow_mtu(sides);

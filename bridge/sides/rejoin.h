@@ -22,6 +22,8 @@
 struct rejoin_news {
     enum port_change change;
     char cut[SIDE_CUT_BYTES]; /* why no frame passes; empty: they do */
+    /* Of a port that is back: why the kernel path is not; empty: it is, or there is none. */
+    char no_path[SIDE_CUT_BYTES];
 };
 
 /* Looks at the interface of that side, and does what is to be done about it. */

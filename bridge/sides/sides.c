@@ -16,6 +16,7 @@
 #include "bridge/base/clock.h"
 #include "bridge/base/log.h"
 #include "bridge/bpf/bypassing.h"
+#include "bridge/bpf/carrying.h"
 #include "bridge/bpf/steering.h"
 #include "bridge/sides/inline.h"
 #include "bridge/sides/rejoin.h"
@@ -324,24 +325,41 @@ bool sides_both_ports(const struct sides *sides, struct error *why)
     return true;
 }
 
-bool sides_shorten(struct sides *sides, const int programs[2], uint32_t to[2], struct error *error)
+static bool both_there(const struct sides *sides, struct error *error)
 {
-    for (int side = 0; side < 2; side++) {
-        struct port *port = sides->ends[side].join;
-
-        if (!port_shorten(port, sides->ends[!side].join, programs[side], error))
-            return false;
-        to[side] = (uint32_t)port_index(port);
-    }
+    for (int side = 0; side < 2; side++)
+        if (port_index(sides->ends[side].join) == 0)
+            return error_set(error, EXIT_FAILED, "%s has vanished", sides->ends[side].spec.device);
     return true;
 }
 
-static bool bypass_end(const struct end *end, const struct end *other, int program,
-                       struct error *error)
+/* Gates first, then programs, and where to last: nothing is lost on the way. */
+bool sides_carry_again(struct sides *sides, struct error *error)
 {
-    return port_index(end->join) != 0 && port_index(other->join) != 0
-               ? port_bypass(end->join, other->join, program, error)
-               : error_set(error, EXIT_FAILED, "a port has vanished");
+    uint32_t to[2];
+
+    carrying_lead(sides->carrying, 0, 0);
+    if (!both_there(sides, error))
+        return false;
+    for (int side = 0; side < 2; side++) {
+        struct port *port = sides->ends[side].join;
+
+        if (!port_shorten(port, sides->ends[!side].join,
+                          carrying_program(sides->carrying, (enum side)side), error))
+            return false;
+        to[side] = (uint32_t)port_index(port);
+    }
+    carrying_shut(sides->carrying);
+    carrying_lead(sides->carrying, to[SIDE_CLIENT], to[SIDE_SERVER]);
+    return true;
+}
+
+bool sides_carry(struct sides *sides, struct carrying *carrying, struct error *error)
+{
+    sides->carrying = carrying;
+    if (carrying && !sides_carry_again(sides, error))
+        sides->carrying = NULL;
+    return sides->carrying;
 }
 
 bool sides_bypass_again(struct sides *sides, struct error *error)
@@ -353,8 +371,9 @@ bool sides_bypass_again(struct sides *sides, struct error *error)
     for (int side = 0; side < 2; side++) {
         const struct end *end = &sides->ends[side];
 
-        if (!bypass_end(end, &sides->ends[!side],
-                        bypassing_program(sides->bypassing, (enum side)side), error)) {
+        if (!both_there(sides, error) ||
+            !port_bypass(end->join, sides->ends[!side].join,
+                         bypassing_program(sides->bypassing, (enum side)side), error)) {
             bypassing_lead(sides->bypassing, nowhere, nowhere, false, clock_now_us());
             return false;
         }

@@ -45,11 +45,12 @@ void sides_close(struct sides *sides);
 /* Whether both are ports; and whether of one namespace: `why` says that they are not. */
 bool sides_are_ports(const struct sides *sides);
 bool sides_both_ports(const struct sides *sides, struct error *why);
-/* Attaches a program to each, by the side that frames come from (port_shorten()), and says which
- * interfaces lead where. What is attached when it fails goes with the sides. */
-bool sides_shorten(struct sides *sides, const int programs[2], uint32_t to[2], struct error *error);
+struct carrying;
+/* Between both ports, from here on, and again when one was joined again (rejoin.h), until
+ * `carrying` is NULL. False: nothing is carried; what is attached goes with the sides. */
+bool sides_carry(struct sides *sides, struct carrying *carrying, struct error *error);
 struct bypassing;
-/* Between both ports, from here on: `bypassing` outlives the sides. False: nothing is attached. */
+/* The same while nobody is alive: `bypassing` outlives the sides. */
 bool sides_bypass(struct sides *sides, struct bypassing *bypassing, struct error *error);
 
 uint32_t sides_workers(const struct sides *sides);

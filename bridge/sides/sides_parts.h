@@ -32,11 +32,13 @@ struct sides {
     bool elsewhere;              /* another process looks after them */
     struct carrier carrier;      /* of who looks after them */
     struct bypassing *bypassing; /* NULL: none */
+    struct carrying *carrying;   /* NULL: none */
     struct error one_queue;
 };
 
-/* After a port was joined again. False: nothing goes by. */
+/* After a port was joined again. False: nothing goes by; nothing is carried. */
 bool sides_bypass_again(struct sides *sides, struct error *error);
+bool sides_carry_again(struct sides *sides, struct error *error);
 /* False, with an error, where the side cannot have this MTU. */
 bool end_give_mtu(struct end *end, uint32_t mtu, struct error *error);
 /* The TAP behind a port shows the port's MTU. Nothing depends on it: a TAP takes what is redirected

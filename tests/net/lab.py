@@ -417,28 +417,8 @@ class Lab:
         if self.bridge:
             return
         self.bridge = self.namespace()
-        for port, host, interface in zip(PORTS, (self.client, self.server), (CLIENT_IF, SERVER_IF)):
-            run(
-                "ip",
-                "link",
-                "add",
-                interface,
-                "mtu",
-                mtu,
-                "netns",
-                host.name,
-                "type",
-                "veth",
-                "peer",
-                "name",
-                port,
-                "mtu",
-                mtu,
-                "netns",
-                self.bridge.name,
-            )
-            host.ip(f"link set {interface} up")
-            self.bridge.ip(f"link set {port} up")
+        for port in PORTS:
+            self.lay_wire(port, mtu)
         for port in PORTS:
             wait_until(
                 lambda p=port: "state UP" in self.bridge.run("ip", "link", "show", p),
@@ -453,6 +433,17 @@ class Lab:
                 self.bridge.sysctl(
                     {f"net.bridge.bridge-nf-call-{kind}tables": 0 for kind in ("ip", "ip6")}
                 )
+
+    def lay_wire(self, port, mtu=1500):
+        """From a host to a port."""
+        host, interface = {
+            PORTS[0]: (self.client, CLIENT_IF),
+            PORTS[1]: (self.server, SERVER_IF),
+        }[port]
+        one = ("link", "add", interface, "mtu", mtu, "netns", host.name, "type", "veth")
+        run("ip", *one, "peer", "name", port, "mtu", mtu, "netns", self.bridge.name)
+        host.ip(f"link set {interface} up")
+        self.bridge.ip(f"link set {port} up")
 
     def _join_taps(self, mtu):
         for port, tap in zip(PORTS, TAPS):

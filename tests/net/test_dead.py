@@ -400,6 +400,28 @@ def received(lab):
     return lab.client.counter("TcpInSegs")
 
 
+def test_port_that_has_come_back():
+    """What passes while nobody is alive passes there, too: the wire laid anew, or its filters."""
+    for what in ("link", "filters"):
+        with dead_lab() as lab:
+            lab.http()
+            if what == "link":
+                lab.bridge.run("ip", "link", "del", PORTS[0])
+                wait_until(lambda: "vanished" in lab.daemon.errors(), 5, "the log says so")
+                lab.lay_wire(PORTS[0])
+            else:
+                lab.bridge.run("tc", "qdisc", "del", "dev", PORTS[0], "clsact")
+            wait_until(lambda: "joined again" in lab.daemon.errors(), 5, f"{what}: joined again")
+            lab._addresses(1500)
+            check_equal(lab.fetch("http", 80, count=5)["failed"], 0, "fetches")
+            with Beat(lab) as beat:
+                begin = time.monotonic()
+                lab.kill_daemon()
+                wait_until(lambda: len(beat.since(begin)) > 200, 5, "datagrams go by")
+                hole = beat.longest_gap_s(begin)
+                check(hole < 0.5 + SLACK_S, f"a hole of {hole * 1000:.0f} ms")
+
+
 def test_other_sides_say_so():
     lab = Lab()
     if lab.stand_in:

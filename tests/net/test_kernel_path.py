@@ -215,16 +215,68 @@ def test_killed_and_started_again():
         check_equal(left, "", "filters left")
 
 
-def test_port_that_vanishes_ends_the_path():
-    """And what comes back is a bridge as without it."""
+def is_on(lab):
+    return lab.cli("status")["kernel_path"]["on"]
+
+
+def test_port_that_vanishes_and_comes_back():
+    """The path ends with the port, and is there again with it."""
+    with path_lab("attack") as lab:
+        took = []
+        for port in PORTS:
+            fetch = lab.start_fetch("download", 80, count=1, bytes=LONG_BYTES, timeout_ms=60000)
+            before = kernel(lab)["carried"]
+            wait_until(
+                lambda b=before: kernel(lab)["carried"] > b + 500, 10, "the stream is carried"
+            )
+            fetch.stop(signal.SIGKILL)
+            lab.bridge.run("ip", "link", "del", port)
+            wait_until(lambda: not is_on(lab), 5, "the path has ended")
+            why = lab.cli("status")["kernel_path"]["why"]
+            check(f"{port} is gone" in why, f"{why} names it")
+            lab.lay_wire(port)
+            begin = time.monotonic()
+            wait_until(lambda: is_on(lab), 5, "the path is back")
+            took.append(time.monotonic() - begin)
+            lab._addresses(1500)
+            before = kernel(lab)
+            result = lab.fetch("download", 80, bytes=BULK_BYTES, timeout_ms=60000)
+            check_equal(result["ok"], 1, f"a download ({result})")
+            after = kernel(lab)
+            carried, up = after["carried"] - before["carried"], went_up(before, after)
+            check(carried >= CARRIED * (carried + sum(up.values())), f"{carried} carried, {up}")
+            check_equal(after["lost"] - before["lost"], 0, "segments lost")
+        check("the kernel path is back" in lab.daemon.errors(), lab.daemon.errors())
+        return f"back after {', '.join(f'{s * 1000:.0f} ms' for s in took)}"
+
+
+def test_filters_that_are_taken_away():
+    """Under a stream, which goes on, and is carried again."""
+    with path_lab("attack") as lab:
+        fetch = lab.start_fetch("download", 80, count=1, bytes=LONG_BYTES, timeout_ms=60000)
+        took = []
+        for port in PORTS:
+            before = kernel(lab)["carried"]
+            wait_until(lambda b=before: kernel(lab)["carried"] > b + 500, 10, "it is carried")
+            lab.bridge.run("tc", "qdisc", "del", "dev", port, "clsact")
+            begin, before = time.monotonic(), kernel(lab)["carried"]
+            wait_until(lambda b=before: kernel(lab)["carried"] > b + 500, 10, "it is again")
+            took.append(time.monotonic() - begin)
+            check(is_on(lab), f"{lab.cli('status')['kernel_path']}")
+        check_equal(fetch.report()["ok"], 1, "the stream over both")
+        check_equal(lab.daemon.errors().count("taken away"), 2, lab.daemon.errors())
+        return f"carried again after {', '.join(f'{s * 1000:.0f} ms' for s in took)}"
+
+
+def test_port_that_gets_another_name():
     with path_lab() as lab:
         fetch = lab.start_fetch("download", 80, count=1, bytes=LONG_BYTES, timeout_ms=60000)
+        wait_until(lambda: kernel(lab)["carried"] > 500, 10, "the stream is carried")
+        lab.bridge.run("ip", "link", "set", PORTS[0], "name", "renamed")
         before = kernel(lab)["carried"]
-        wait_until(lambda: kernel(lab)["carried"] > before + 500, 10, "the stream is carried")
-        fetch.stop(signal.SIGKILL)
-        lab.bridge.run("ip", "link", "del", PORTS[0])
-        wait_until(lambda: not lab.cli("status")["kernel_path"]["on"], 5, "the path has ended")
-        check(PORTS[0] in lab.cli("status")["kernel_path"]["why"], f"{lab.cli('status')} names it")
+        wait_until(lambda: kernel(lab)["carried"] > before + 500, 10, "it is carried as before")
+        check(is_on(lab), f"{lab.cli('status')['kernel_path']}")
+        check_equal(fetch.report()["ok"], 1, "the stream")
 
 
 def refused(lab, *extra):
