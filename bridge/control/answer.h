@@ -32,6 +32,7 @@ answer_handler answer_profiles, answer_forget, answer_set;
 answer_handler answer_sources, answer_rehearse;
 #define SOURCE_FOR_MAX_S 31536000 /* a year */
 answer_handler answer_stats, answer_reload, answer_cluster;
+answer_handler answer_list;
 answer_writer write_flows;
 
 #endif

@@ -3,9 +3,9 @@
  * answer_cluster.c - `cluster`: what `synward sync` says of the other bridges, and hears of this
  * one.
  *
- * It says who lives, which servers are attacked at others, and whom others have put aside. It hears
- * which triggers fired here, whom this bridge has judged, what the operator said of sources, and
- * whether a profile may have changed.
+ * It says who lives, which servers are attacked at others, whom others have put aside, and what
+ * operators said there. It hears which triggers fired here, whom this bridge has judged, what the
+ * operator said of sources and modes, and whether a profile may have changed.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -16,10 +16,13 @@
 #include "bridge/control/answer.h"
 #include "bridge/control/request.h"
 #include "bridge/daemon.h"
+#include "bridge/imports/imports.h"
 #include "bridge/text/document.h"
+#include "bridge/text/mode_text.h"
 #include "bridge/text/server_text.h"
 
 /* In one question; more come with the next. */
+#define TAKEN_MOST   4096u /* of each kind */
 #define ATTACKS_MOST 4096u
 #define ASIDES_MOST  256u
 #define COUNTS_MOST  100u
@@ -32,11 +35,6 @@ static const char *const rule_states[] = {[SOURCE_CLEAR] = "clear",
                                           [SOURCE_ASIDE] = "aside",
                                           [SOURCE_ALLOWED] = "allowed",
                                           [SOURCE_PROXY] = "proxy"};
-
-static bool wrong(struct error *error, const char *what)
-{
-    return error_set(error, EXIT_USAGE, "\"%s\" is not as it must be", what);
-}
 
 static bool get_number(struct json_object *object, const char *key, int64_t most, int64_t *out)
 {
@@ -84,7 +82,7 @@ static bool get_server(struct json_object *object, struct server_key *key)
 
 /* --- what it says ---------------------------------------------------------------------------- */
 
-static bool take_attack(struct daemon *daemon, struct json_object *object, struct error *error)
+static bool take_attack(struct daemon *daemon, struct json_object *object)
 {
     struct observed_trigger trigger = {0};
     struct server_key server;
@@ -95,14 +93,14 @@ static bool take_attack(struct daemon *daemon, struct json_object *object, struc
         !get_number(object, "cause", TRIGGER_CAUSES - 1, &cause) ||
         !get_number(object, "value", UINT32_MAX, &value) ||
         !get_number(object, "for_s", HOLD_MOST_S, &for_s))
-        return wrong(error, "attacks");
+        return false;
     trigger.cause = (enum trigger_cause)cause;
     trigger.value = (uint32_t)value;
     daemon_hold_attack(daemon, &server, &trigger, (uint64_t)for_s, node);
     return true;
 }
 
-static bool take_aside(struct daemon *daemon, struct json_object *object, struct error *error)
+static bool take_aside(struct daemon *daemon, struct json_object *object)
 {
     struct source_rule rule = {.state = SOURCE_ASIDE, .by = SOURCE_BY_CLUSTER};
     const char *source = document_string(object, "source"), *node = document_string(object, "node");
@@ -111,14 +109,14 @@ static bool take_aside(struct daemon *daemon, struct json_object *object, struct
 
     if (!source || !node || !prefix_parse(source, &rule.prefix, &rule.length, &why) ||
         !get_number(object, "for_s", ASIDE_MOST_S, &for_s))
-        return wrong(error, "asides");
+        return false;
     rule.until_us = clock_now_us() + (uint64_t)for_s * SECOND_US;
     daemon_adopt_aside(daemon, &rule, node);
     return true;
 }
 
 /* The operator's word at another bridge. */
-static bool take_rule(struct daemon *daemon, struct json_object *object, struct error *error)
+static bool take_rule(struct daemon *daemon, struct json_object *object)
 {
     const char *source = document_string(object, "source"),
                *state = document_string(object, "state");
@@ -133,7 +131,7 @@ static bool take_rule(struct daemon *daemon, struct json_object *object, struct 
     if (!source || !state || !prefix_parse(source, &rule.prefix, &rule.length, &why) ||
         strcmp(state, rule_states[rule.state]) != 0 ||
         !get_number(object, "for_s", RULE_MOST_S, &for_s))
-        return wrong(error, "rules");
+        return false;
     rule.until_us = for_s ? clock_now_us() + (uint64_t)for_s * SECOND_US : 0;
     /* Where there is no room it stays said elsewhere. */
     if (rule.state == SOURCE_CLEAR)
@@ -143,33 +141,76 @@ static bool take_rule(struct daemon *daemon, struct json_object *object, struct 
     return true;
 }
 
+/* The same of modes; without a server it is the one for all. */
+static bool take_setting(struct daemon *daemon, struct json_object *object)
+{
+    const bool for_all = !json_object_object_get(object, "server");
+    const char *text = document_string(object, "setting");
+    enum mode_setting setting = SETTING_INHERIT;
+    struct server_key server;
+    struct error why = {0};
+
+    if (!text || (!for_all && !get_server(object, &server)) ||
+        (!(strcmp(text, "default") == 0 && !for_all) && !mode_setting_parse(text, &setting, &why)))
+        return false;
+    daemon_set_mode(daemon, for_all ? NULL : &server, setting, &why);
+    return true;
+}
+
 /* Cookies of ours that came back elsewhere. */
-static bool take_returned(struct daemon *daemon, struct json_object *object, struct error *error)
+static bool take_returned(struct daemon *daemon, struct json_object *object)
 {
     struct server_key server;
     int64_t count;
 
     if (!get_server(object, &server) || !get_number(object, "count", UINT32_MAX, &count))
-        return wrong(error, "returned");
+        return false;
     daemon_set_returned(daemon, &server, (uint32_t)count);
     return true;
 }
 
-typedef bool taker(struct daemon *daemon, struct json_object *object, struct error *error);
+/* False: it is not as it must be. */
+typedef bool taker(struct daemon *daemon, struct json_object *object);
 
-static bool take_all(struct daemon *daemon, struct json_object *request, const char *key,
-                     size_t most, taker *take, struct error *error)
+static const struct {
+    const char *key;
+    taker *take;
+} kinds[] = {{"attacks", take_attack},
+             {"asides", take_aside},
+             {"rules", take_rule},
+             {"settings", take_setting},
+             {"returned", take_returned}};
+
+/* The places in the array of those that are not taken; NULL: all of them are. */
+static struct json_object *take_kind(struct daemon *daemon, struct json_object *array, taker *take)
 {
-    struct json_object *array = json_object_object_get(request, key);
+    struct json_object *refused = NULL;
 
-    if (!array)
-        return true;
-    if (!json_object_is_type(array, json_type_array) || json_object_array_length(array) > most)
-        return wrong(error, key);
-    for (size_t i = 0; i < json_object_array_length(array); i++)
-        if (!take(daemon, json_object_array_get_idx(array, i), error))
-            return false;
-    return true;
+    for (size_t i = 0; i < json_object_array_length(array); i++) {
+        if (i < TAKEN_MOST && take(daemon, json_object_array_get_idx(array, i)))
+            continue;
+        if (!refused)
+            refused = json_object_new_array();
+        json_object_array_add(refused, json_object_new_int64((int64_t)i));
+    }
+    return refused;
+}
+
+/* One that is wrong (of a newer version, say) takes nothing from the others. */
+static struct json_object *take_all(struct daemon *daemon, struct json_object *request)
+{
+    struct json_object *document = json_object_new_object();
+
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        struct json_object *array = json_object_object_get(request, kinds[i].key);
+        struct json_object *refused = json_object_is_type(array, json_type_array)
+                                          ? take_kind(daemon, array, kinds[i].take)
+                                          : NULL;
+
+        if (refused)
+            json_object_object_add(document, kinds[i].key, refused);
+    }
+    return document;
 }
 
 static bool take_state(struct json_object *request, struct cluster_peers *said, struct error *error)
@@ -184,7 +225,7 @@ static bool take_state(struct json_object *request, struct cluster_peers *said, 
             said->state = one;
     if (said->state == PEERS_UNKNOWN || !name ||
         !get_number(request, "bridges", PEERS_MOST, &bridges) || bridges == 0)
-        return wrong(error, "state");
+        return error_set(error, EXIT_USAGE, "\"state\" is not as it must be");
     said->bridges = (uint32_t)bridges;
     snprintf(said->name, sizeof(said->name), "%s", name);
     snprintf(said->why, sizeof(said->why), "%s", why ? why : "");
@@ -249,6 +290,33 @@ static struct json_object *count_object(const struct server_info *info)
     return object;
 }
 
+static struct json_object *setting_object(const struct server_info *info)
+{
+    struct json_object *object = server_object(&info->key);
+
+    json_object_object_add(object, "setting",
+                           json_object_new_string(mode_setting_name(info->setting)));
+    return object;
+}
+
+/* The modes that the operator set, for all and for single servers. */
+static void add_settings(const struct daemon *daemon, struct json_object *document,
+                         const struct daemon_server *servers, uint32_t count)
+{
+    struct json_object *array = json_object_new_array(), *for_all;
+
+    if (daemon_mode_said(daemon)) {
+        for_all = json_object_new_object();
+        json_object_object_add(for_all, "setting",
+                               json_object_new_string(mode_setting_name(daemon_mode(daemon))));
+        json_object_array_add(array, for_all);
+    }
+    for (uint32_t i = 0; i < count; i++)
+        if (servers[i].info.setting != SETTING_INHERIT)
+            json_object_array_add(array, setting_object(&servers[i].info));
+    json_object_object_add(document, "settings", array);
+}
+
 /* Servers that are protected; those of them for which a trigger fired here; and what was counted.
  */
 static bool add_attacks(struct daemon *daemon, struct json_object *document, struct error *error)
@@ -272,6 +340,8 @@ static bool add_attacks(struct daemon *daemon, struct json_object *document, str
     }
     json_object_object_add(document, "attacks", attacks);
     json_object_object_add(document, "counts", counts);
+    if (done)
+        add_settings(daemon, document, servers, count);
     free(servers);
     free(keys);
     return done;
@@ -292,9 +362,12 @@ static void add_source(struct daemon *daemon, struct json_object *array,
     json_object_array_add(array, object);
 }
 
-/* Whom this bridge has judged, and what the operator said here. */
-static bool add_asides(struct daemon *daemon, struct json_object *document, struct error *error)
+/* Whom this bridge has judged, and what the operator said here. Judgements come in turns, `from`
+ * one on. */
+static bool add_asides(struct daemon *daemon, struct json_object *document, uint64_t from,
+                       struct error *error)
 {
+    uint64_t judged = 0;
     struct json_object *array = json_object_new_array(), *rules = json_object_new_array();
     struct source_info *sources = NULL;
     uint32_t count = 0;
@@ -306,17 +379,38 @@ static bool add_asides(struct daemon *daemon, struct json_object *document, stru
         if (rule->by == SOURCE_BY_OPERATOR)
             add_source(daemon, rules, rule);
         else if (rule->by == SOURCE_BY_JUDGEMENT && rule->state == SOURCE_ASIDE &&
-                 json_object_array_length(array) < ASIDES_MOST)
+                 judged++ >= from && judged <= from + ASIDES_MOST)
             add_source(daemon, array, rule);
     }
     free(sources);
     json_object_object_add(document, "asides", array);
+    json_object_object_add(
+        document, "asides_next",
+        json_object_new_uint64(judged > from + ASIDES_MOST ? from + ASIDES_MOST : 0));
     /* A list that is not whole would say that the operator has taken rules away. */
     if (done)
         json_object_object_add(document, "rules", rules);
     else
         json_object_put(rules);
     return done;
+}
+
+/* Lists that the operator has imported; their prefixes are another question. */
+static void add_lists(struct daemon *daemon, struct json_object *document)
+{
+    struct imports *imports = daemon_imports(daemon);
+    struct json_object *array = json_object_new_array();
+
+    for (uint32_t i = 0; imports && i < imports->count; i++) {
+        struct json_object *object = json_object_new_object();
+        char digest[IMPORT_DIGEST_BYTES];
+
+        import_digest(&imports->lists[i], digest);
+        json_object_object_add(object, "name", json_object_new_string(imports->lists[i].name));
+        json_object_object_add(object, "digest", json_object_new_string(digest));
+        json_object_array_add(array, object);
+    }
+    json_object_object_add(document, "lists", array);
 }
 
 static void add_clock(const struct daemon *daemon, struct json_object *document)
@@ -331,8 +425,9 @@ static void add_clock(const struct daemon *daemon, struct json_object *document)
 struct json_object *answer_cluster(struct daemon *daemon, struct json_object *request,
                                    struct error *error)
 {
+    const uint64_t from = json_object_get_uint64(json_object_object_get(request, "asides_from"));
     struct cluster_peers said;
-    struct json_object *document;
+    struct json_object *document, *refused;
 
     if (!daemon_clock(daemon)->share.on) {
         error_set(error, EXIT_FAILED, "this daemon is alone: start it with --cluster-key FILE");
@@ -342,18 +437,16 @@ struct json_object *answer_cluster(struct daemon *daemon, struct json_object *re
         return NULL;
     take_teachers(daemon, request);
     daemon_told_of_peers(daemon, &said);
-    if (!take_all(daemon, request, "attacks", ATTACKS_MOST, take_attack, error) ||
-        !take_all(daemon, request, "asides", ASIDES_MOST, take_aside, error) ||
-        !take_all(daemon, request, "rules", ASIDES_MOST, take_rule, error) ||
-        !take_all(daemon, request, "returned", ASIDES_MOST, take_returned, error))
-        return NULL;
+    refused = take_all(daemon, request);
     document = document_new();
+    json_object_object_add(document, "refused", refused);
     add_clock(daemon, document);
+    add_lists(daemon, document);
     json_object_object_add(document, "up_s",
                            json_object_new_int64((int64_t)(daemon_uptime_us(daemon) / SECOND_US)));
     json_object_object_add(document, "revision",
                            json_object_new_uint64(store_revision(daemon_store(daemon))));
-    if (add_attacks(daemon, document, error) && add_asides(daemon, document, error))
+    if (add_attacks(daemon, document, error) && add_asides(daemon, document, from, error))
         return document;
     json_object_put(document);
     return NULL;

@@ -137,6 +137,37 @@ static struct json_object *import_list(struct daemon *daemon, struct json_object
     return document;
 }
 
+/* A piece of one of them, from `from` on; "next" is 0 behind the last. */
+struct json_object *answer_list(struct daemon *daemon, struct json_object *request,
+                                struct error *error)
+{
+    const char *name = request_string(request, "name", error);
+    const uint64_t from = json_object_get_uint64(json_object_object_get(request, "from"));
+    struct imports *imports = daemon_imports(daemon);
+    char digest[IMPORT_DIGEST_BYTES], *text;
+    struct json_object *document;
+    uint32_t place = 0, next = 0;
+
+    while (name && place < imports->count && strcmp(imports->lists[place].name, name) != 0)
+        place++;
+    if (!name || place == imports->count || from > UINT32_MAX) {
+        if (name)
+            error_set(error, EXIT_NOT_FOUND, "no list %.80s", name);
+        return NULL;
+    }
+    text = import_text(&imports->lists[place], (uint32_t)from, &next);
+    import_digest(&imports->lists[place], digest);
+    document = text ? document_new() : NULL;
+    if (document) {
+        json_object_object_add(document, "name", json_object_new_string(name));
+        json_object_object_add(document, "digest", json_object_new_string(digest));
+        json_object_object_add(document, "prefixes", json_object_new_string(text));
+        json_object_object_add(document, "next", json_object_new_int64(next));
+    }
+    free(text);
+    return document;
+}
+
 struct json_object *answer_sources(struct daemon *daemon, struct json_object *request,
                                    struct error *error)
 {

@@ -140,6 +140,7 @@ static const struct control_command commands[] = {
     {"flows", NULL, write_flows, NULL},
     {"stats", answer_stats, NULL, NULL},
     {"sources", answer_sources, NULL, "action"},
+    {"list", answer_list, NULL, NULL},
     {"watch", answer_watch, NULL, NULL},
     {"sample", answer_sample, NULL, NULL},
     {"rehearse", answer_rehearse, NULL, NULL},
@@ -206,12 +207,15 @@ static bool only_reads(const struct control_command *command, struct json_object
 }
 
 /* `synward sync` is told all, and says what other bridges have told it: no word of the operator's.
- * Profiles it imports, which is a long answer. */
+ * Profiles it imports, which is a long answer, and lists. */
 static bool is_of_sync(const struct control_command *command, struct json_object *request,
                        struct error *error)
 {
+    const char *action = document_string(request, "action");
+
     if (command->handle == answer_cluster || !command->changes_by ||
-        !json_object_object_get_ex(request, command->changes_by, NULL))
+        !json_object_object_get_ex(request, command->changes_by, NULL) ||
+        (command->handle == answer_sources && action && strcmp(action, "import") == 0))
         return true;
     return error_set(error, EXIT_USAGE,
                      "\"%s\" is not for this socket: it is that of `synward sync`", command->name);

@@ -26,6 +26,7 @@
 #define IMPORT_PREFIXES_MAX 1000000u /* of one list */
 #define IMPORT_LISTS_MAX    16u
 #define IMPORT_NAME_BYTES   64 /* with its zero */
+#define IMPORT_DIGEST_BYTES 33 /* the same */
 
 struct import_list {
     char name[IMPORT_NAME_BYTES];
@@ -33,6 +34,7 @@ struct import_list {
     struct range4 *v4;
     struct range6 *v6;
     uint32_t v4_count, v6_count, v4_room, v6_room;
+    char digest[IMPORT_DIGEST_BYTES]; /* "": nobody has asked for it */
 };
 
 struct imports {
@@ -62,6 +64,12 @@ bool imports_add(struct imports *imports, const char *name, uint32_t from, const
 bool imports_end(struct imports *imports, const char *name, struct error *error);
 void imports_keep(struct imports *imports);
 void imports_undo(struct imports *imports);
+
+/* Of what it holds, in hexadecimal digits: the same at every bridge. */
+void import_digest(struct import_list *list, char hex[IMPORT_DIGEST_BYTES]);
+/* A piece of what it holds, as imports_add() takes it, from range `from` on; the caller frees it.
+ * `*next`: where the next piece begins, 0: there is none. NULL: out of memory. */
+char *import_text(const struct import_list *list, uint32_t from, uint32_t *next);
 
 /* All of them as one for the engine, which the caller frees; `*lists` NULL: there are none. False:
  * out of memory. */

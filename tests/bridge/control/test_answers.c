@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "bridge/control/answers.h"
+#include "bridge/text/document.h"
 #include "bridge/text/server_text.h"
 #include "engine/protocols/protocol.h"
 #include "engine/version.h"
@@ -100,16 +101,64 @@ Test(control_commands, cluster_is_for_several_bridges)
     assert_error("{\"command\": \"cluster\", \"state\": \"unknown\", \"node\": \"a\", "
                  "\"bridges\": 1}",
                  2, "state");
-    assert_error(SAYS ", \"attacks\": [{\"server\": \"10.0.0.1\", \"port\": 70000}]}", 2,
-                 "attacks");
-    assert_error(SAYS ", \"attacks\": [{\"server\": \"10.0.0.1\", \"port\": 80, \"vlan\": [], "
-                      "\"node\": \"b\", \"cause\": 99, \"value\": 1, \"for_s\": 45}]}",
-                 2, "attacks");
-    assert_error(SAYS
-                 ", \"asides\": [{\"source\": \"10.0.0.1/33\", \"node\": \"b\", \"for_s\": 1}]}",
-                 2, "asides");
-    assert_error(SAYS ", \"asides\": {}}", 2, "asides");
-    cr_assert_eq(daemon_under_test.held_count, 0);
+}
+
+static void assert_refused(struct json_object *document, const char *kind, const char *places)
+{
+    struct json_object *refused = json_object_object_get(document, "refused");
+
+    cr_assert_str_eq(json_object_to_json_string_ext(json_object_object_get(refused, kind),
+                                                    JSON_C_TO_STRING_PLAIN),
+                     places, "%s: %s", kind, json_object_to_json_string(refused));
+}
+
+/* One that is wrong takes nothing from the others, and is named. */
+Test(control_commands, cluster_takes_what_is_right_and_names_the_rest)
+{
+    const uint32_t sources = daemon_under_test.source_count;
+    struct json_object *document;
+
+    of_cluster();
+    document = ask(
+        SAYS
+        ", \"attacks\": [{\"server\": \"10.0.0.1\", \"port\": 70000}, "
+        "{\"server\": \"10.0.0.1\", \"port\": 80, \"vlan\": [], \"node\": \"b\", \"cause\": 1, "
+        "\"value\": 1, \"for_s\": 45}, "
+        "{\"server\": \"10.0.0.1\", \"port\": 81, \"vlan\": [], \"node\": \"b\", \"cause\": 99, "
+        "\"value\": 1, \"for_s\": 45}], "
+        "\"asides\": [{\"source\": \"10.0.0.1/33\", \"node\": \"b\", \"for_s\": 1}, "
+        "{\"source\": \"10.0.0.1/32\", \"node\": \"b\", \"for_s\": 1}], "
+        "\"rules\": [7, {\"source\": \"10.0.0.1\", \"state\": \"limited\", \"for_s\": 0}, "
+        "{\"source\": \"10.0.0.1\", \"state\": \"allowed\"}], "
+        "\"settings\": [{\"setting\": \"default\"}, {\"setting\": \"odd\"}], "
+        "\"returned\": [{\"server\": \"10.0.0.1\"}], \"unheard\": 7}");
+    cr_assert_eq(daemon_under_test.held_count, 1);
+    cr_assert_eq(daemon_under_test.held[0].port, 80);
+    cr_assert_eq(daemon_under_test.source_count, sources + 1);
+    assert_refused(document, "attacks", "[0,2]");
+    assert_refused(document, "asides", "[0]");
+    assert_refused(document, "rules", "[0,1,2]");
+    assert_refused(document, "settings", "[0,1]");
+    assert_refused(document, "returned", "[0]");
+    cr_assert_not_null(json_object_object_get(document, "revision"), "all else is answered");
+    json_object_put(document);
+}
+
+Test(control_commands, cluster_tells_which_modes_operators_set_elsewhere)
+{
+    struct json_object *document, *settings;
+
+    of_cluster();
+    document = ask(SAYS ", \"settings\": [{\"setting\": \"attack\"}, "
+                        "{\"server\": \"10.0.0.1\", \"port\": 80, \"vlan\": [], "
+                        "\"setting\": \"normal\"}, {\"server\": \"10.0.0.1\", \"port\": 80, "
+                        "\"vlan\": [], \"setting\": \"default\"}]}");
+    cr_assert_eq(daemon_under_test.mode_changes, 3);
+    cr_assert_eq(daemon_mode(&daemon_under_test), SETTING_ATTACK);
+    settings = json_object_object_get(document, "settings");
+    cr_assert_str_eq(document_string(json_object_array_get_idx(settings, 0), "setting"), "attack");
+    cr_assert_null(json_object_object_get(json_object_array_get_idx(settings, 0), "server"));
+    json_object_put(document);
 }
 
 Test(control_commands, cluster_says_and_hears)
@@ -146,11 +195,6 @@ Test(control_commands, cluster_tells_what_operators_said_elsewhere)
     struct json_object *document;
 
     of_cluster();
-    assert_error(SAYS
-                 ", \"rules\": [{\"source\": \"10.0.0.1\", \"state\": \"limited\", \"for_s\": 0}]}",
-                 2, "rules");
-    assert_error(SAYS ", \"rules\": [{\"source\": \"10.0.0.1\", \"state\": \"allowed\"}]}", 2,
-                 "rules");
     document = ask(SAYS ", \"rules\": [{\"source\": \"10.0.0.0/8\", \"state\": \"allowed\", "
                         "\"for_s\": 0}]}");
     cr_assert_eq(daemon_under_test.source_count, rules + 1);
@@ -170,10 +214,13 @@ Test(control_commands, sync_says_what_others_say_and_nothing_else)
         "{\"command\": \"forget\", \"server\": \"10.77.0.2:110\"}",
         ("{\"command\": \"sources\", \"action\": \"allow\", "
          "\"source\": \"10.0.0.1\"}")};
-    static const char *const answered[] = {SAYS "}", "{\"command\": \"status\"}"};
+    static const char *const answered[] = {
+        SAYS "}", "{\"command\": \"status\"}",
+        ("{\"command\": \"sources\", \"action\": \"import\", \"name\": \"drop\", \"from\": 0, "
+         "\"prefixes\": \"192.0.2.0/24\"}")};
 
     of_cluster();
-    for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]) + 2; i++) {
+    for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]) + 3; i++) {
         const bool right = i >= sizeof(refused) / sizeof(refused[0]);
         struct control_question asked =
             question(right ? answered[i - sizeof(refused) / sizeof(refused[0])] : refused[i]);
