@@ -232,6 +232,7 @@ static void serve(void *context, const struct keeper_request *request, struct ke
     case KEEPER_LEAVE:
         leave(keeping);
         return;
+    case KEEPER_DIAL:
     case KEEPER_VIEW: /* of another keeper */
         break;
     }

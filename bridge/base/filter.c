@@ -70,6 +70,17 @@ static const int calls_of_connector[] = {
     SCMP_SYS(newfstatat), SCMP_SYS(unlink),   SCMP_SYS(unlinkat),
 };
 
+/* What a name is looked up with is the library's affair: files that it reads, and other sockets. */
+static const int calls_of_dialer[] = {
+    SCMP_SYS(connect),    SCMP_SYS(poll),     SCMP_SYS(ppoll),       SCMP_SYS(getsockopt),
+    SCMP_SYS(setsockopt), SCMP_SYS(recvfrom), SCMP_SYS(recvmsg),     SCMP_SYS(sendto),
+    SCMP_SYS(sendmsg),    SCMP_SYS(sendmmsg), SCMP_SYS(getsockname), SCMP_SYS(getpeername),
+    SCMP_SYS(fstat),      SCMP_SYS(stat),     SCMP_SYS(lstat),       SCMP_SYS(newfstatat),
+    SCMP_SYS(statx),      SCMP_SYS(lseek),    SCMP_SYS(fcntl),       SCMP_SYS(ioctl),
+    SCMP_SYS(uname),      SCMP_SYS(pread64),  SCMP_SYS(access),      SCMP_SYS(rt_sigaction),
+    SCMP_SYS(geteuid),    SCMP_SYS(getuid),
+};
+
 /* Whoever calls these is no longer us. */
 static const int deadly_to_all[] = {
     SCMP_SYS(execve),
@@ -124,6 +135,10 @@ static const int deadly_to_connector[] = {
     SCMP_SYS(setns),   SCMP_SYS(capset), SCMP_SYS(open),   SCMP_SYS(openat),
     SCMP_SYS(openat2), SCMP_SYS(creat),  SCMP_SYS(rename), SCMP_SYS(renameat),
 };
+static const int deadly_to_dialer[] = {
+    SCMP_SYS(bind),   SCMP_SYS(listen), SCMP_SYS(accept), SCMP_SYS(accept4),  SCMP_SYS(setns),
+    SCMP_SYS(capset), SCMP_SYS(creat),  SCMP_SYS(rename), SCMP_SYS(renameat), SCMP_SYS(unlink),
+};
 /* A library may look for a file in the main thread: that fails, as where there is none. */
 static const int opening[] = {SCMP_SYS(open), SCMP_SYS(openat), SCMP_SYS(openat2), SCMP_SYS(creat)};
 
@@ -143,8 +158,9 @@ static int add_if(scmp_filter_ctx context, uint32_t action, int call, struct scm
     return seccomp_rule_add_array(context, action, call, 1, &when);
 }
 
-/* Memory is not made executable. */
-static int add_memory(scmp_filter_ctx context)
+/* Memory is not made executable. `otherwise`: where it is tried, as for a library that is loaded.
+ */
+static int add_memory(scmp_filter_ctx context, uint32_t otherwise)
 {
     static const int calls[] = {SCMP_SYS(mmap), SCMP_SYS(mprotect)};
     const struct scmp_arg_cmp runs = {
@@ -156,7 +172,7 @@ static int add_memory(scmp_filter_ctx context)
     for (size_t i = 0; i < COUNT(calls) && code == 0; i++) {
         code = add_if(context, SCMP_ACT_ALLOW, calls[i], does_not);
         if (code == 0)
-            code = add_if(context, SCMP_ACT_KILL_PROCESS, calls[i], runs);
+            code = add_if(context, otherwise, calls[i], runs);
     }
     return code;
 }
@@ -247,8 +263,36 @@ static int fill_connector(scmp_filter_ctx context)
     return code == 0 ? add_abort(context) : code;
 }
 
+/* Files are only read, sockets only those of this machine and of the Internet. */
+static int fill_dialer(scmp_filter_ctx context)
+{
+    static const scmp_datum_t families[] = {AF_UNIX, AF_INET, AF_INET6};
+    const struct scmp_arg_cmp reads = {
+        .arg = 2, .op = SCMP_CMP_MASKED_EQ, .datum_a = O_ACCMODE, .datum_b = O_RDONLY};
+    int code = ADD_ALL(context, SCMP_ACT_ALLOW, calls_of_all);
+
+    if (code == 0)
+        code = ADD_ALL(context, SCMP_ACT_ALLOW, calls_of_dialer);
+    for (size_t i = 0; i < COUNT(families) && code == 0; i++)
+        code = add_if(context, SCMP_ACT_ALLOW, SCMP_SYS(socket),
+                      (struct scmp_arg_cmp){.arg = 0, .op = SCMP_CMP_EQ, .datum_a = families[i]});
+    if (code == 0)
+        code = add_if(context, SCMP_ACT_ALLOW, SCMP_SYS(openat), reads);
+    if (code == 0)
+        code = ADD_ALL(context, SCMP_ACT_KILL_PROCESS, deadly_to_dialer);
+    return code == 0 ? add_abort(context) : code;
+}
+
+static int fill(scmp_filter_ctx context, enum sandbox_role role, bool maps)
+{
+    if (role == SANDBOX_CONNECTOR)
+        return fill_connector(context);
+    return role == SANDBOX_DIALER ? fill_dialer(context) : fill_bridge(context, role, maps);
+}
+
 int filter_load(enum sandbox_role role, bool maps)
 {
+    const uint32_t runs = role == SANDBOX_DIALER ? SCMP_ACT_ERRNO(EACCES) : SCMP_ACT_KILL_PROCESS;
     const uint32_t otherwise = role == SANDBOX_KEEPER ? SCMP_ACT_ALLOW : SCMP_ACT_ERRNO(EPERM);
     scmp_filter_ctx context = seccomp_init(otherwise);
     int code = context ? 0 : -ENOMEM;
@@ -256,11 +300,9 @@ int filter_load(enum sandbox_role role, bool maps)
     if (code == 0)
         code = ADD_ALL(context, SCMP_ACT_KILL_PROCESS, deadly_to_all);
     if (code == 0 && role != SANDBOX_KEEPER)
-        code = add_memory(context);
-    if (code == 0 && role == SANDBOX_CONNECTOR)
-        code = fill_connector(context);
-    if (code == 0 && role != SANDBOX_KEEPER && role != SANDBOX_CONNECTOR)
-        code = fill_bridge(context, role, maps);
+        code = add_memory(context, runs);
+    if (code == 0 && role != SANDBOX_KEEPER)
+        code = fill(context, role, maps);
     if (code == 0)
         code = seccomp_load(context);
     if (context)

@@ -41,6 +41,7 @@ enum keeper_what {
     KEEPER_UNPLACE,      /* removes the control socket of device and inode `figures` */
     KEEPER_LEAVE,        /* leaves the ports, removes the TAPs, gives the store free */
     KEEPER_VIEW,         /* of `synward web`: answers a connection to the daemon's view.sock */
+    KEEPER_DIAL,         /* of `synward sync`: answers a connection to the daemon, or the store */
 };
 
 struct keeper_request {

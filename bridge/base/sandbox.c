@@ -97,21 +97,23 @@ bool sandbox_hide_files(struct error *why)
 
 /* --- privileges ------------------------------------------------------------------------------ */
 
-static bool become(uid_t user)
+static bool become(uid_t user, gid_t group)
 {
-    return syscall(SET_GROUP, user, user, user) == 0 && syscall(SET_USER, user, user, user) == 0;
+    return syscall(SET_GROUP, group, group, group) == 0 && syscall(SET_USER, user, user, user) == 0;
 }
 
 /* Whose death is to end us the kernel forgets when a thread's user changes. */
 static bool change_user(const struct sandbox *sandbox, struct error *why)
 {
+    const uid_t few = FEW_USERS_BEGIN + sandbox->user % FEW_USERS;
     int death_signal = 0, reason;
 
     if (sandbox->user == 0)
         return true;
     prctl(PR_GET_PDEATHSIG, &death_signal);
     if (syscall(SET_GROUPS, 0, NULL) == 0 &&
-        (become(sandbox->user) || become(FEW_USERS_BEGIN + sandbox->user % FEW_USERS))) {
+        (sandbox->group ? become(sandbox->user, sandbox->group)
+                        : become(sandbox->user, sandbox->user) || become(few, few))) {
         if (death_signal != 0)
             prctl(PR_SET_PDEATHSIG, death_signal);
         return true;

@@ -8,6 +8,7 @@
  *      keeper        a few         ours     as it is     no program, no process, no tracing
  *      web           none          nobody's an empty one what it needs, no socket of its own making
  *      connector     none          ours     as it is     a UNIX socket, and passing it on
+ *      dialer        none          its own  as it is     a connection, and passing it on
  *
  * Each thread gives up what it has by itself, when it has all that it needs open, and before it
  * reads anything. no_new_privs and PR_SET_DUMPABLE 0 go with it. What is called that stands on no
@@ -29,10 +30,12 @@ enum sandbox_role {
     SANDBOX_KEEPER,
     SANDBOX_WEB,       /* `synward web`: who speaks HTTP */
     SANDBOX_CONNECTOR, /* its helper, which opens connections to the daemon */
+    SANDBOX_DIALER,    /* one of `synward sync`, which opens them over the network, too */
 };
 
 struct sandbox {
-    uid_t user;          /* a number that nobody has, and group; 0: we stay who we are */
+    uid_t user;          /* a number that nobody has; 0: we stay who we are */
+    gid_t group;         /* 0: the same number */
     bool maps;           /* the kernel path's BPF maps are written and read */
     struct error denied; /* EXIT_DONE: nothing is in the way of a sandbox at all */
 };
