@@ -4,22 +4,21 @@
  * daemon what happens there.
  *
  * A process of its own, as it speaks with somebody else's server: it has no privileges, little
- * memory, and only the socket of the daemon that takes no word of an operator.
+ * memory, no files, and only the socket of the daemon that takes no word of an operator. Who opens
+ * connections for it reads nothing (sync_dialer.h).
  */
-#include <grp.h>
 #include <inttypes.h>
 #include <poll.h>
-#include <pwd.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include "bridge/base/clock.h"
 #include "bridge/base/log.h"
+#include "bridge/base/sandbox.h"
 #include "bridge/base/signals.h"
 #include "bridge/control/place.h"
 #include "cli/cmd.h"
@@ -27,45 +26,62 @@
 #include "cli/password_file.h"
 #include "cli/sync.h"
 
-#define SYNC_USER       "synward-sync"
 #define MEMORY_MOST     (2048ull << 20)
 #define DAEMON_AGAIN_MS 1000
+#define LEAST_MS        50 /* between two rounds, however much there is to tell */
 
-/* As its own user, where there is one; never with more than it has. */
-static bool give_up_privileges(struct error *error)
+/* What an ordinary user cannot give up he has not. */
+static void give_up_privileges(void)
 {
     const struct rlimit memory = {MEMORY_MOST, MEMORY_MOST};
-    const struct passwd *user = geteuid() == 0 ? getpwnam(SYNC_USER) : NULL;
+    struct sandbox sandbox;
+    struct error lack;
 
-    setrlimit(RLIMIT_AS, &memory);
-    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-    if (geteuid() != 0)
-        return true;
-    if (!user) {
-        log_line(LOG_LEVEL_WARNING, "there is no user " SYNC_USER ": sync stays root");
-        return true;
+    sandbox_prepare(&sandbox, false);
+    lack = sandbox.denied;
+    if (lack.code == EXIT_DONE) {
+        setrlimit(RLIMIT_AS, &memory);
+        if (sandbox.user != 0)
+            sandbox_hide_files(&lack);
+        sandbox_enter(&sandbox, SANDBOX_MAIN, &lack);
     }
-    return (initgroups(SYNC_USER, user->pw_gid) == 0 &&
-            setresgid(user->pw_gid, user->pw_gid, user->pw_gid) == 0 &&
-            setresuid(user->pw_uid, user->pw_uid, user->pw_uid) == 0) ||
-           error_set(error, EXIT_FAILED, "cannot become " SYNC_USER);
+    if (lack.code != EXIT_DONE && sandbox.user != 0)
+        log_line(LOG_LEVEL_WARNING, "sync: the sandbox is not whole: %s", lack.text);
 }
 
-/* True: a signal ends it. */
-static bool wait_ms(struct signals *signals, int ms)
+/* True: a signal ends it. `fd`: what ends the wait sooner; -1: nothing. */
+static bool wait_ms(struct signals *signals, int ms, int fd, bool *sooner)
 {
     const uint64_t until_ms = clock_now_us() / 1000 + (uint64_t)ms;
-    struct pollfd watched = {.fd = signals->fd, .events = POLLIN};
+    struct pollfd watched[] = {{.fd = signals->fd, .events = POLLIN}, {.fd = fd, .events = POLLIN}};
     uint64_t now_ms;
     int number;
 
-    while ((now_ms = clock_now_us() / 1000) < until_ms) {
-        if (poll(&watched, 1, (int)(until_ms - now_ms)) <= 0)
+    *sooner = false;
+    while (!*sooner && (now_ms = clock_now_us() / 1000) < until_ms) {
+        if (poll(watched, 2, (int)(until_ms - now_ms)) <= 0)
             continue;
+        *sooner = watched[1].revents != 0;
         while ((number = signals_next(signals)) != 0)
             if (number != SIGHUP)
                 return true;
     }
+    return false;
+}
+
+static bool rest(struct sync *sync, struct signals *signals, bool daemon)
+{
+    bool sooner;
+
+    if (wait_ms(signals, daemon ? LEAST_MS : DAEMON_AGAIN_MS, -1, &sooner))
+        return true;
+    if (!daemon || sync->more)
+        return false;
+    sync_changes_wait(sync);
+    if (wait_ms(signals, (int)SYNC_EVERY_MS - LEAST_MS, sync_changes_fd(sync), &sooner))
+        return true;
+    if (sooner)
+        sync_changes_heard(sync);
     return false;
 }
 
@@ -96,22 +112,20 @@ static void tell(struct sync *sync, const struct sync *before, bool daemon, cons
     }
 }
 
-static bool serve(struct sync *sync, struct error *error)
+static bool serve(struct sync *sync, struct signals *signals, struct error *error)
 {
-    struct signals signals;
     bool ends = false;
 
-    if (!signals_catch(&signals, error))
-        return false;
     while (!ends) {
         const struct sync before = *sync;
         struct error why = {0};
         const bool daemon = sync_round(sync, &why);
 
+        if (keeper_gone(&sync->daemon_dialer->keeper) || keeper_gone(&sync->store_dialer->keeper))
+            return error_set(error, EXIT_FAILED, "a helper that opens connections is gone");
         tell(sync, &before, daemon, why.text);
-        ends = wait_ms(&signals, daemon ? (int)SYNC_EVERY_MS : DAEMON_AGAIN_MS);
+        ends = rest(sync, signals, daemon);
     }
-    signals_release(&signals, true);
     return true;
 }
 
@@ -123,7 +137,7 @@ static bool is_name(const char *text, size_t most)
 }
 
 static bool read_arguments(const struct arguments *arguments, struct sync *sync, char *host,
-                           struct password *password, struct error *error)
+                           struct error *error)
 {
     sync->store.url = arguments->value[OPTION_REDIS];
     sync->seal.cluster = arguments->value[OPTION_NAME];
@@ -136,34 +150,86 @@ static bool read_arguments(const struct arguments *arguments, struct sync *sync,
     gethostname(host, SYNC_WRITER_BYTES);
     host[SYNC_WRITER_BYTES - 1] = '\0';
     sync->node = option_given(arguments, OPTION_NODE) ? arguments->value[OPTION_NODE] : host;
-    if (!is_name(sync->node, SYNC_WRITER_BYTES))
-        return error_set(error, EXIT_USAGE, "--node %.70s: letters, digits, . _ - , 63 at most",
-                         sync->node);
-    if (!password_read(arguments->value[OPTION_PASSWORD_FILE], password, error))
+    return (is_name(sync->node, SYNC_WRITER_BYTES) ||
+            error_set(error, EXIT_USAGE, "--node %.70s: letters, digits, . _ - , 63 at most",
+                      sync->node)) &&
+           sync_store_check(sync->store.url, error);
+}
+
+/* Key, password, and what was seen: read by who opens no file any more. */
+static bool read_files(const struct arguments *arguments, struct sync *sync,
+                       struct password *password, struct error *error)
+{
+    const char *state = arguments->value[OPTION_STATE];
+
+    if (!password_read(arguments->value[OPTION_PASSWORD_FILE], password, error) ||
+        !cluster_key_seals(arguments->value[OPTION_CLUSTER_KEY], &sync->seal.keys, error))
         return false;
     sync->store.user = password->user;
     sync->store.password = password->password;
-    return sync_store_check(sync->store.url, error) &&
-           cluster_key_seals(arguments->value[OPTION_CLUSTER_KEY], &sync->seal.keys, error);
+    sync->waiting = sync->store;
+    sync->seen = state ? sync_seen_open(state, error) : NULL;
+    return sync->seen || !state;
+}
+
+static int dial_store(void *context, struct error *error)
+{
+    return sync_dialer_open(context, error);
+}
+
+/* Before the key is read, which they are not to have. */
+static bool start_dialers(struct sync *sync, struct error *error)
+{
+    sync->daemon_dialer->target = sync->control;
+    sync->store_dialer->target = sync->store.url;
+    sync->store.dial = dial_store;
+    sync->store.dial_context = sync->store_dialer;
+    return sync_dialer_start(sync->daemon_dialer, error) &&
+           sync_dialer_start(sync->store_dialer, error);
+}
+
+static bool run(struct sync *sync, const struct arguments *arguments, struct signals *signals,
+                struct error *error)
+{
+    char host[SYNC_WRITER_BYTES] = "";
+    struct password password = {0};
+    bool done = read_arguments(arguments, sync, host, error) && signals_catch(signals, error) &&
+                start_dialers(sync, error) && read_files(arguments, sync, &password, error);
+
+    if (done)
+        give_up_privileges();
+    done = done && (sync_begin(sync) || error_set(error, EXIT_FAILED, "out of memory")) &&
+           serve(sync, signals, error);
+    sync_end(sync);
+    sync_seen_close(sync->seen);
+    password_free(&password);
+    return done;
 }
 
 bool cmd_sync(const struct arguments *arguments, struct error *error)
 {
-    char host[SYNC_WRITER_BYTES] = "", control[PLACE_VIEW_BYTES];
-    struct password password = {0};
-    struct sync sync = {.control = control};
+    struct sync_dialer daemon = {
+        .keeper.fd = -1, .name = "synward-daemon", .connect = control_connect};
+    struct sync_dialer store = {
+        .keeper.fd = -1, .name = "synward-store", .connect = sync_store_connect};
+    char control[PLACE_VIEW_BYTES];
+    struct signals signals = {.fd = -1};
+    struct sync sync = {.control = control,
+                        .store.fd = -1,
+                        .waiting.fd = -1,
+                        .daemon_dialer = &daemon,
+                        .store_dialer = &store};
     bool done;
 
     if (sodium_init() < 0)
         return error_set(error, EXIT_FAILED, "no source of random numbers: libsodium cannot start");
     place_of_sync(control_path(arguments->value[OPTION_CONTROL]), control);
     log_open();
-    done = read_arguments(arguments, &sync, host, &password, error) && give_up_privileges(error) &&
-           (sync_begin(&sync) || error_set(error, EXIT_FAILED, "out of memory")) &&
-           serve(&sync, error);
-    sync_end(&sync);
+    done = run(&sync, arguments, &signals, error);
     sodium_memzero(&sync.seal.keys, sizeof(sync.seal.keys));
-    password_free(&password);
+    sync_dialer_stop(&daemon);
+    sync_dialer_stop(&store);
+    signals_release(&signals, true);
     log_close();
     return done;
 }

@@ -131,10 +131,10 @@ static const struct command commands[] = {
              "reload` takes a file that has changed.\n",
      .handle = cmd_run},
     {.name = "sync",
-     .forms = {"--redis URL --name CLUSTER --cluster-key FILE [--node NAME] [--password-file FILE] "
-               "[--control SOCKET]"},
+     .forms = {"--redis URL --name CLUSTER --cluster-key FILE [--node NAME] [--state FILE] "
+               "[--password-file FILE] [--control SOCKET]"},
      .options = OPTION_BIT(REDIS) | OPTION_BIT(NAME) | OPTION_BIT(CLUSTER_KEY) | OPTION_BIT(NODE) |
-                OPTION_BIT(PASSWORD_FILE) | OPTION_BIT(CONTROL),
+                OPTION_BIT(STATE) | OPTION_BIT(PASSWORD_FILE) | OPTION_BIT(CONTROL),
      .summary = "share what one bridge knows with the others of its cluster",
      .help = "Runs beside a daemon that has the same --cluster-key, in the foreground until\n"
              "SIGTERM or SIGINT, and speaks with Redis (6.2 or newer) or Valkey, which all\n"
@@ -144,8 +144,10 @@ static const struct command commands[] = {
              "Values in the store are signed with the key file: whoever owns the store can take\n"
              "them away, and nothing else. Without the store all stays as it is, and cookies\n"
              "are shared as ever. No frame ever waits for it.\n"
-             "Started as root it becomes the user synward-sync, where there is one. It finds\n"
-             "the daemon by the socket beside --control: sync.sock beside control.sock.\n",
+             "What --state keeps lets nobody play old values again after a new start of sync.\n"
+             "Started as root it reads its files and gives root up; who opens connections for\n"
+             "it is the user synward-sync, where there is one. It finds the daemon by the socket\n"
+             "beside --control: sync.sock beside control.sock.\n",
      .handle = cmd_sync},
     {.name = "check",
      .forms = {"FILE [--inline IFNAME[@NETNS]] [--store FILE] [--control SOCKET]"},

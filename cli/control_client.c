@@ -203,21 +203,26 @@ static struct json_object *read_answer(const struct exchange *exchange, struct e
     return NULL;
 }
 
-struct json_object *control_ask_at(const char *path, struct json_object *request,
-                                   unsigned timeout_ms, struct error *error)
+struct json_object *control_ask_over(int fd, const char *path, struct json_object *request,
+                                     unsigned timeout_ms, struct error *error)
 {
-    struct exchange exchange = {.path = path, .fd = -1, .timeout_ms = timeout_ms};
+    struct exchange exchange = {.path = path, .fd = fd, .timeout_ms = timeout_ms};
     struct json_object *document = NULL;
 
     put_off(&exchange);
-    if (connect_to(&exchange, error) && send_request(&exchange, request, error) &&
-        receive_answer(&exchange, error))
+    if (fd >= 0 && send_request(&exchange, request, error) && receive_answer(&exchange, error))
         document = read_answer(&exchange, error);
-    if (exchange.fd >= 0)
-        close(exchange.fd);
+    if (fd >= 0)
+        close(fd);
     free(exchange.answer);
     json_object_put(request);
     return document;
+}
+
+struct json_object *control_ask_at(const char *path, struct json_object *request,
+                                   unsigned timeout_ms, struct error *error)
+{
+    return control_ask_over(control_connect(path, error), path, request, timeout_ms, error);
 }
 
 /* --- a stream of lines ----------------------------------------------------------------------- */

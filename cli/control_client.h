@@ -21,6 +21,9 @@ struct json_object *control_request(const char *command);
  */
 struct json_object *control_ask_at(const char *path, struct json_object *request,
                                    unsigned timeout_ms, struct error *error);
+/* The same over a connection to it (control_connect()), which is closed; -1: NULL. */
+struct json_object *control_ask_over(int fd, const char *path, struct json_object *request,
+                                     unsigned timeout_ms, struct error *error);
 /*
  * Sends `request` (taken, freed) and gives each line of the answer, as it comes, to `heard`, until
  * SIGINT or SIGTERM (true), `heard` has had enough (true), or the daemon ends (EXIT_UNREACHABLE).

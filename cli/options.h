@@ -47,6 +47,7 @@
     X(REDIS, "redis", "URL", false, "the store of the cluster: redis://HOST[:PORT] or unix:PATH")  \
     X(NAME, "name", "CLUSTER", false, "what all bridges of the cluster call it")                   \
     X(NODE, "node", "NAME", false, "what this bridge is called in it (the host's name)")           \
+    X(STATE, "state", "FILE", false, "the newest versions that were seen, over a new start")       \
     X(PASSWORD_FILE, "password-file", "FILE", false,                                               \
       "password of the store, or user and password, mode 0600")                                    \
     X(SINCE, "since", "NUMBER", false, "begin after the event of this number")                     \

@@ -54,8 +54,8 @@ static void take_count(struct sync *sync, const char *field, const struct sync_v
     char server[FIELD_MOST];
 
     (void)field;
-    if (!server_of(content, server))
-        return;
+    if (known->seen == sync->scan[SYNC_COUNTS].pass || !server_of(content, server))
+        return; /* a scan may show a value twice */
     if (value->version != known->count_version) {
         const uint64_t ms = now_ms - known->count_ms;
         const bool first = !known->count_ms || ms < LEAST_MS || ms > COUNT_MS;
@@ -116,7 +116,7 @@ static bool say_counts(struct sync *sync, struct json_object *counts, struct err
 {
     bool done = true;
 
-    for (size_t i = 0; done && i < json_object_array_length(counts); i++) {
+    for (size_t i = 0; done && i < json_object_array_length(counts) && sync_has_time(sync); i++) {
         struct json_object *count = json_object_array_get_idx(counts, i);
         char server[FIELD_MOST], field[FIELD_MOST + SYNC_WRITER_BYTES];
 
@@ -158,10 +158,15 @@ bool sync_counts_turn(struct sync *sync, struct error *error)
     if (!json_object_is_type(counts, json_type_array) || json_object_array_length(counts) == 0 ||
         sync->nodes_count < 2)
         return true;
+    if (sync_has_read(sync, SYNC_COUNTS)) { /* a new pass begins */
+        json_object_put(sync->counts);
+        sync->counts = json_object_new_array();
+    }
     if (sync->round % 2 == 0 && !say_counts(sync, counts, error))
         return false;
-    if (!sync_read_hash(sync, "counts", COUNT_MS, take_count, error))
+    if (!sync_read_hash(sync, SYNC_COUNTS, COUNT_MS, take_count, error))
         return false;
-    hand_on(sync, counts);
+    if (sync_has_read(sync, SYNC_COUNTS))
+        hand_on(sync, counts);
     return true;
 }

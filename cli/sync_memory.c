@@ -18,15 +18,17 @@ struct sync_memory {
     uint8_t seed[crypto_shorthash_KEYBYTES];
     struct slot *slots;
     size_t size, count;
+    const struct sync_seen *seen;
 };
 
-struct sync_memory *sync_memory_new(void)
+struct sync_memory *sync_memory_new(const struct sync_seen *seen)
 {
     struct sync_memory *memory = calloc(1, sizeof(*memory));
 
     if (!memory)
         return NULL;
     randombytes_buf(memory->seed, sizeof(memory->seed));
+    memory->seen = seen;
     memory->size = FIRST_SLOTS;
     memory->slots = calloc(memory->size, sizeof(*memory->slots));
     if (memory->slots)
@@ -75,6 +77,31 @@ static bool grow(struct sync_memory *memory)
     return true;
 }
 
+void sync_memory_make_room(struct sync_memory *memory, uint64_t before_ms)
+{
+    struct slot *slots;
+
+    if (memory->count < SYNC_MEMORY_MOST)
+        return;
+    slots = calloc(memory->size, sizeof(*slots));
+    for (size_t i = 0; slots && i < memory->size; i++) {
+        struct slot *slot = &memory->slots[i];
+
+        if (!slot->name)
+            continue;
+        if (slot->known.until_ms < before_ms) {
+            free(slot->name);
+            memory->count--;
+        } else {
+            *slot_of(memory, slots, memory->size, slot->name, slot->bytes) = *slot;
+        }
+    }
+    if (!slots)
+        return;
+    free(memory->slots);
+    memory->slots = slots;
+}
+
 struct sync_known *sync_memory_of(struct sync_memory *memory, struct sync_place place, bool make)
 {
     const size_t key = strlen(place.key) + 1, bytes = key + strlen(place.field);
@@ -100,6 +127,8 @@ struct sync_known *sync_memory_of(struct sync_memory *memory, struct sync_place 
         return NULL;
     memcpy(slot->name, name, bytes);
     slot->bytes = bytes;
+    sync_seen_id(name, bytes, slot->known.id);
+    slot->known.floor = sync_seen_version(memory->seen, slot->known.id);
     memory->count++;
     return &slot->known;
 }

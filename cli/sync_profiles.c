@@ -21,30 +21,30 @@
 #include "cli/sync.h"
 #include "profiles/store/json_document.h"
 
-#define PROFILE_MS    (86400u * 1000)
-#define AGAIN_MS      (3600u * 1000)
-#define LOOK_LEAST_MS 1000u
-#define LOOK_SHARE    20u /* looking takes one in so many parts of the time */
-#define COUNT_MS      5000u
-#define CHANGES_KEPT  "10000"
-#define CHANGES_READ  "500"
-#define SCAN_COUNT    "200"
-#define FETCH_MOST    64u
-#define TAUGHT_BYTES  (16u * 1024 * 1024)
-#define DAEMON_MS     30000u
+#define PROFILE_MS     (86400u * 1000)
+#define AGAIN_MS       (3600u * 1000)
+#define LOOK_LEAST_MS  1000u
+#define LOOK_FAILED_MS 30000u
+#define LOOK_SHARE     20u /* looking takes one in so many parts of the time */
+#define COUNT_MS       5000u
+#define CHANGES_READ   "500"
+#define FETCH_MOST     64u
+#define TAUGHT_BYTES   (16u * 1024 * 1024)
+#define DAEMON_MS      30000u
 
 /* Where ARGV[2] is how the value that it replaces begins, "" where there is none. */
 static const char replace_script[] =
     "local v = redis.call('HGET', KEYS[1], ARGV[1]) "
     "if (v and string.sub(v, 1, 67) or '') ~= ARGV[2] then return 0 end "
     "redis.call('HSET', KEYS[1], ARGV[1], ARGV[3]) "
-    "redis.call('XADD', KEYS[2], 'MAXLEN', '~', " CHANGES_KEPT ", '*', 'f', ARGV[1]) return 1";
+    "redis.call('XADD', KEYS[2], 'MAXLEN', '~', " SYNC_CHANGES_KEPT ", '*', 'f', ARGV[1]) return 1";
 
-/* What one bridge teaches, for one import. */
+/* What one bridge teaches, for one import: profiles one behind the other. */
 struct lesson {
     char teacher[SYNC_WRITER_BYTES];
     char *text;
     size_t bytes, room;
+    size_t *begins, count, begins_room; /* of each profile in the text */
 };
 
 struct lessons {
@@ -55,49 +55,89 @@ struct lessons {
 
 /* --- taking ----------------------------------------------------------------------------------- */
 
-static bool import(struct sync *sync, struct lesson *lesson, struct error *error)
+static const char head[] = "{\"synward\":{\"version\":\"sync\",\"schema\":1},\"profiles\":[";
+
+static size_t end_of(const struct lesson *lesson, size_t profile)
+{
+    return profile + 1 < lesson->count ? lesson->begins[profile + 1] : lesson->bytes;
+}
+
+/* A store of `count` profiles from `first` on; NULL: out of memory. */
+static char *store_of(const struct lesson *lesson, size_t first, size_t count, size_t *bytes)
+{
+    char *text = malloc(sizeof(head) + lesson->bytes + count + 2), *at = text;
+
+    if (!text)
+        return NULL;
+    at = mempcpy(at, head, sizeof(head) - 1);
+    for (size_t i = first; i < first + count; i++) {
+        if (i > first)
+            *at++ = ',';
+        at = mempcpy(at, lesson->text + lesson->begins[i], end_of(lesson, i) - lesson->begins[i]);
+    }
+    at = mempcpy(at, "]}", 2);
+    *bytes = (size_t)(at - text);
+    return text;
+}
+
+/* What the daemon refuses of a lesson is looked for in its halves: one profile that it does not
+ * take (of a newer version) keeps none of the others away. It is named, and not said again. */
+static bool import(struct sync *sync, const struct lesson *lesson, size_t first, size_t count,
+                   struct error *error)
 {
     struct json_object *request = control_request("import"), *answer;
+    size_t bytes = 0;
+    char *text = store_of(lesson, first, count, &bytes);
 
     json_object_object_add(request, "name", json_object_new_string("the cluster's profiles"));
     json_object_object_add(request, "teacher", json_object_new_string(lesson->teacher));
     json_object_object_add(request, "contents",
-                           json_object_new_string_len(lesson->text, (int)lesson->bytes));
-    lesson->bytes = 0;
-    answer = control_ask_at(sync->control, request, DAEMON_MS, error);
+                           text ? json_object_new_string_len(text, (int)bytes) : NULL);
+    free(text);
+    answer = sync_ask_daemon(sync, request, DAEMON_MS, error);
     json_object_put(answer);
     if (answer || error->code == EXIT_UNREACHABLE)
         return answer;
-    /* One that this daemon does not take (of a newer version) must not end all that is shared. */
-    log_line(LOG_LEVEL_WARNING, "profiles of %s are not taken: %s", lesson->teacher, error->text);
+    if (count == 1)
+        log_line(LOG_LEVEL_WARNING, "a profile of %s is not taken: %s", lesson->teacher,
+                 error->text);
     *error = (struct error){0};
-    return true;
+    return count == 1 || (import(sync, lesson, first, count / 2, error) &&
+                          import(sync, lesson, first + count / 2, count - count / 2, error));
 }
 
-static bool append(struct lesson *lesson, const char *text, size_t bytes)
+static bool grow(void **array, size_t wanted, size_t *room, size_t size)
 {
-    if (lesson->bytes + bytes > lesson->room) {
-        const size_t room = 2 * (lesson->bytes + bytes) + 65536;
-        char *grown = realloc(lesson->text, room);
+    const size_t more = 2 * wanted + 1024;
+    void *grown = wanted > *room ? realloc(*array, more * size) : NULL;
 
-        if (!grown)
-            return false;
-        lesson->text = grown;
-        lesson->room = room;
-    }
-    memcpy(lesson->text + lesson->bytes, text, bytes);
-    lesson->bytes += bytes;
+    if (wanted <= *room)
+        return true;
+    if (!grown)
+        return false;
+    *array = grown;
+    *room = more;
     return true;
 }
 
-static const char head[] = "{\"synward\":{\"version\":\"sync\",\"schema\":1},\"profiles\":[";
+static bool append(struct lesson *lesson, const struct sync_value *value)
+{
+    if (!grow((void **)&lesson->text, lesson->bytes + value->bytes, &lesson->room, 1) ||
+        !grow((void **)&lesson->begins, lesson->count + 1, &lesson->begins_room,
+              sizeof(*lesson->begins)))
+        return false;
+    lesson->begins[lesson->count++] = lesson->bytes;
+    memcpy(lesson->text + lesson->bytes, value->content, value->bytes);
+    lesson->bytes += value->bytes;
+    return true;
+}
 
 static bool finish(struct lessons *lessons, struct lesson *lesson, struct error *error)
 {
-    if (lesson->bytes == 0)
-        return true;
-    return (append(lesson, "]}", 2) || error_set(error, EXIT_FAILED, "out of memory")) &&
-           import(lessons->sync, lesson, error);
+    const bool done = lesson->count == 0 || import(lessons->sync, lesson, 0, lesson->count, error);
+
+    lesson->bytes = lesson->count = 0;
+    return done;
 }
 
 static struct lesson *lesson_of(struct lessons *lessons, const char *teacher)
@@ -119,8 +159,7 @@ static bool add(struct lessons *lessons, const struct sync_value *value, struct 
         return true;
     if (lesson->bytes > TAUGHT_BYTES && !finish(lessons, lesson, error))
         return false;
-    return (lesson->bytes ? append(lesson, ",", 1) : append(lesson, head, sizeof(head) - 1)) &&
-           append(lesson, value->content, value->bytes);
+    return append(lesson, value) || error_set(error, EXIT_FAILED, "out of memory");
 }
 
 static bool finish_all(struct lessons *lessons, bool good, struct error *error)
@@ -128,6 +167,7 @@ static bool finish_all(struct lessons *lessons, bool good, struct error *error)
     for (unsigned i = 0; i < lessons->count; i++) {
         good = good && finish(lessons, &lessons->of[i], error);
         free(lessons->of[i].text);
+        free(lessons->of[i].begins);
     }
     return good;
 }
@@ -172,9 +212,9 @@ static bool take_profile(struct lessons *lessons, const redisReply *field, const
     if (!sync_take(sync, "profiles", field->str, text, &value, &known))
         return true;
     note_head(sync, field->str, text);
-    new = value.version > known->version || sync->tell_all;
-    known->version = value.version;
-    snprintf(known->writer, sizeof(known->writer), "%s", value.writer);
+    new = value.version > known->version || known->daemon != sync->daemon;
+    known->daemon = sync->daemon;
+    sync_note(sync, known, &value);
     if (!new || strcmp(value.writer, sync->node) == 0 || value.until_ms <= now_ms ||
         value.until_ms > now_ms + PROFILE_MS + 60000)
         return true;
@@ -218,6 +258,7 @@ static const redisReply *changed_field(const redisReply *entry)
         return NULL;
     words = entry->element[1];
     if (words->type != REDIS_REPLY_ARRAY || words->elements != 2 ||
+        words->element[0]->type != REDIS_REPLY_STRING || strcmp(words->element[0]->str, "f") != 0 ||
         words->element[1]->type != REDIS_REPLY_STRING || words->element[1]->len > 100)
         return NULL;
     return words->element[1];
@@ -281,46 +322,24 @@ static bool find_end_of_changes(struct sync *sync, struct error *error)
     return true;
 }
 
-/* One step of HSCAN; `cursor` is "0" behind the last. */
-static bool scan(struct lessons *lessons, char cursor[32], struct error *error)
+static bool take_pair(void *context, const redisReply *field, const redisReply *text,
+                      struct error *error)
 {
-    char profiles[SYNC_KEY_BYTES];
-    const struct sync_command command = sync_command_of(
-        "HSCAN", sync_key(lessons->sync, "profiles", profiles), cursor, "COUNT", SCAN_COUNT);
-    redisReply *reply = sync_store_ask(&lessons->sync->store, &command, error);
-    const redisReply *pairs;
-    bool good;
-
-    if (!reply)
-        return false;
-    good = reply->type == REDIS_REPLY_ARRAY && reply->elements == 2 &&
-           reply->element[0]->type == REDIS_REPLY_STRING && reply->element[0]->len < 32 &&
-           reply->element[1]->type == REDIS_REPLY_ARRAY;
-    if (!good) {
-        freeReplyObject(reply);
-        return error_set(error, EXIT_FAILED, "the store speaks no Redis");
-    }
-    snprintf(cursor, 32, "%s", reply->element[0]->str);
-    pairs = reply->element[1];
-    for (size_t i = 0; good && i + 1 < pairs->elements; i += 2)
-        good = take_profile(lessons, pairs->element[i], pairs->element[i + 1], error);
-    freeReplyObject(reply);
-    return good;
+    return take_profile(context, field, text, error);
 }
 
-/* A store without end is left where it has shown more than any has. */
+/* From round to round, where the store is slow: what changes meanwhile is in the stream. */
 static bool read_all(struct sync *sync, struct lessons *lessons, struct error *error)
 {
-    char cursor[32] = "0";
-    unsigned steps = 0;
-
-    if (!find_end_of_changes(sync, error))
+    if (!sync->reading && !find_end_of_changes(sync, error))
         return false;
+    sync->reading = true;
     do {
-        if (!scan(lessons, cursor, error))
+        if (!sync_scan(sync, SYNC_PROFILES, take_pair, lessons, error))
             return false;
-    } while (strcmp(cursor, "0") != 0 && ++steps < 4096);
-    sync->read_profiles = false;
+    } while (!sync_has_read(sync, SYNC_PROFILES) && sync_has_time(sync));
+    if (sync_has_read(sync, SYNC_PROFILES))
+        sync->reading = sync->read_profiles = false;
     return true;
 }
 
@@ -352,12 +371,12 @@ static bool replace(struct sync *sync, const char *field, struct json_object *pr
     struct sync_command command =
         sync_command_of("EVAL", replace_script, "2", profiles, sync_key(sync, "changes", changes),
                         field, known->head);
-    const uint64_t wall_us = clock_wall_us();
-    struct sync_value value = {.until_ms = wall_us / 1000 + PROFILE_MS};
+    const uint64_t now_ms = sync_wall_ms();
+    struct sync_value value = {.until_ms = now_ms + PROFILE_MS};
     redisReply *reply;
     size_t bytes = 0;
 
-    value.version = known->version < wall_us ? wall_us : known->version + 1;
+    value.version = sync_version(sync, known);
     snprintf(value.writer, sizeof(value.writer), "%s", sync->node);
     value.content = json_object_to_json_string_length(
         profile, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &value.bytes);
@@ -368,10 +387,10 @@ static bool replace(struct sync *sync, const char *field, struct json_object *pr
     reply = sync_store_ask(&sync->store, &command, error);
     *written = reply && reply->type == REDIS_REPLY_INTEGER && reply->integer == 1;
     if (*written) {
-        known->version = value.version;
-        memcpy(known->writer, value.writer, sizeof(known->writer));
+        sync_note(sync, known, &value);
+        known->daemon = sync->daemon;
         memcpy(known->head, text, sizeof(known->head) - 1);
-        known->acted_ms = wall_us / 1000;
+        known->acted_ms = now_ms;
     }
     free(text);
     if (reply)
@@ -396,13 +415,45 @@ static bool is_ours_to_say(const struct sync *sync, const struct sync_known *kno
            sync_wall_ms() >= known->acted_ms + AGAIN_MS;
 }
 
+/*
+ * Something stands there that is not what was seen last. What another bridge wrote is read with the
+ * next change, or all is read again; what no bridge wrote, or wrote long ago, is replaced.
+ */
+static bool is_in_the_way(struct sync *sync, const char *field, struct sync_known *known,
+                          bool *replaceable, struct error *error)
+{
+    char profiles[SYNC_KEY_BYTES];
+    const struct sync_command get =
+        sync_command_of("HGET", sync_key(sync, "profiles", profiles), field);
+    redisReply *reply = sync_store_ask(&sync->store, &get, error);
+    struct sync_value value;
+    struct sync_known *same = known;
+
+    if (!reply)
+        return false;
+    *replaceable = !sync_take(sync, "profiles", field, reply, &value, &same);
+    if (*replaceable)
+        note_head(sync, field, reply);
+    else
+        sync->read_profiles = true;
+    freeReplyObject(reply);
+    return true;
+}
+
+static void leave_out_own(struct json_object *profile)
+{
+    json_object_object_del(profile, "mark");
+    json_object_object_del(profile, "enforced");
+    json_object_object_del(profile, "configured");
+}
+
 static bool teach(struct sync *sync, struct json_object *profile, struct error *error)
 {
     char profiles[SYNC_KEY_BYTES], field[128], mark[sizeof(((struct sync_known *)0)->mark)];
     const char *said = document_string(profile, "mark");
     struct sync_known *known;
     uint8_t settings[16];
-    bool written = false;
+    bool written = false, replaceable = false;
 
     if (!said || !is_armed(profile) || !field_of(profile, field))
         return true;
@@ -412,16 +463,11 @@ static bool teach(struct sync *sync, struct json_object *profile, struct error *
     digest_settings(profile, settings);
     if (!known || !is_ours_to_say(sync, known, mark, settings))
         return true;
-    json_object_object_del(profile, "mark");
-    json_object_object_del(profile, "enforced");
-    json_object_object_del(profile, "configured");
-    if (!replace(sync, field, profile, known, &written, error))
+    leave_out_own(profile);
+    if (!replace(sync, field, profile, known, &written, error) ||
+        (!written && !is_in_the_way(sync, field, known, &replaceable, error)) ||
+        (replaceable && !replace(sync, field, profile, known, &written, error)))
         return false;
-    if (!written && sync->push_profiles) { /* or it was taken away */
-        known->head[0] = '\0';
-        if (!replace(sync, field, profile, known, &written, error))
-            return false;
-    }
     if (written) {
         snprintf(known->mark, sizeof(known->mark), "%s", mark);
         memcpy(known->settings, settings, sizeof(settings));
@@ -430,23 +476,42 @@ static bool teach(struct sync *sync, struct json_object *profile, struct error *
     return true;
 }
 
-static bool teach_all(struct sync *sync, struct error *error)
+/* The daemon's profiles, looked at as far as the round's time goes; then in the next one. */
+static bool teach_all(struct sync *sync, uint64_t revision, struct error *error)
 {
-    struct json_object *answer =
-        control_ask_at(sync->control, control_request("profiles"), DAEMON_MS, error);
-    struct json_object *array = json_object_object_get(answer, "profiles");
-    const size_t count = array ? json_object_array_length(array) : 0;
-    bool good = true;
+    const size_t count = sync->lookable ? json_object_array_length(sync->lookable) : 0;
+    bool good = true, more = sync->looked < count;
 
-    /* Of what the daemon does not tell nothing is taught; all else is shared. */
-    if (!answer) {
-        log_line(LOG_LEVEL_WARNING, "profiles are not taught: %s", error->text);
-        *error = (struct error){0};
+    while (good && more) {
+        good = teach(sync, json_object_array_get_idx(sync->lookable, sync->looked++), error);
+        more = sync->looked < count && sync_has_time(sync);
     }
-    for (size_t i = 0; good && i < count; i++)
-        good = teach(sync, json_object_array_get_idx(array, i), error);
+    if (!good || sync->looked < count)
+        return good;
+    json_object_put(sync->lookable);
+    sync->lookable = NULL;
+    sync->push_profiles = false;
+    sync->revision = revision;
+    return true;
+}
+
+/* Of what the daemon does not tell nothing is taught; all else is shared. */
+static void look(struct sync *sync, uint64_t revision)
+{
+    const uint64_t begun_ms = sync_wall_ms();
+    struct error error = {0};
+    struct json_object *answer =
+        sync_ask_daemon(sync, control_request("profiles"), DAEMON_MS, &error);
+
+    sync->look_ms = sync_wall_ms() + LOOK_LEAST_MS + LOOK_SHARE * (sync_wall_ms() - begun_ms);
+    if (!answer) {
+        log_line(LOG_LEVEL_WARNING, "profiles are not taught: %s", error.text);
+        sync->look_ms += LOOK_FAILED_MS;
+    }
+    sync->lookable = json_object_get(json_object_object_get(answer, "profiles"));
+    sync->looked = 0;
+    sync->looked_revision = revision;
     json_object_put(answer);
-    return good;
 }
 
 /* What was taken away from the store is put there again by who teaches it. */
@@ -466,7 +531,7 @@ static bool count_profiles(struct sync *sync, struct error *error)
         return false;
     if (reply->type == REDIS_REPLY_INTEGER && (uint64_t)reply->integer < sync->taught_count) {
         sync->read_profiles = sync->push_profiles = true;
-        sync->look_ms = 0;
+        sync->look_ms = sync->looked = 0;
     }
     sync->taught_count = reply->type == REDIS_REPLY_INTEGER ? (uint64_t)reply->integer : 0;
     freeReplyObject(reply);
@@ -478,7 +543,7 @@ bool sync_profiles_turn(struct sync *sync, struct error *error)
     const uint64_t revision =
         json_object_get_uint64(json_object_object_get(sync->heard, "revision"));
     struct lessons *lessons = calloc(1, sizeof(*lessons));
-    const uint64_t begun_ms = sync_wall_ms();
+    const uint64_t now_ms = sync_wall_ms();
     bool good;
 
     if (!lessons)
@@ -487,20 +552,18 @@ bool sync_profiles_turn(struct sync *sync, struct error *error)
     if (sync->odd_profiles != sync->odd_seen) { /* ours may be gone */
         sync->odd_seen = sync->odd_profiles;
         sync->push_profiles = true;
+        sync->looked = 0;
     }
     good =
         count_profiles(sync, error) &&
         (sync->read_profiles ? read_all(sync, lessons, error) : read_changes(sync, lessons, error));
     good = finish_all(lessons, good, error);
     free(lessons);
-    if (!good || (revision == sync->revision && !sync->push_profiles) ||
-        (begun_ms < sync->look_ms && sync->look_ms < begun_ms + 600000))
+    /* Before all was read nobody knows what others teach. */
+    if (!good || sync->reading)
         return good;
-    good = teach_all(sync, error);
-    sync->look_ms = sync_wall_ms() + LOOK_LEAST_MS + LOOK_SHARE * (sync_wall_ms() - begun_ms);
-    if (good) {
-        sync->push_profiles = false;
-        sync->revision = revision;
-    }
-    return good;
+    if (!sync->lookable && (revision != sync->revision || sync->push_profiles) &&
+        (now_ms >= sync->look_ms || sync->look_ms >= now_ms + 600000))
+        look(sync, revision);
+    return !sync->lookable || teach_all(sync, sync->looked_revision, error);
 }

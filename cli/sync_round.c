@@ -16,27 +16,10 @@
 
 #define NODE_MS       15000u
 #define NODE_EVERY_MS 2000u
-#define ATTACK_MS     45000u
-#define ATTACK_AGAIN  10000u
-#define ASIDE_MOST_MS (86400u * 1000)
-#define SKEW_MS       15000u  /* clocks of two bridges may differ so much */
-#define FORGOTTEN_MS  60000u  /* values whose time is over for so long are taken away */
 #define MISSED_MS     600000u /* a node of which nothing is there any more */
-#define TOLD_AGAIN_MS 5000u
-#define TOLD_MOST     200u  /* in one question, which is to be a short one */
-#define VALUES_MOST   8192u /* of one hash that is read whole */
+#define ROUND_MS      2000u   /* with the store: others wait so long to hear that we live */
+#define ROOM_MS       60000u  /* what was over before is forgotten where there is no room */
 #define DAEMON_MS     5000u
-
-const char *sync_key(const struct sync *sync, const char *name, char key[SYNC_KEY_BYTES])
-{
-    snprintf(key, SYNC_KEY_BYTES, "synward:%s:%s", sync->seal.cluster, name);
-    return key;
-}
-
-uint64_t sync_wall_ms(void)
-{
-    return clock_wall_us() / 1000;
-}
 
 bool sync_node_lives(const struct sync *sync, const char *name)
 {
@@ -48,8 +31,6 @@ bool sync_node_lives(const struct sync *sync, const char *name)
     return false;
 }
 
-/* --- values ----------------------------------------------------------------------------------- */
-
 static bool ask(struct sync *sync, const struct sync_command *command, struct error *error)
 {
     redisReply *reply = sync_store_ask(&sync->store, command, error);
@@ -57,127 +38,6 @@ static bool ask(struct sync *sync, const struct sync_command *command, struct er
     if (reply)
         freeReplyObject(reply);
     return reply;
-}
-
-bool sync_write(struct sync *sync, const char *name, const char *field, struct json_object *content,
-                uint64_t until_ms, struct error *error)
-{
-    char key[SYNC_KEY_BYTES], *text;
-    const struct sync_place place = {sync_key(sync, name, key), field};
-    struct sync_known *known = sync_memory_of(sync->memory, place, true);
-    struct sync_command command = sync_command_of("HSET", key, field);
-    const uint64_t wall_us = clock_wall_us();
-    struct sync_value value = {.until_ms = until_ms};
-    size_t bytes = 0;
-    bool done;
-
-    if (!known)
-        return error_set(error, EXIT_FAILED, "the store has too many values");
-    value.content = json_object_to_json_string_length(
-        content, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &value.bytes);
-    value.version = known->version < wall_us ? wall_us : known->version + 1;
-    snprintf(value.writer, sizeof(value.writer), "%s", sync->node);
-    text = sync_seal_write(&sync->seal, place, &value, &bytes);
-    if (!text)
-        return error_set(error, EXIT_FAILED, "out of memory");
-    sync_command_add(&command, text, bytes);
-    done = ask(sync, &command, error);
-    if (done) {
-        known->version = value.version;
-        snprintf(known->writer, sizeof(known->writer), "%s", sync->node);
-    }
-    free(text);
-    return done;
-}
-
-static void remove_value(struct sync *sync, const char *key, const char *field)
-{
-    const struct sync_command command = sync_command_of("HDEL", key, field);
-    struct error error = {0};
-
-    ask(sync, &command, &error);
-}
-
-bool sync_take(struct sync *sync, const char *name, const char *field, const redisReply *text,
-               struct sync_value *value, struct sync_known **known)
-{
-    char key[SYNC_KEY_BYTES];
-    const struct sync_place place = {sync_key(sync, name, key), field};
-
-    if (text->type != REDIS_REPLY_STRING ||
-        !sync_seal_read(&sync->seal, place, text->str, text->len, value)) {
-        sync->forged += text->type != REDIS_REPLY_NIL;
-        sync->odd_profiles += text->type != REDIS_REPLY_NIL && strcmp(name, "profiles") == 0;
-        return false;
-    }
-    *known = sync_memory_of(sync->memory, place, true);
-    if (!*known || value->version < (*known)->version) {
-        sync->replayed += *known != NULL;
-        sync->odd_profiles += strcmp(name, "profiles") == 0;
-        return false;
-    }
-    return true;
-}
-
-/* A node that went without its value being taken away. */
-static void note_dead(struct sync *sync, const char *name, const char *field, uint64_t until_ms)
-{
-    for (unsigned i = 0; strcmp(name, "nodes") == 0 && i < sync->nodes_count; i++)
-        if (strcmp(sync->nodes[i].name, field) == 0 && sync->nodes[i].until_ms <= until_ms)
-            sync->nodes[i].dead = true;
-}
-
-/* One value whose time is not over, and not too far away. */
-static void take_value(struct sync *sync, const char *name, const redisReply *field,
-                       const redisReply *text, uint64_t most_ms, value_taker *take)
-{
-    const uint64_t now_ms = sync_wall_ms();
-    char key[SYNC_KEY_BYTES];
-    struct sync_value value;
-    struct sync_known *known;
-    struct json_object *content;
-    struct json_flaw flaw;
-
-    if (field->type != REDIS_REPLY_STRING || strlen(field->str) != field->len ||
-        !sync_take(sync, name, field->str, text, &value, &known))
-        return;
-    if (value.until_ms <= now_ms) {
-        note_dead(sync, name, field->str, value.until_ms);
-        if (value.until_ms + FORGOTTEN_MS <= now_ms)
-            remove_value(sync, sync_key(sync, name, key), field->str);
-        return;
-    }
-    if (value.until_ms > now_ms + most_ms + SKEW_MS)
-        return;
-    content = json_document(value.content, value.bytes, JSON_UTF8, &flaw);
-    if (content)
-        take(sync, field->str, &value, known, content, now_ms);
-    json_object_put(content);
-    known->version = value.version;
-    snprintf(known->writer, sizeof(known->writer), "%s", value.writer);
-}
-
-bool sync_read_hash(struct sync *sync, const char *name, uint64_t most_ms, value_taker *take,
-                    struct error *error)
-{
-    char key[SYNC_KEY_BYTES];
-    const struct sync_command count = sync_command_of("HLEN", sync_key(sync, name, key));
-    const struct sync_command all = sync_command_of("HGETALL", key);
-    redisReply *reply = sync_store_ask(&sync->store, &count, error);
-    const bool many = reply && reply->integer > (long long)VALUES_MOST;
-
-    if (!reply)
-        return false;
-    freeReplyObject(reply);
-    if (many)
-        return error_set(error, EXIT_FAILED, "the store has more than %u %s", VALUES_MOST, name);
-    reply = sync_store_ask(&sync->store, &all, error);
-    if (!reply)
-        return false;
-    for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i + 1 < reply->elements; i += 2)
-        take_value(sync, name, reply->element[i], reply->element[i + 1], most_ms, take);
-    freeReplyObject(reply);
-    return sync->store.fd >= 0 || error_set(error, EXIT_UNREACHABLE, "the store has hung up");
 }
 
 /* --- joining ---------------------------------------------------------------------------------- */
@@ -194,12 +54,15 @@ static bool check_clock(struct sync *sync, struct error *error)
     const struct sync_command command = sync_command_of("TIME");
     redisReply *reply = sync_store_ask(&sync->store, &command, error);
     const bool right = reply && reply->type == REDIS_REPLY_ARRAY && reply->elements == 2 &&
-                       reply->element[0]->type == REDIS_REPLY_STRING;
+                       reply->element[0]->type == REDIS_REPLY_STRING &&
+                       reply->element[1]->type == REDIS_REPLY_STRING;
     const int64_t store_ms = right ? strtoll(reply->element[0]->str, NULL, 10) * 1000 : 0;
+    const int64_t store_us = right ? strtoll(reply->element[1]->str, NULL, 10) : 0;
     const int64_t ours_ms = json_object_get_int64(json_object_object_get(sync->heard, "clock_ms"));
 
     if (!reply)
         return false;
+    sync->store_ahead_us = store_ms * 1000 + store_us - (int64_t)clock_wall_us();
     freeReplyObject(reply);
     if (right && llabs(store_ms - ours_ms) <= CLUSTER_CLOCK_MOST_US / 1000)
         return true;
@@ -320,7 +183,7 @@ static bool say_alive(struct sync *sync, struct error *error)
 
 static bool turn_nodes(struct sync *sync, struct error *error)
 {
-    if (!sync_read_hash(sync, "nodes", NODE_MS, take_node, error))
+    if (!sync_read_hash(sync, SYNC_NODES, NODE_MS, take_node, error))
         return false;
     if (sync->why.code != EXIT_DONE) {
         *error = sync->why;
@@ -330,106 +193,27 @@ static bool turn_nodes(struct sync *sync, struct error *error)
     return say_alive(sync, error);
 }
 
-/* --- attacks and sources ---------------------------------------------------------------------- */
-
-static void hand_on(struct json_object *array, const struct sync_value *value,
-                    struct json_object *content, uint64_t for_ms)
-{
-    json_object_object_add(content, "node", json_object_new_string(value->writer));
-    json_object_object_add(content, "for_s", json_object_new_int64((int64_t)(for_ms / 1000 + 1)));
-    json_object_array_add(array, json_object_get(content));
-}
-
-/* Each is handed on now and then, as long as it is renewed; ours, too, so that it ends everywhere
- * at once. */
-static void take_attack(struct sync *sync, const char *field, const struct sync_value *value,
-                        struct sync_known *known, struct json_object *content, uint64_t now_ms)
-{
-    (void)field;
-    if (json_object_array_length(sync->attacks) == TOLD_MOST ||
-        (now_ms < known->told_ms + TOLD_AGAIN_MS && !sync->tell_all))
-        return;
-    hand_on(sync->attacks, value, content, value->until_ms - now_ms);
-    known->told_ms = now_ms;
-}
-
-/* Each is handed on once. */
-static void take_aside(struct sync *sync, const char *field, const struct sync_value *value,
-                       struct sync_known *known, struct json_object *content, uint64_t now_ms)
-{
-    (void)field;
-    if (strcmp(value->writer, sync->node) == 0 ||
-        json_object_array_length(sync->asides) == TOLD_MOST ||
-        (known->acted_ms == value->version && !sync->tell_all))
-        return;
-    hand_on(sync->asides, value, content, value->until_ms - now_ms);
-    known->acted_ms = value->version;
-}
-
-/* Writes what is new, or was written long ago. */
-static bool publish(struct sync *sync, const char *name, const char *field,
-                    struct json_object *content, uint64_t until_ms, uint64_t again_ms,
-                    struct error *error)
-{
-    char key[SYNC_KEY_BYTES];
-    const struct sync_place place = {sync_key(sync, name, key), field};
-    struct sync_known *known = sync_memory_of(sync->memory, place, true);
-    const uint64_t now_ms = sync_wall_ms();
-
-    if (known && known->acted_ms && now_ms < known->acted_ms + again_ms &&
-        known->acted_ms <= now_ms)
-        return true;
-    if (!sync_write(sync, name, field, content, until_ms, error))
-        return false;
-    if (known)
-        known->acted_ms = now_ms;
-    return true;
-}
-
-static bool publish_attacks(struct sync *sync, struct error *error)
-{
-    struct json_object *array = json_object_object_get(sync->heard, "attacks");
-    const size_t count = array ? json_object_array_length(array) : 0;
-    bool done = true;
-
-    for (size_t i = 0; done && i < count; i++) {
-        struct json_object *attack = json_object_array_get_idx(array, i);
-        char field[256];
-
-        snprintf(field, sizeof(field), "%s %s %s %s", document_string(attack, "server"),
-                 json_object_get_string(json_object_object_get(attack, "port")),
-                 json_object_get_string(json_object_object_get(attack, "vlan")), sync->node);
-        done = publish(sync, "attacks", field, attack, sync_wall_ms() + ATTACK_MS, ATTACK_AGAIN,
-                       error);
-    }
-    return done;
-}
-
-static bool publish_asides(struct sync *sync, struct error *error)
-{
-    struct json_object *array = json_object_object_get(sync->heard, "asides");
-    const size_t count = array ? json_object_array_length(array) : 0;
-    bool done = true;
-
-    for (size_t i = 0; done && i < count; i++) {
-        struct json_object *aside = json_object_array_get_idx(array, i), *content;
-        const char *source = document_string(aside, "source");
-        const uint64_t until_ms =
-            json_object_get_uint64(json_object_object_get(aside, "until_s")) * 1000;
-        char field[256];
-
-        if (until_ms <= sync_wall_ms())
-            continue;
-        snprintf(field, sizeof(field), "%s %s", source, sync->node);
-        content = json_object_new_object();
-        json_object_object_add(content, "source", json_object_new_string(source));
-        done = publish(sync, "asides", field, content, until_ms, 20000, error);
-        json_object_put(content);
-    }
-    return done;
-}
-
 /* --- the round -------------------------------------------------------------------------------- */
+
+typedef bool round_part(struct sync *sync, struct error *error);
+
+static round_part *const parts[] = {sync_attacks_say, sync_asides_say,   sync_attacks_hear,
+                                    sync_asides_hear, sync_counts_turn,  sync_words_turn,
+                                    sync_lists_turn,  sync_profiles_turn};
+#define PARTS (sizeof(parts) / sizeof(parts[0]))
+
+/* Where the store is too slow for all of them the next round goes on behind. */
+static bool turn_parts(struct sync *sync, struct error *error)
+{
+    for (unsigned done = 0; done < PARTS && (done == 0 || sync_has_time(sync)); done++) {
+        round_part *const part = parts[sync->part];
+
+        sync->part = (sync->part + 1) % PARTS;
+        if (!part(sync, error))
+            return false;
+    }
+    return sync_changes_say(sync, error);
+}
 
 static bool turn_store(struct sync *sync, struct error *error)
 {
@@ -437,14 +221,19 @@ static bool turn_store(struct sync *sync, struct error *error)
 
     if (new && !sync_store_open(&sync->store, error))
         return false;
-    if (new)
+    if (new) {
         sync->read_profiles = sync->push_profiles = true;
+        sync->reading = false;
+        for (unsigned i = 0; i < SYNC_HASHES; i++)
+            sync->scan[i].cursor[0] = '\0';
+    }
+    sync->ends_ms = clock_now_us() / 1000 + ROUND_MS;
+    if (clock_now_us() / 1000 >= sync->room_ms) {
+        sync->room_ms = clock_now_us() / 1000 + ROOM_MS;
+        sync_memory_make_room(sync->memory, sync_wall_ms() - ROOM_MS);
+    }
     return check_clock(sync, error) && check_key(sync, error) && turn_nodes(sync, error) &&
-           publish_attacks(sync, error) && publish_asides(sync, error) &&
-           sync_read_hash(sync, "attacks", ATTACK_MS, take_attack, error) &&
-           sync_read_hash(sync, "asides", ASIDE_MOST_MS, take_aside, error) &&
-           sync_counts_turn(sync, error) && sync_rules_turn(sync, error) &&
-           sync_profiles_turn(sync, error);
+           turn_parts(sync, error);
 }
 
 static struct json_object *names_of_others(const struct sync *sync)
@@ -456,6 +245,30 @@ static struct json_object *names_of_others(const struct sync *sync)
             sync_node_lives(sync, sync->nodes[i].name))
             json_object_array_add(array, json_object_new_string(sync->nodes[i].name));
     return array;
+}
+
+struct json_object *sync_ask_daemon(struct sync *sync, struct json_object *request,
+                                    unsigned timeout_ms, struct error *error)
+{
+    return control_ask_over(sync_dialer_open(sync->daemon_dialer, error), sync->control, request,
+                            timeout_ms, error);
+}
+
+/* It knows nothing of what the one before was told. */
+static void begin_with_daemon(struct sync *sync)
+{
+    sync->daemon++;
+    sync->read_profiles = true;
+    sync->reading = false;
+    sync->scan[SYNC_PROFILES].cursor[0] = '\0';
+    sync->revision = 0;
+    for (unsigned i = 0; i < SYNC_WORDS; i++) {
+        json_object_put(sync->words_before[i]);
+        sync->words_before[i] = NULL;
+    }
+    json_object_put(sync->lists_before);
+    sync->lists_before = NULL;
+    sync->list.work = SYNC_LIST_IDLE;
 }
 
 /* What is so elsewhere, for what is so here. */
@@ -474,20 +287,21 @@ static bool turn_daemon(struct sync *sync, struct error *error)
     json_object_object_add(request, "teachers", names_of_others(sync));
     json_object_object_add(request, "attacks", json_object_get(sync->attacks));
     json_object_object_add(request, "asides", json_object_get(sync->asides));
-    json_object_object_add(request, "rules", json_object_get(sync->rules));
+    json_object_object_add(request, "rules", json_object_get(sync->words[SYNC_WORD_RULE]));
+    json_object_object_add(request, "settings", json_object_get(sync->words[SYNC_WORD_SETTING]));
     json_object_object_add(request, "returned", json_object_get(sync->returned));
-    answer = control_ask_at(sync->control, request, DAEMON_MS, error);
+    json_object_object_add(request, "asides_from", json_object_new_uint64(sync->asides_from));
+    answer = sync_ask_daemon(sync, request, DAEMON_MS, error);
     if (!answer)
         return false;
     up_s = json_object_get_int64(json_object_object_get(answer, "up_s"));
-    sync->tell_all = up_s < sync->daemon_up_s;
+    if (up_s < sync->daemon_up_s)
+        begin_with_daemon(sync);
     sync->daemon_up_s = up_s;
-    if (sync->tell_all) {
-        sync->read_profiles = true;
-        sync->revision = 0;
-    }
+    sync->asides_from = json_object_get_uint64(json_object_object_get(answer, "asides_next"));
     json_object_put(sync->heard);
     sync->heard = answer;
+    sync_note_refused(sync);
     return true;
 }
 
@@ -501,9 +315,10 @@ static void begin_anew(struct sync *sync)
 {
     renew(&sync->attacks);
     renew(&sync->asides);
-    renew(&sync->rules);
+    for (unsigned i = 0; i < SYNC_WORDS; i++)
+        renew(&sync->words[i]);
     renew(&sync->returned);
-    renew(&sync->counts);
+    sync->more = false;
 }
 
 bool sync_begin(struct sync *sync)
@@ -513,12 +328,15 @@ bool sync_begin(struct sync *sync)
     randombytes_buf(instance, sizeof(instance));
     sodium_bin2hex(sync->instance, sizeof(sync->instance), instance, sizeof(instance));
     snprintf(sync->change, sizeof(sync->change), "0-0");
-    sync->store.fd = -1;
-    sync->memory = sync_memory_new();
+    sync->store.fd = sync->waiting.fd = -1;
+    sync->waiting.reader = NULL;
+    sync->memory = sync_memory_new(sync->seen);
+    sync->daemon = 1;
     begin_anew(sync);
+    renew(&sync->counts);
     error_set(&sync->why, EXIT_FAILED, "it has just begun");
-    return sync->memory && sync->attacks && sync->asides && sync->rules && sync->returned &&
-           sync->counts;
+    return sync->memory && sync->attacks && sync->asides && sync->words[SYNC_WORD_RULE] &&
+           sync->words[SYNC_WORD_SETTING] && sync->returned && sync->counts;
 }
 
 /* What the daemon refuses it would refuse again: that is not said a second time. */
@@ -545,12 +363,17 @@ bool sync_round(struct sync *sync, struct error *error)
 void sync_end(struct sync *sync)
 {
     sync_store_close(&sync->store);
+    sync_store_close(&sync->waiting);
     sync_memory_free(sync->memory);
     json_object_put(sync->attacks);
     json_object_put(sync->asides);
-    json_object_put(sync->rules);
+    for (unsigned i = 0; i < SYNC_WORDS; i++) {
+        json_object_put(sync->words[i]);
+        json_object_put(sync->words_before[i]);
+    }
     json_object_put(sync->returned);
     json_object_put(sync->counts);
-    json_object_put(sync->rules_before);
+    json_object_put(sync->lists_before);
+    json_object_put(sync->lookable);
     json_object_put(sync->heard);
 }

@@ -99,44 +99,54 @@ static bool wait_for(const struct sync_store *store, short events, uint64_t unti
     }
 }
 
-static bool connect_at(struct sync_store *store, const struct sockaddr *address, socklen_t bytes,
-                       uint64_t until_ms)
+static int connect_at(const struct sockaddr *address, socklen_t bytes, uint64_t until_ms)
 {
+    const struct sync_store store = {
+        .fd = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
     int reason = 0;
     socklen_t length = sizeof(reason);
 
-    store->fd = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (store->fd < 0)
-        return false;
-    if (connect(store->fd, address, bytes) == 0)
-        return true;
-    if (errno == EINPROGRESS && wait_for(store, POLLOUT, until_ms) &&
-        getsockopt(store->fd, SOL_SOCKET, SO_ERROR, &reason, &length) == 0 && reason == 0)
-        return true;
-    close(store->fd);
-    store->fd = -1;
-    return false;
+    if (store.fd < 0)
+        return -1;
+    if (connect(store.fd, address, bytes) == 0)
+        return store.fd;
+    if (errno == EINPROGRESS && wait_for(&store, POLLOUT, until_ms) &&
+        getsockopt(store.fd, SOL_SOCKET, SO_ERROR, &reason, &length) == 0 && reason == 0)
+        return store.fd;
+    close(store.fd);
+    return -1;
 }
 
-static bool connect_to(struct sync_store *store, const struct endpoint *endpoint)
+static int connect_to(const struct endpoint *endpoint)
 {
-    const uint64_t until_ms = clock_now_us() / 1000 + SYNC_STORE_MS;
     const struct addrinfo wanted = {.ai_socktype = SOCK_STREAM};
     struct sockaddr_un local = {.sun_family = AF_UNIX};
     struct addrinfo *found = NULL;
-    bool done = false;
+    uint64_t until_ms;
+    int fd = -1;
 
+    if (!endpoint->local && getaddrinfo(endpoint->host, endpoint->port, &wanted, &found) != 0)
+        return -1;
+    until_ms = clock_now_us() / 1000 + SYNC_STORE_MS;
     if (endpoint->local) {
         snprintf(local.sun_path, sizeof(local.sun_path), "%.*s", (int)sizeof(local.sun_path) - 1,
                  endpoint->host);
-        return connect_at(store, (struct sockaddr *)&local, sizeof(local), until_ms);
+        return connect_at((struct sockaddr *)&local, sizeof(local), until_ms);
     }
-    if (getaddrinfo(endpoint->host, endpoint->port, &wanted, &found) != 0)
-        return false;
-    for (const struct addrinfo *one = found; one && !done; one = one->ai_next)
-        done = connect_at(store, one->ai_addr, one->ai_addrlen, until_ms);
+    for (const struct addrinfo *one = found; one && fd < 0; one = one->ai_next)
+        fd = connect_at(one->ai_addr, one->ai_addrlen, until_ms);
     freeaddrinfo(found);
-    return done;
+    return fd;
+}
+
+int sync_store_connect(const char *url, struct error *error)
+{
+    struct endpoint endpoint;
+    const int fd = read_url(url, &endpoint) ? connect_to(&endpoint) : -1;
+
+    if (fd < 0)
+        error_set(error, EXIT_UNREACHABLE, "the store at %.80s: does not answer", url);
+    return fd;
 }
 
 static bool log_in(struct sync_store *store, struct error *error)
@@ -154,13 +164,11 @@ static bool log_in(struct sync_store *store, struct error *error)
 
 bool sync_store_open(struct sync_store *store, struct error *error)
 {
-    struct endpoint endpoint;
-
     sync_store_close(store);
-    if (!read_url(store->url, &endpoint))
-        return fail(store, error, "is no address");
-    if (!connect_to(store, &endpoint))
-        return fail(store, error, "does not answer");
+    store->fd = store->dial ? store->dial(store->dial_context, error)
+                            : sync_store_connect(store->url, error);
+    if (store->fd < 0)
+        return false;
     store->reader = redisReaderCreate();
     if (!store->reader)
         return fail(store, error, "out of memory");
@@ -253,12 +261,11 @@ static redisReply *receive(struct sync_store *store, uint64_t until_ms, const ch
     }
 }
 
-redisReply *sync_store_ask(struct sync_store *store, const struct sync_command *command,
-                           struct error *error)
+bool sync_store_send(struct sync_store *store, const struct sync_command *command,
+                     struct error *error)
 {
     const uint64_t until_ms = clock_now_us() / 1000 + SYNC_STORE_MS;
-    const char *words[SYNC_WORDS_MOST], *why = "does not listen";
-    redisReply *reply = NULL;
+    const char *words[SYNC_WORDS_MOST];
     char *text = NULL;
     long long bytes;
     bool sent;
@@ -267,8 +274,14 @@ redisReply *sync_store_ask(struct sync_store *store, const struct sync_command *
     bytes = redisFormatCommandArgv(&text, command->count, words, command->bytes);
     sent = bytes > 0 && send_all(store, text, (size_t)bytes, until_ms);
     redisFreeCommand(text);
-    if (sent)
-        reply = receive(store, until_ms, &why);
+    return sent || fail(store, error, "does not listen");
+}
+
+redisReply *sync_store_receive(struct sync_store *store, struct error *error)
+{
+    const char *why;
+    redisReply *reply = receive(store, clock_now_us() / 1000 + SYNC_STORE_MS, &why);
+
     if (!reply) {
         fail(store, error, why);
         return NULL;
@@ -279,4 +292,10 @@ redisReply *sync_store_ask(struct sync_store *store, const struct sync_command *
     error_set(error, EXIT_FAILED, "the store at %.80s: %.80s", store->url, reply->str);
     freeReplyObject(reply);
     return NULL;
+}
+
+redisReply *sync_store_ask(struct sync_store *store, const struct sync_command *command,
+                           struct error *error)
+{
+    return sync_store_send(store, command, error) ? sync_store_receive(store, error) : NULL;
 }

@@ -3,8 +3,8 @@
  * sync_store.h - a connection to Redis or Valkey that believes nothing of it.
  *
  * hiredis writes commands and reads replies; the socket is ours, so that every command has an end
- * (SYNC_STORE_MS for all of its reply) and a most (SYNC_REPLY_MOST bytes). What goes beyond ends
- * the connection.
+ * (SYNC_STORE_MS for all of it, and again for all of its reply) and a most (SYNC_REPLY_MOST bytes).
+ * What goes beyond ends the connection.
  */
 #ifndef SYNWARD_CLI_SYNC_STORE_H
 #define SYNWARD_CLI_SYNC_STORE_H
@@ -23,12 +23,17 @@
 
 struct sync_store {
     const char *url, *user, *password; /* the last two may be NULL */
-    int fd;                            /* -1: not connected */
+    /* Who opens connections in our place: a file that does not block, or -1; NULL: we do. */
+    int (*dial)(void *context, struct error *error);
+    void *dial_context;
+    int fd; /* -1: not connected */
     redisReader *reader;
 };
 
 /* redis://HOST[:PORT], or unix:PATH. False: `error` says what is wrong with it. */
 bool sync_store_check(const char *url, struct error *error);
+/* A connection to it, within SYNC_STORE_MS from when its name was found; -1: nobody answers. */
+int sync_store_connect(const char *url, struct error *error);
 /* Connects, and says who we are. */
 bool sync_store_open(struct sync_store *store, struct error *error);
 void sync_store_close(struct sync_store *store);
@@ -48,6 +53,10 @@ struct sync_command sync_command_words(const char *const *words, size_t count);
     sync_command_words((const char *const[]){__VA_ARGS__},                                         \
                        sizeof((const char *const[]){__VA_ARGS__}) / sizeof(const char *))
 
+/* sync_store_ask() in two steps. */
+bool sync_store_send(struct sync_store *store, const struct sync_command *command,
+                     struct error *error);
+redisReply *sync_store_receive(struct sync_store *store, struct error *error);
 /*
  * The reply, to be freed with freeReplyObject(). NULL: the connection has ended, or the store
  * refuses; `error` says why.

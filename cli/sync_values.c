@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* sync_values.c - values of the store, written and read (sync.h). */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bridge/base/clock.h"
+#include "bridge/base/log.h"
+#include "bridge/text/document.h"
+#include "cli/sync.h"
+#include "profiles/store/json_document.h"
+
+#define SKEW_MS      15000u /* clocks of two bridges may differ so much */
+#define FORGOTTEN_MS 60000u /* values whose time is over for so long are taken away */
+#define KEPT_MS      60000u /* what lasts shorter is over before it can be played again */
+#define SCAN_COUNT   "200"
+
+static const char *const names[SYNC_HASHES] = {
+    [SYNC_NODES] = "nodes",   [SYNC_ATTACKS] = "attacks",  [SYNC_ASIDES] = "asides",
+    [SYNC_COUNTS] = "counts", [SYNC_RULES] = "rules",      [SYNC_SETTINGS] = "settings",
+    [SYNC_LISTS] = "lists",   [SYNC_PROFILES] = "profiles"};
+
+const char *sync_key(const struct sync *sync, const char *name, char key[SYNC_KEY_BYTES])
+{
+    snprintf(key, SYNC_KEY_BYTES, "synward:%s:%s", sync->seal.cluster, name);
+    return key;
+}
+
+uint64_t sync_wall_ms(void)
+{
+    return clock_wall_us() / 1000;
+}
+
+bool sync_has_time(const struct sync *sync)
+{
+    return clock_now_us() / 1000 < sync->ends_ms;
+}
+
+/* --- writing ---------------------------------------------------------------------------------- */
+
+static uint64_t newest_of(const struct sync_known *known)
+{
+    return known->version > known->floor ? known->version : known->floor;
+}
+
+/* Of two words the one that was said later by the store's clock counts. */
+uint64_t sync_version(const struct sync *sync, const struct sync_known *known)
+{
+    const uint64_t now_us = clock_wall_us() + (uint64_t)sync->store_ahead_us;
+    const uint64_t newest = newest_of(known);
+
+    return newest < now_us ? now_us : newest + 1;
+}
+
+void sync_note(struct sync *sync, struct sync_known *known, const struct sync_value *value)
+{
+    const uint64_t now_ms = sync_wall_ms();
+    const bool new = value->version != known->version;
+
+    known->version = value->version;
+    if (value->until_ms > known->until_ms)
+        known->until_ms = value->until_ms;
+    snprintf(known->writer, sizeof(known->writer), "%s", value->writer);
+    if (new && known->until_ms > now_ms + KEPT_MS)
+        sync_seen_note(sync->seen, known->id, known->version, known->until_ms, now_ms);
+}
+
+static bool ask(struct sync *sync, const struct sync_command *command, struct error *error)
+{
+    redisReply *reply = sync_store_ask(&sync->store, command, error);
+
+    if (reply)
+        freeReplyObject(reply);
+    return reply;
+}
+
+/* All else goes on. */
+static bool leave_out(struct sync *sync)
+{
+    if (!sync->full_told)
+        log_line(LOG_LEVEL_WARNING,
+                 "the cluster has more than %u values: what is new is not shared",
+                 SYNC_MEMORY_MOST);
+    sync->full_told = true;
+    return true;
+}
+
+/* Its content is the object's; the rest is set. */
+static bool write_sealed(struct sync *sync, struct sync_place place, struct sync_value *value,
+                         struct json_object *content, struct error *error)
+{
+    struct sync_command command = sync_command_of("HSET", place.key, place.field);
+    size_t bytes = 0;
+    char *text;
+    bool done;
+
+    value->content = json_object_to_json_string_length(
+        content, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &value->bytes);
+    snprintf(value->writer, sizeof(value->writer), "%s", sync->node);
+    text = sync_seal_write(&sync->seal, place, value, &bytes);
+    if (!text)
+        return error_set(error, EXIT_FAILED, "out of memory");
+    sync_command_add(&command, text, bytes);
+    done = ask(sync, &command, error);
+    free(text);
+    return done;
+}
+
+bool sync_write(struct sync *sync, const char *name, const char *field, struct json_object *content,
+                uint64_t until_ms, struct error *error)
+{
+    char key[SYNC_KEY_BYTES];
+    const struct sync_place place = {sync_key(sync, name, key), field};
+    struct sync_known *known = sync_memory_of(sync->memory, place, true);
+    struct sync_value value = {.until_ms = until_ms};
+
+    if (!known)
+        return leave_out(sync);
+    value.version = sync_version(sync, known);
+    if (!write_sealed(sync, place, &value, content, error))
+        return false;
+    sync_note(sync, known, &value);
+    return true;
+}
+
+bool sync_write_piece(struct sync *sync, const char *name, const char *field,
+                      struct json_object *content, uint64_t until_ms, struct error *error)
+{
+    char key[SYNC_KEY_BYTES];
+    const struct sync_place place = {sync_key(sync, name, key), field};
+    struct sync_value value = {.version = sync_wall_ms(), .until_ms = until_ms};
+
+    return write_sealed(sync, place, &value, content, error);
+}
+
+static void remove_value(struct sync *sync, const char *key, const char *field)
+{
+    const struct sync_command command = sync_command_of("HDEL", key, field);
+    struct error error = {0};
+
+    ask(sync, &command, &error);
+}
+
+/* --- reading ---------------------------------------------------------------------------------- */
+
+bool sync_take(struct sync *sync, const char *name, const char *field, const redisReply *text,
+               struct sync_value *value, struct sync_known **known)
+{
+    char key[SYNC_KEY_BYTES];
+    const struct sync_place place = {sync_key(sync, name, key), field};
+
+    if (text->type != REDIS_REPLY_STRING ||
+        !sync_seal_read(&sync->seal, place, text->str, text->len, value)) {
+        sync->forged += text->type != REDIS_REPLY_NIL;
+        sync->odd_profiles += text->type != REDIS_REPLY_NIL && strcmp(name, "profiles") == 0;
+        return false;
+    }
+    *known = sync_memory_of(sync->memory, place, true);
+    if (!*known || value->version < newest_of(*known)) {
+        sync->replayed += *known != NULL;
+        sync->odd_profiles += strcmp(name, "profiles") == 0;
+        return false;
+    }
+    return true;
+}
+
+/* A node that went without its value being taken away. */
+static void note_dead(struct sync *sync, const char *name, const char *field, uint64_t until_ms)
+{
+    for (unsigned i = 0; strcmp(name, "nodes") == 0 && i < sync->nodes_count; i++)
+        if (strcmp(sync->nodes[i].name, field) == 0 && sync->nodes[i].until_ms <= until_ms)
+            sync->nodes[i].dead = true;
+}
+
+/* One value whose time is not over, and not too far away. */
+static void take_value(struct sync *sync, enum sync_hash hash, const redisReply *field,
+                       const redisReply *text, uint64_t most_ms, value_taker *take)
+{
+    const uint64_t now_ms = sync_wall_ms();
+    const char *name = names[hash];
+    char key[SYNC_KEY_BYTES];
+    struct sync_value value;
+    struct sync_known *known;
+    struct json_object *content;
+    struct json_flaw flaw;
+
+    if (field->type != REDIS_REPLY_STRING || strlen(field->str) != field->len ||
+        !sync_take(sync, name, field->str, text, &value, &known))
+        return;
+    if (value.until_ms <= now_ms) {
+        note_dead(sync, name, field->str, value.until_ms);
+        if (value.until_ms + FORGOTTEN_MS <= now_ms)
+            remove_value(sync, sync_key(sync, name, key), field->str);
+        return;
+    }
+    if (value.until_ms > now_ms + most_ms + SKEW_MS)
+        return;
+    content = json_document(value.content, value.bytes, JSON_UTF8, &flaw);
+    if (content)
+        take(sync, field->str, &value, known, content, now_ms);
+    json_object_put(content);
+    sync_note(sync, known, &value);
+    known->seen = sync->scan[hash].pass;
+}
+
+bool sync_scan(struct sync *sync, enum sync_hash hash, scan_taker *take, void *context,
+               struct error *error)
+{
+    struct sync_scan *scan = &sync->scan[hash];
+    char key[SYNC_KEY_BYTES];
+    const struct sync_command command =
+        sync_command_of("HSCAN", sync_key(sync, names[hash], key),
+                        scan->cursor[0] ? scan->cursor : "0", "COUNT", SCAN_COUNT);
+    redisReply *reply = sync_store_ask(&sync->store, &command, error);
+    const redisReply *cursor, *pairs;
+    bool good;
+
+    if (!reply)
+        return false;
+    cursor = reply->type == REDIS_REPLY_ARRAY && reply->elements == 2 ? reply->element[0] : NULL;
+    pairs = cursor ? reply->element[1] : NULL;
+    good = cursor && cursor->type == REDIS_REPLY_STRING && pairs->type == REDIS_REPLY_ARRAY;
+    if (good)
+        snprintf(scan->cursor, sizeof(scan->cursor), "%s",
+                 strcmp(cursor->str, "0") == 0 ? "" : cursor->str);
+    else
+        error_set(error, EXIT_FAILED, "the store speaks no Redis");
+    for (size_t i = 0; good && i + 1 < pairs->elements; i += 2)
+        good = take(context, pairs->element[i], pairs->element[i + 1], error);
+    freeReplyObject(reply);
+    return good &&
+           (sync->store.fd >= 0 || error_set(error, EXIT_UNREACHABLE, "the store has hung up"));
+}
+
+struct hash_reader {
+    struct sync *sync;
+    enum sync_hash hash;
+    uint64_t most_ms;
+    value_taker *take;
+};
+
+static bool take_pair(void *context, const redisReply *field, const redisReply *text,
+                      struct error *error)
+{
+    const struct hash_reader *reader = context;
+
+    (void)error;
+    take_value(reader->sync, reader->hash, field, text, reader->most_ms, reader->take);
+    return true;
+}
+
+bool sync_read_hash(struct sync *sync, enum sync_hash hash, uint64_t most_ms, value_taker *take,
+                    struct error *error)
+{
+    struct hash_reader reader = {sync, hash, most_ms, take};
+    struct sync_scan *scan = &sync->scan[hash];
+
+    if (!scan->cursor[0])
+        scan->pass++;
+    do {
+        if (!sync_scan(sync, hash, take_pair, &reader, error))
+            return false;
+    } while (scan->cursor[0] && sync_has_time(sync));
+    return true;
+}
+
+bool sync_has_read(const struct sync *sync, enum sync_hash hash)
+{
+    return !sync->scan[hash].cursor[0];
+}

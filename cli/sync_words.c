@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * sync_words.c - the operator's word, said at one bridge, for all: on sources (`rules`) and on
+ * modes (`settings`).
+ *
+ * The last word counts, wherever it was said. One that is new here, or another one than was heard,
+ * is written; one that is gone is written as taken away, which is kept for a day. What is read and
+ * not known goes to the daemon with the next question, and stands in its answer.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bridge/control/answer.h"
+#include "bridge/text/document.h"
+#include "cli/sync.h"
+
+#define WORD_MS    (30 * 86400ull * 1000)
+#define GONE_MS    (86400u * 1000)
+#define NEAR_S     5 /* the ends of one rule, as two daemons say it */
+#define TOLD_WORDS 100u
+#define NAME_BYTES 128
+
+/* What the words of one kind have in common. */
+struct word_kind {
+    const char *name; /* in the store, in what the daemon says, and in what it is told */
+    enum sync_hash hash;
+    const char *state, *gone; /* the key that says what; and nothing any more */
+    bool (*name_of)(struct json_object *word, char name[NAME_BYTES]);
+};
+
+static bool name_of_rule(struct json_object *word, char name[NAME_BYTES])
+{
+    const char *source = document_string(word, "source");
+
+    return source && snprintf(name, NAME_BYTES, "%s", source) < NAME_BYTES;
+}
+
+/* "10.0.0.1 80 []"; "all" */
+static bool name_of_setting(struct json_object *word, char name[NAME_BYTES])
+{
+    const char *server = document_string(word, "server");
+
+    if (!server)
+        return snprintf(name, NAME_BYTES, "all") > 0;
+    return snprintf(name, NAME_BYTES, "%s %s %s", server,
+                    json_object_get_string(json_object_object_get(word, "port")),
+                    json_object_get_string(json_object_object_get(word, "vlan"))) < NAME_BYTES;
+}
+
+static const struct word_kind kinds[SYNC_WORDS] = {
+    {"rules", SYNC_RULES, "state", "clear", name_of_rule},
+    {"settings", SYNC_SETTINGS, "setting", "default", name_of_setting},
+};
+
+/* As long as a daemon takes it: clocks may be some seconds apart. */
+static int64_t for_s(int64_t left_s)
+{
+    return left_s < SOURCE_FOR_MAX_S ? left_s : SOURCE_FOR_MAX_S;
+}
+
+static int64_t until_of(struct json_object *word)
+{
+    return json_object_get_int64(json_object_object_get(word, "until_s"));
+}
+
+static struct sync_known *known_of(struct sync *sync, const struct word_kind *kind,
+                                   const char *name)
+{
+    char key[SYNC_KEY_BYTES];
+
+    return sync_memory_of(sync->memory, (struct sync_place){sync_key(sync, kind->name, key), name},
+                          true);
+}
+
+static void remember(const struct sync *sync, struct sync_known *known, const char *state,
+                     int64_t until_s)
+{
+    snprintf(known->state, sizeof(known->state), "%s", state);
+    known->until_s = until_s;
+    known->daemon = sync->daemon;
+}
+
+static bool is_known(const struct sync_known *known, const char *state, int64_t until_s)
+{
+    return known->state[0] && strcmp(known->state, state) == 0 &&
+           llabs(known->until_s - until_s) <= NEAR_S;
+}
+
+/* It was taken away from the store, and this bridge is the one to say it again. */
+static bool is_missed(const struct sync *sync, const struct word_kind *kind,
+                      const struct sync_known *known)
+{
+    return sync_has_read(sync, kind->hash) && known->seen != sync->scan[kind->hash].pass &&
+           (strcmp(known->writer, sync->node) == 0 || !sync_node_lives(sync, known->writer));
+}
+
+/* --- what others say -------------------------------------------------------------------------- */
+
+static void take_word(struct sync *sync, enum sync_word kind_number, const char *field,
+                      const struct sync_value *value, struct sync_known *known,
+                      struct json_object *content, uint64_t now_ms)
+{
+    const struct word_kind *kind = &kinds[kind_number];
+    const char *state = document_string(content, kind->state);
+    const int64_t until_s = until_of(content), now_s = (int64_t)(now_ms / 1000);
+    struct json_object *told = sync->words[kind_number];
+    char name[NAME_BYTES];
+
+    /* One that was only written again is no new word, and one said here meanwhile counts. */
+    if (!state || !kind->name_of(content, name) || strcmp(name, field) != 0 ||
+        (is_known(known, state, until_s) && known->daemon == sync->daemon) ||
+        (until_s && until_s <= now_s))
+        return;
+    if (json_object_array_length(told) == TOLD_WORDS) {
+        sync->more = true;
+        return;
+    }
+    remember(sync, known, state, until_s);
+    known->handed = sync->round;
+    json_object_object_add(content, "field", json_object_new_string(field));
+    json_object_object_add(content, "node", json_object_new_string(value->writer));
+    json_object_object_add(content, "for_s",
+                           json_object_new_int64(until_s ? for_s(until_s - now_s) : 0));
+    json_object_array_add(told, json_object_get(content));
+}
+
+static void take_rule(struct sync *sync, const char *field, const struct sync_value *value,
+                      struct sync_known *known, struct json_object *content, uint64_t now_ms)
+{
+    take_word(sync, SYNC_WORD_RULE, field, value, known, content, now_ms);
+}
+
+static void take_setting(struct sync *sync, const char *field, const struct sync_value *value,
+                         struct sync_known *known, struct json_object *content, uint64_t now_ms)
+{
+    take_word(sync, SYNC_WORD_SETTING, field, value, known, content, now_ms);
+}
+
+/* --- what is said here ------------------------------------------------------------------------ */
+
+static bool write_word(struct sync *sync, const struct word_kind *kind, const char *name,
+                       struct json_object *word, struct sync_known *known, struct error *error)
+{
+    const char *state = document_string(word, kind->state);
+    const bool gone = strcmp(state, kind->gone) == 0;
+
+    if (!sync_write(sync, kind->name, name, word, sync_wall_ms() + (gone ? GONE_MS : WORD_MS),
+                    error))
+        return false;
+    remember(sync, known, state, until_of(word));
+    sync->changed = true;
+    return true;
+}
+
+static bool say_words(struct sync *sync, const struct word_kind *kind, struct json_object *words,
+                      struct error *error)
+{
+    bool done = true;
+
+    for (size_t i = 0; done && i < json_object_array_length(words); i++) {
+        struct json_object *word = json_object_array_get_idx(words, i);
+        const char *state = document_string(word, kind->state);
+        char name[NAME_BYTES];
+        struct sync_known *known =
+            state && kind->name_of(word, name) ? known_of(sync, kind, name) : NULL;
+
+        if (known && known->handed != sync->round && (i == 0 || sync_has_time(sync)) &&
+            (!is_known(known, state, until_of(word)) || is_missed(sync, kind, known)))
+            done = write_word(sync, kind, name, word, known, error);
+    }
+    return done;
+}
+
+static bool stands_in(const struct word_kind *kind, struct json_object *words, const char *name)
+{
+    char other[NAME_BYTES];
+
+    for (size_t i = 0; i < json_object_array_length(words); i++)
+        if (kind->name_of(json_object_array_get_idx(words, i), other) && strcmp(other, name) == 0)
+            return true;
+    return false;
+}
+
+/* Says that this word is none any more. */
+static bool say_it_is_gone(struct sync *sync, const struct word_kind *kind, const char *name,
+                           struct json_object *word, struct error *error)
+{
+    struct sync_known *known = known_of(sync, kind, name);
+    struct json_object *gone = NULL;
+    bool done;
+
+    if (!known || known->handed == sync->round || is_known(known, kind->gone, 0))
+        return true;
+    if (json_object_deep_copy(word, &gone, NULL) != 0)
+        return error_set(error, EXIT_FAILED, "out of memory");
+    json_object_object_del(gone, "until_s");
+    json_object_object_add(gone, kind->state, json_object_new_string(kind->gone));
+    done = write_word(sync, kind, name, gone, known, error);
+    json_object_put(gone);
+    return done;
+}
+
+/* What the operator has taken away since the last answer; what has ended by itself is no word. */
+static bool say_gone(struct sync *sync, const struct word_kind *kind, struct json_object *before,
+                     struct json_object *words, struct error *error)
+{
+    const int64_t now_s = (int64_t)(sync_wall_ms() / 1000);
+    bool done = true;
+
+    for (size_t i = 0; done && before && i < json_object_array_length(before); i++) {
+        struct json_object *word = json_object_array_get_idx(before, i);
+        const int64_t until_s = until_of(word);
+        char name[NAME_BYTES];
+
+        if (kind->name_of(word, name) && !stands_in(kind, words, name) &&
+            (!until_s || until_s > now_s + 1))
+            done = say_it_is_gone(sync, kind, name, word, error);
+    }
+    return done;
+}
+
+/* What changes between two looks is seen, also where only every second one is written in time. */
+static bool turn(struct sync *sync, enum sync_word number, value_taker *take, struct error *error)
+{
+    const struct word_kind *kind = &kinds[number];
+    struct json_object *words = json_object_object_get(sync->heard, kind->name);
+
+    if (!json_object_is_type(words, json_type_array))
+        return true;
+    if (!sync_read_hash(sync, kind->hash, WORD_MS, take, error) ||
+        !say_words(sync, kind, words, error) ||
+        !say_gone(sync, kind, sync->words_before[number], words, error))
+        return false;
+    json_object_put(sync->words_before[number]);
+    sync->words_before[number] = json_object_get(words);
+    return true;
+}
+
+bool sync_words_turn(struct sync *sync, struct error *error)
+{
+    return turn(sync, SYNC_WORD_RULE, take_rule, error) &&
+           turn(sync, SYNC_WORD_SETTING, take_setting, error);
+}
