@@ -345,7 +345,7 @@ install: all
 	@install -Dm644 $(BUILD)/completion/bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/synward
 	@install -Dm644 $(BUILD)/completion/zsh $(DESTDIR)$(PREFIX)/share/zsh/$(ZSH_FOLDER)/_synward
 	@install -Dm644 $(BUILD)/completion/fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/synward.fish
-	set -e; for unit in synward synward-web; do \
+	set -e; for unit in synward synward-web synward-sync; do \
 		sed 's,/usr/local/sbin,$(PREFIX)/sbin,' dist/$$unit@.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/$$unit@.service; done
 
 #: make clean      removes build/
