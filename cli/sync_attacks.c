@@ -13,7 +13,8 @@
 #define ASIDE_AGAIN   20000u
 #define TOLD_AGAIN_MS 15000u
 #define REFUSED_MS    3600000u /* what the daemon refused is not said again for so long */
-#define TOLD_MOST     200u     /* in one question, which is to be a short one */
+#define NAMED_MOST    64u
+#define TOLD_MOST     200u /* in one question, which is to be a short one */
 
 /* False: it was told, is refused, or there is no room in this question. */
 static bool is_to_tell(struct sync *sync, const struct sync_known *known, bool told,
@@ -151,9 +152,11 @@ static void note_refused(struct sync *sync, const char *name, struct json_object
 
     if (!known)
         return;
-    if (!known->refused_ms)
+    if (!known->refused_ms && ++sync->refused < NAMED_MOST)
         log_line(LOG_LEVEL_WARNING, "the daemon does not take this of %s: %s", name,
                  json_object_to_json_string(sent));
+    else if (!known->refused_ms && sync->refused == NAMED_MOST)
+        log_line(LOG_LEVEL_WARNING, "and more that it does not take: no more is said of it");
     known->refused_ms = sync_wall_ms();
 }
 

@@ -330,7 +330,9 @@ bool sync_lists_turn(struct sync *sync, struct error *error)
         json_object_put(sync->lists_before);
         sync->lists_before = json_object_get(lists);
     }
-    if (sync->list.work == SYNC_LIST_IDLE)
+    if (sync->list.work == SYNC_LIST_IDLE ||
+        (sync->list.work == SYNC_LIST_READ ? read_on(sync, error) : write_on(sync, error)))
         return true;
-    return sync->list.work == SYNC_LIST_READ ? read_on(sync, error) : write_on(sync, error);
+    end(sync, false); /* from its beginning, when the store is back */
+    return false;
 }

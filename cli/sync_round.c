@@ -20,6 +20,7 @@
 #define ROUND_MS      2000u   /* with the store: others wait so long to hear that we live */
 #define ROOM_MS       60000u  /* what was over before is forgotten where there is no room */
 #define DAEMON_MS     5000u
+#define SCHEMA        "1"
 
 bool sync_node_lives(const struct sync *sync, const char *name)
 {
@@ -81,31 +82,44 @@ static bool is_fingerprint(const struct sync *sync, unsigned key, const redisRep
            memcmp(reply->str, hex, reply->len) == 0;
 }
 
-/* Who is first says it; while a key is rolled who makes by the new line says it anew. */
-static bool check_key(struct sync *sync, struct error *error)
+static bool say_key(struct sync *sync, const char *key, struct error *error)
 {
-    char key[SYNC_KEY_BYTES], hex[33];
-    const struct sync_command get = sync_command_of("HGET", sync_key(sync, "meta", key), "key");
+    char hex[33];
     struct sync_command set;
+
+    sodium_bin2hex(hex, sizeof(hex), sync->seal.keys.seal[0].fingerprint,
+                   sizeof(sync->seal.keys.seal[0].fingerprint));
+    set = sync_command_of("HSET", key, "schema", SCHEMA, "key", hex);
+    return ask(sync, &set, error);
+}
+
+/* Who is first says it; while a key is rolled who makes by the new line says it anew. */
+static bool check_meta(struct sync *sync, struct error *error)
+{
+    char key[SYNC_KEY_BYTES];
+    const struct sync_command get =
+        sync_command_of("HMGET", sync_key(sync, "meta", key), "key", "schema");
     redisReply *reply = sync_store_ask(&sync->store, &get, error);
-    bool first, second, none;
+    const redisReply *schema;
+    bool first, second, none, other = false;
 
     if (!reply)
         return false;
-    none = reply->type == REDIS_REPLY_NIL;
-    first = is_fingerprint(sync, 0, reply);
-    second = sync->seal.keys.count > 1 && is_fingerprint(sync, 1, reply);
+    none = reply->type != REDIS_REPLY_ARRAY || reply->elements != 2 ||
+           reply->element[0]->type == REDIS_REPLY_NIL;
+    first = !none && is_fingerprint(sync, 0, reply->element[0]);
+    second = !none && sync->seal.keys.count > 1 && is_fingerprint(sync, 1, reply->element[0]);
+    schema = none ? NULL : reply->element[1];
+    other = schema && schema->type == REDIS_REPLY_STRING && strcmp(schema->str, SCHEMA) != 0;
     freeReplyObject(reply);
-    if (first)
-        return true;
-    if (!none && !second) {
+    if (!none && !first && !second)
         error_set(error, EXIT_FAILED, "the cluster %s has another key file", sync->seal.cluster);
-        return refuse(sync, error);
-    }
-    sodium_bin2hex(hex, sizeof(hex), sync->seal.keys.seal[0].fingerprint,
-                   sizeof(sync->seal.keys.seal[0].fingerprint));
-    set = sync_command_of("HSET", key, "schema", "1", "key", hex);
-    return ask(sync, &set, error);
+    else if (other)
+        error_set(error, EXIT_FAILED, "the cluster %s is one of another version of synward",
+                  sync->seal.cluster);
+    else
+        return first || say_key(sync, key, error);
+    return refuse(sync, error);
 }
 
 /* --- who lives -------------------------------------------------------------------------------- */
@@ -232,7 +246,7 @@ static bool turn_store(struct sync *sync, struct error *error)
         sync->room_ms = clock_now_us() / 1000 + ROOM_MS;
         sync_memory_make_room(sync->memory, sync_wall_ms() - ROOM_MS);
     }
-    return check_clock(sync, error) && check_key(sync, error) && turn_nodes(sync, error) &&
+    return check_clock(sync, error) && check_meta(sync, error) && turn_nodes(sync, error) &&
            turn_parts(sync, error);
 }
 
