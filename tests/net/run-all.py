@@ -92,6 +92,7 @@ TOGETHER = [
 # With several workers, and hosts that are machines of their own.
 MORE = [
     "test_vm.py",
+    "test_spread_more.py",
     "test_pieces.py",
     "test_prometheus.py",
     "test_vlan.py@2",

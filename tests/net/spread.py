@@ -70,18 +70,23 @@ class Spread(Lab):
     def __init__(self, redis=True):
         super().__init__()
         self.key = os.path.join(self.folder, "cluster.key")
-        with open(self.key, "w", encoding="ascii") as file:
-            file.write(secrets.token_hex(32) + "\n")
-        os.chmod(self.key, 0o600)
+        self.write_key(secrets.token_hex(32))
         self.rundir = os.path.join(self.folder, "redis")
         os.makedirs(self.rundir)
         self.daemons, self.syncs = {}, {}
+        self.before = {}  # by bridge: words before its commands
         self.between = {name: self.namespace() for name in NAMES}
         for number in range(3):
             self._wires(number)
         self._hosts()
         if redis:
             self.start_store()
+
+    def write_key(self, *keys):
+        """What bridges read that start from now on."""
+        with open(self.key, "w", encoding="ascii") as file:
+            os.chmod(self.key, 0o600)
+            file.write("".join(key + "\n" for key in keys))
 
     def _wires(self, number):
         bridge = self.between[NAMES[number]]
@@ -145,7 +150,15 @@ class Spread(Lab):
         control = self.control_of(name)
         self.daemons[name] = self._keep(
             Process(
-                [SYNWARD, "run", "--client", f"port:p0@{bridge}", "--server", f"port:p1@{bridge}"]
+                [
+                    *self.before.get(name, []),
+                    SYNWARD,
+                    "run",
+                    "--client",
+                    f"port:p0@{bridge}",
+                    "--server",
+                    f"port:p1@{bridge}",
+                ]
                 + ["--store", os.path.join(self.folder, f"{name}.json"), "--control", control]
                 + ["--mode", mode, "--cluster-key", self.key],
                 self.log(f"daemon-{name}"),
@@ -163,7 +176,8 @@ class Spread(Lab):
     def start_sync(self, name):
         self.syncs[name] = self._keep(
             Process(
-                [SYNWARD, "sync", "--redis", f"unix:{self.rundir}/redis.sock", "--name", "spread"]
+                [*self.before.get(name, []), SYNWARD, "sync"]
+                + ["--redis", f"unix:{self.rundir}/redis.sock", "--name", "spread"]
                 + ["--node", name, "--cluster-key", self.key]
                 + ["--control", self.control_of(name)],
                 self.log(f"sync-{name}"),

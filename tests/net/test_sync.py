@@ -3,6 +3,7 @@
 them. What one knows serves all; a store that is slow, gone, emptied, full or somebody else's takes
 nothing away."""
 import contextlib
+import hashlib
 import json
 import os
 import secrets
@@ -46,12 +47,13 @@ class Bridge(Lab):
         if sync:
             self.join()
 
-    def join(self, key=None, redis=None, name=None, node=None):
+    def join(self, key=None, redis=None, name=None, node=None, state=True):
         self.sync = self._keep(
             Process(
                 [SYNWARD, "sync", "--redis", redis or f"unix:{self.cluster.socket}"]
                 + ["--name", name or NAME, "--node", node or self.name]
-                + ["--cluster-key", key or self.cluster.key, "--control", self.control],
+                + ["--cluster-key", key or self.cluster.key, "--control", self.control]
+                + (["--state", os.path.join(self.folder, "seen")] if state else []),
                 self.log("sync"),
             )
         )
@@ -65,6 +67,13 @@ class Bridge(Lab):
             return now["state"] == state and bridges in (None, now["bridges"])
 
         wait_until(so, timeout_s, f"{self.name} is {state} with {bridges}: {self.state()}")
+
+    def rules(self):
+        return {
+            f"{s['address']}/{s['length']}": s["state"]
+            for s in self.cli("sources")["sources"]
+            if s["by"] == "operator"
+        }
 
     def asides(self):
         return [
@@ -137,6 +146,40 @@ class Cluster:
             data = None if int(rest) < 0 else file.read(int(rest) + 2)[:-2]
             return data.decode(errors="replace") if data is not None else None
         return int(rest) if kind == b":" else rest.decode()
+
+    def seal(self, name, field, content, version, for_s=60, writer="a"):
+        """Puts a value there as a bridge with the key file would (cli/sync_seal.h)."""
+        with open(self.key, encoding="ascii") as file:
+            key = bytes.fromhex(file.readline())
+        key = hashlib.blake2b(
+            key=key, salt=(3).to_bytes(8, "little"), person=b"synwardC", digest_size=32
+        ).digest()
+        until_ms = int(time.time() * 1000) + for_s * 1000
+        numbers = version.to_bytes(8, "little") + until_ms.to_bytes(8, "little")
+        text = json.dumps(content).encode()
+        parts = [NAME, f"{SEALED}:{name}", field, writer]
+        mac = hashlib.blake2b(key=key, digest_size=32)
+        for part in [p.encode() for p in parts] + [numbers, text]:
+            mac.update(len(part).to_bytes(8, "little") + part)
+        head = f"s1 {mac.hexdigest()} {version} {until_ms} {writer}\n".encode()
+        self.ask("HSET", f"{SEALED}:{name}", field, head + text)
+
+    def ask_many(self, commands):
+        """As many as they are, in one go; only the last reply is looked at."""
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(30)
+            connection.connect(self.socket)
+            text = b"".join(
+                b"*%d\r\n" % len(c)
+                + b"".join(b"$%d\r\n%s\r\n" % (len(w), w) for w in map(str.encode, c))
+                for c in commands
+            )
+            sender = threading.Thread(target=connection.sendall, args=(text,))
+            sender.start()
+            file = connection.makefile("rb")
+            replies = [self._reply(file) for _ in commands]
+            sender.join()
+            return replies[-1]
 
     def hash(self, name):
         found = self.ask("HGETALL", f"{SEALED}:{name}")
@@ -254,16 +297,9 @@ def test_the_operators_word_on_sources_counts_at_all():
     with Cluster("a", "b") as cluster:
         a, b = cluster.bridges
 
-        def rules(bridge):
-            return {
-                f"{s['address']}/{s['length']}": s["state"]
-                for s in bridge.cli("sources")["sources"]
-                if s["by"] == "operator"
-            }
-
         def both_have(wanted):
             wait_until(
-                lambda: rules(a) == rules(b) == wanted, 5, f"{wanted}: {rules(a)}, {rules(b)}"
+                lambda: a.rules() == b.rules() == wanted, 5, f"{wanted}: {a.rules()}, {b.rules()}"
             )
 
         a.begin()
@@ -285,6 +321,236 @@ def test_the_operators_word_on_sources_counts_at_all():
         both_have({"198.51.100.7/32": "allowed", **timed})
         a.cli("sources", "remove", "198.51.100.7")
         both_have(timed)
+
+
+def test_modes_and_lists_count_at_all():
+    with Cluster("a", "b") as cluster:
+        a, b = cluster.bridges
+        for bridge in (a, b):
+            bridge.begin()
+            bridge.wait_state("joined")
+        a.learn("http", PORT)
+        wait_until(lambda: b.profile(PORT), 5, "b has the profile")
+
+        def modes():
+            return [(x.cli("status")["mode"], x.server_mode(PORT)) for x in (a, b)]
+
+        def both(mode, wanted):
+            wait_until(lambda: modes() == [(mode, wanted)] * 2, 8, f"{mode}, {wanted}: {modes()}")
+
+        b.fetch("http", port=PORT)
+        both("auto", "normal")
+        a.cli("mode", "attack", f"10.77.0.2:{PORT}")
+        both("auto", "attack")
+        b.cli("mode", "normal", f"10.77.0.2:{PORT}")
+        both("auto", "normal")
+        a.cli("mode", "attack")
+        both("attack", "normal")
+        a.cli("mode", "default", f"10.77.0.2:{PORT}")
+        both("attack", "attack")
+        b.cli("mode", "auto")
+        wait_until(lambda: [m for m, _ in modes()] == ["auto"] * 2, 8, f"auto: {modes()}")
+
+        def lists(bridge):
+            return {l["name"] for l in bridge.cli("sources")["lists"]}
+
+        path = os.path.join(cluster.place.folder, "drop")
+        with open(path, "w", encoding="ascii") as file:
+            for i in range(30_000):
+                file.write(f"198.{18 + i // 65536}.{i // 128 % 256}.{i % 128 * 2}\n")
+            file.write("2001:db8::/32\n10.77.0.1\n")
+        check_equal(b.fetch("http", port=PORT)["failed"], 0, "b takes this client")
+        a.cli("sources", "import", "drop", path)
+        wait_until(lambda: lists(b) == {"drop"}, 15, f"b has the list: {b.cli('sources')}")
+        b.set_mode("attack")
+        refused = b.fetch("http", port=PORT, timeout_ms=500)
+        check_equal(refused["failed"], 1, "and it is in force there")
+        with open(path, "w", encoding="ascii") as file:
+            file.write("203.0.113.0/24\n")
+        b.cli("sources", "import", "drop", path)
+        wait_until(
+            lambda: [l["prefixes"] for l in a.cli("sources")["lists"]] == [1], 15, "the last word"
+        )
+        open(path, "w", encoding="ascii").close()
+        a.cli("sources", "import", "drop", path)
+        wait_until(lambda: not lists(a) and not lists(b), 15, f"gone: {lists(a)}, {lists(b)}")
+
+
+def test_nothing_old_is_believed_after_a_new_start():
+    with Cluster("a", "b") as cluster:
+        a, b = cluster.bridges
+        for bridge in (a, b):
+            bridge.begin()
+            bridge.wait_state("joined", timeout_s=15)
+        source = "198.51.100.0/24"
+        a.cli("sources", "add", source)
+        wait_until(lambda: b.rules() == {source: "aside"}, 5, f"b has it: {b.rules()}")
+        old = cluster.hash("rules")[source]
+        a.cli("sources", "remove", source)
+        wait_until(lambda: b.rules() == {}, 5, f"b has that, too: {b.rules()}")
+        for bridge in (a, b):
+            bridge.sync.stop()
+        for kept, wanted in ((True, {}), (False, {source: "aside"})):
+            cluster.ask("HSET", f"{SEALED}:rules", source, old)
+            b.join(state=kept)
+            b.wait_state("joined", timeout_s=15)
+            # What stands there behind it has come.
+            b.cli("sources", "add", "203.0.113.9")
+            wait_until(lambda: "203.0.113.9/32" in cluster.hash("rules"), 5, "b writes")
+            b.cli("sources", "remove", "203.0.113.9")
+            wait_until(lambda: b.rules() == wanted, 5, f"{wanted}: {b.rules()}")
+            check_equal("or old ones" in b.sync.said(), kept, "it says so")
+            b.sync.stop()
+
+
+def test_what_a_daemon_does_not_take_is_named_once():
+    with Cluster("a", "b") as cluster:
+        a, b = cluster.bridges
+        for bridge in (a, b):
+            bridge.begin()
+            bridge.wait_state("joined")
+        odd = {"server": "10.77.0.2", "port": 80, "vlan": [], "cause": 99, "value": 1}
+        now_us = int(time.time() * 1e6)
+        for number in range(3):
+            cluster.seal("attacks", f"10.77.0.2 8{number} [ ] a", odd, now_us + number)
+        odd = {"server": "10.77.0.2", "port": 81, "vlan": [], "tcp": "of another version"}
+        cluster.seal("profiles", "10.77.0.2 81 [ ]", odd, now_us)
+        cluster.ask("XADD", f"{SEALED}:changes", "*", "f", "10.77.0.2 81 [ ]")
+        wait_until(lambda: b.sync.said().count("does not take") == 3, 10, b.sync.errors())
+        # All else goes on.
+        a.cli("sources", "add", "198.51.100.0/24")
+        wait_until(lambda: b.rules(), 5, "b has a's rule")
+        a.learn("http", PORT)
+        wait_until(lambda: b.profile(PORT), 5, "b has a's profile")
+        wait_until(lambda: "a profile of a is not taken" in b.sync.said(), 10, b.sync.errors())
+        a.cli("sources", "remove", "198.51.100.0/24")
+        wait_until(lambda: not b.rules(), 5, "b has that, too")
+        check_equal(b.sync.said().count("does not take"), 3, "each was named once")
+
+
+def test_a_profile_that_nobody_wrote_is_replaced():
+    with Cluster("a") as cluster:
+        a = cluster.bridges[0]
+        field = f"10.77.0.2 {PORT} [ ]"
+        cluster.ask("HSET", f"{SEALED}:profiles", field, "s1 " + "0" * 64 + " 1 1 a\n{}")
+        a.begin()
+        a.wait_state("joined", 1)
+        a.learn("http", PORT)
+        wait_until(
+            lambda: '"armed":true' in cluster.hash("profiles").get(field, ""),
+            15,
+            f"a's own stands there: {cluster.hash('profiles')}",
+        )
+
+
+def test_no_number_of_values_ends_the_sharing():
+    """More than anybody reads at once, of others' making, in every hash."""
+    with Cluster("a", "b") as cluster:
+        a, b = cluster.bridges
+        for name in ("nodes", "attacks", "asides", "counts", "rules", "settings", "lists"):
+            cluster.ask_many(
+                [("HSET", f"{SEALED}:{name}", f"odd {i}", "x" * 80) for i in range(20_000)]
+            )
+        for bridge in (a, b):
+            bridge.begin()
+        for bridge in (a, b):
+            bridge.wait_state("joined", 2, 20)
+        a.cli("sources", "add", "198.51.100.0/24")
+        wait_until(lambda: b.rules(), 15, "b has a's rule")
+        check_equal([x.state()["bridges"] for x in (a, b)], [2, 2], "both live")
+
+
+class SlowStore(threading.Thread):
+    """Stands before the store, and hands on what it says `delay_s` late."""
+
+    def __init__(self, path, behind, delay_s):
+        super().__init__(daemon=True)
+        self.behind, self.delay_s, self.listener = behind, delay_s, socket.socket(socket.AF_UNIX)
+        self.listener.bind(path)
+        self.listener.listen(16)
+
+    def run(self):
+        with contextlib.suppress(OSError):
+            while True:
+                near, _ = self.listener.accept()
+                far = socket.socket(socket.AF_UNIX)
+                far.connect(self.behind)
+                for pair in ((near, far, 0), (far, near, self.delay_s)):
+                    threading.Thread(target=self.carry, args=pair, daemon=True).start()
+
+    @staticmethod
+    def carry(source, sink, delay_s):
+        with contextlib.suppress(OSError):
+            while text := source.recv(1 << 20):
+                time.sleep(delay_s)
+                sink.sendall(text)
+        for end in (source, sink):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+    def close(self):
+        self.listener.close()
+
+
+def test_a_slow_store_keeps_nobody_from_being_heard_of():
+    """Each of b's questions takes a third of a second, and there is much to ask."""
+    with Cluster("a", "b") as cluster:
+        a, b = cluster.bridges
+        a.begin()
+        a.wait_state("joined", 1)
+        for i in range(100):
+            a.cli("sources", "add", f"198.51.100.{i}")
+        wait_until(lambda: len(cluster.hash("rules")) == 100, 10, "a's rules are there")
+        path = os.path.join(cluster.folder, "slow.sock")
+        slow = SlowStore(path, cluster.socket, 0.33)
+        slow.start()
+        b.begin(sync=False)
+        for i in range(5):
+            b.cli("sources", "add", f"203.0.113.{i}")
+        b.join(redis=f"unix:{path}")
+        b.wait_state("joined", 2, 20)
+        a.wait_state("joined", 2)
+        end = time.monotonic() + 60
+        while len(a.rules()) < 105 or len(b.rules()) < 105:
+            check_equal([x.state()["bridges"] for x in (a, b)], [2, 2], "both live")
+            check_equal([x.state()["state"] for x in (a, b)], ["joined"] * 2, "both are heard of")
+            check(time.monotonic() < end, f"all rules: {len(a.rules())}, {len(b.rules())}")
+            time.sleep(0.5)
+        slow.close()
+
+
+def test_sync_is_confined():
+    with Cluster("a") as cluster:
+        a = cluster.bridges[0]
+        a.begin()
+        a.wait_state("joined", 1)
+
+        def status(pid):
+            with open(f"/proc/{pid}/status", encoding="ascii") as file:
+                return dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
+
+        def helpers():
+            with open(f"/proc/{a.sync.pid}/task/{a.sync.pid}/children", encoding="ascii") as file:
+                return {status(pid)["Name"]: pid for pid in file.read().split()}
+
+        check_equal(set(helpers()), {"synward-daemon", "synward-store"}, "its helpers")
+        for pid in (a.sync.pid, *helpers().values()):
+            now = status(pid)
+            sets = [int(now[name], 16) for name in ("CapPrm", "CapEff", "CapInh", "CapBnd")]
+            check_equal(sets, [0] * 4, f"capabilities of {now['Name']}")
+            check_equal((now["Seccomp"], now["NoNewPrivs"]), ("2", "1"), f"of {now['Name']}")
+        check("0" not in status(a.sync.pid)["Uid"].split(), "it is not root")
+        check_equal(run("ls", f"/proc/{a.sync.pid}/root", ok=False).stdout, "", "it sees no file")
+        files = os.listdir(f"/proc/{a.sync.pid}/fd")
+        check(len(files) < 16, f"open files: {files}")
+        blocked = [line for line in cluster.ask("CLIENT", "LIST").splitlines() if "xread" in line]
+        wait_until(
+            lambda: "cmd=xread" in cluster.ask("CLIENT", "LIST"), 10, f"one waits: {blocked}"
+        )
+        # A helper that dies ends it: systemd starts it again.
+        os.kill(int(helpers()["synward-store"]), signal.SIGKILL)
+        wait_until(lambda: not a.sync.running(), 10, "it has ended")
+        check("is gone" in a.sync.errors(), a.sync.errors())
 
 
 def test_a_store_that_is_away_takes_nothing():
@@ -383,6 +649,9 @@ def test_another_key_file_may_not_join():
         b.wait_state("refused", 1)
         check("another key file" in b.state()["why"], b.state())
         check_equal(a.state()["bridges"], 1, "a counts only itself")
+        cluster.ask("HSET", f"{SEALED}:meta", "schema", "2")
+        a.wait_state("refused", 1)
+        check("another version" in a.state()["why"], a.state())
 
 
 def test_doctor_looks_at_the_store():
@@ -446,8 +715,13 @@ def test_ten_thousand_servers():
         wait_until(has_all, 40, "b has the last of them")
         took = time.monotonic() - begin
         b.wait_state("joined", 2, 40)
+        check(took < 5, f"who joins has all within 5 s: {took:.1f}")
         check(a.sync.resident_kib() < 1024 * 1024, f"{a.sync.resident_kib()} KiB")
-        return f"{each:.0f} bytes each in the store; who joins has them in {took:.1f} s"
+        return (
+            f"{each:.0f} bytes each in the store; who joins has them in {took:.1f} s;"
+            f" sync takes {a.sync.resident_kib() // 1024} MiB there, and"
+            f" {b.sync.resident_kib() // 1024} MiB here"
+        )
 
 
 class FakeStore(threading.Thread):
@@ -521,4 +795,5 @@ def test_a_store_that_is_none():
             store.close()
 
 
-runner.main(globals())
+if __name__ == "__main__":
+    runner.main(globals())

@@ -9,6 +9,7 @@ import glob
 import json
 import os
 import re
+import secrets
 import shutil
 import sys
 
@@ -249,6 +250,27 @@ def page_of_its_own(lab):
     check(not os.path.exists(place), "its socket is gone")
 
 
+def sync_beside(lab):
+    """Its unit: without a store here, it tells the daemon so, and has no privileges."""
+    unit = "synward-sync@lab"
+    lab.write("/etc/synward/cluster.key", secrets.token_hex(32) + "\n")
+    lab.inside("chmod", "0600", "/etc/synward/cluster.key")
+    lab.write(CONFIG, CONFIG_TEXT + "cluster-key = /etc/synward/cluster.key\n")
+    lab.write("/etc/synward/lab.sync", "SYNC=--redis redis://127.0.0.1 --name edge\n")
+    lab.inside("systemctl", "restart", UNIT)
+    lab.inside("systemctl", "enable", "--now", unit)
+    wait_until(lambda: lab.cli("status")["cluster"]["state"] == "away", 10, "sync has spoken")
+    check("the store at" in lab.cli("status")["cluster"]["why"], lab.cli("status")["cluster"])
+    pid = lab.inside("systemctl", "show", "-P", "MainPID", unit).strip()
+    with open(f"/proc/{lab.init}/root/proc/{pid}/status") as file:
+        status = dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
+    check("0" not in status["Uid"].split(), f"who runs it: {status['Uid']}")
+    check_equal((status["Seccomp"], int(status["CapBnd"], 16)), ("2", 0), "Seccomp, CapBnd")
+    logged = lab.inside("journalctl", "-q", "--no-pager", "-u", unit, "-o", "cat")
+    check("sandbox" not in logged, f"its sandbox is whole: {logged}")
+    lab.inside("test", "-s", "/var/lib/synward-sync/lab/seen")
+
+
 def between_namespaces(lab):
     """A second instance, whose cards it makes in namespaces that are made after systemd began."""
     for name in ("outside", "inside"):
@@ -294,6 +316,7 @@ def test_installed_started_attacked_killed_upgraded_purged():
         lab._addresses(1500)
         guarded(lab)
         page_of_its_own(lab)
+        sync_beside(lab)
         between_namespaces(lab)
         cookies = attacked(lab)
         with lab.traffic("a restart"):
