@@ -110,6 +110,8 @@ struct server {
     uint32_t held_peak;                  /* the most of them in normal mode */
     uint64_t peak_us;                    /* when that rose, or fell, last */
     uint64_t slow_us;                    /* when its slow ones may be looked at again */
+    uint32_t least_pace;                 /* bytes a second asked of those; 0: as usual */
+    uint64_t pace_us;                    /* when it rose, or they made room, last */
     struct rate_window quick;            /* that were answered and ended within 2 s */
     uint32_t slow_ended;                 /* connections, ever */
     struct capacity capacity;

@@ -14,9 +14,13 @@
 #define ENDED_LEAST   5
 #define LOOK_US       250000 /* at one server */
 /* By then it is known of a connection whether it trickles, or does not read. */
-#define KNOWN_BY     WATCH_LONG
-#define BODY_MOST    (UINT32_C(1) << 30) /* sequence numbers are compared with the end of a body */
-#define CROWD_PLACES 2048u               /* of a row; a power of two */
+#define KNOWN_BY  WATCH_LONG
+#define BODY_MOST (UINT32_C(1) << 30) /* sequence numbers are compared with the end of a body */
+/* What is asked of those that move, and how long before it is twice as much: three looks */
+#define PACE_US      5000000u
+#define PACE_LIFE_US (30u * 1000000)
+#define PACE_MOST    16000u
+#define CROWD_PLACES 2048u /* of a row; a power of two */
 
 struct slow {
     struct watched *watched;
@@ -31,6 +35,7 @@ _Static_assert(SERVERS_MOST < WATCH_SERVERS, "each server has a list of those th
 /* What stands at one server, of those that are watched. */
 struct standing {
     uint32_t all, young;             /* those of whom too little is known yet */
+    uint32_t slow;                   /* those that let others wait, or will be known to in a look */
     uint16_t crowd[2][CROWD_PLACES]; /* slow ones of a network, counted as in held_sources.h */
 };
 
@@ -77,6 +82,11 @@ static uint64_t crowd_of(struct standing *standing, uint64_t network)
     return one < other ? one : other;
 }
 
+static uint32_t pace(const struct server *server)
+{
+    return server->least_pace ? server->least_pace : WATCH_BYTES_PER_SECOND;
+}
+
 /* That of an entry, where we have opened it in this attack; NULL otherwise. */
 static const struct flow *flow_of(const struct engine *engine, const struct server *server,
                                   const struct watched *watched)
@@ -99,8 +109,9 @@ static void count(struct engine *engine, const struct server *server, struct wat
     if (!flow)
         return;
     standing->all++;
-    class = watch_look(watched, &engine->flows, flow, engine->now_us);
+    class = watch_look(watched, &engine->flows, flow, pace(server), engine->now_us);
     standing->young += watched->vague || flow_clock(engine->now_us) - watched->opened < KNOWN_BY;
+    standing->slow += class != WATCH_WELL && class != WATCH_SERVER;
     if (class == WATCH_WELL)
         return;
     network = held_network_hash(engine, &flow->key);
@@ -119,7 +130,7 @@ static struct slow look(struct engine *engine, const struct server *server, stru
 
     if (!flow)
         return slow;
-    slow.class = watch_look(watched, &engine->flows, flow, now_us);
+    slow.class = watch_look(watched, &engine->flows, flow, pace(server), now_us);
     if (slow.class == WATCH_WELL)
         return slow;
     hash = held_hash(engine, &flow->key);
@@ -235,6 +246,25 @@ static bool waits_its_turn(const struct slow *slow, enum watch_class worst_gone,
            (worst_gone > WATCH_SERVER || flow_clock(now_us) - slow->watched->opened < KNOWN_BY);
 }
 
+/*
+ * Whoever moves just fast enough could stay for ever, with a whole crowd of them. Where those who
+ * have no place go on waiting, and nobody is slow, twice as much is asked of all; it takes two
+ * looks until it is known who is slow then. After a while without anybody who waits it is as usual
+ * again.
+ */
+static void ask_for_pace(struct server *server, const struct standing *standing, uint64_t now_us)
+{
+    const uint64_t since_us = now_us - server->pace_us;
+
+    if (since_us > PACE_LIFE_US)
+        server->least_pace = 0;
+    if (standing->slow || standing->young > standing->all / 2 || since_us < PACE_US ||
+        !(server->held_waiting[HELD_KNOWN] + server->held_waiting[HELD_FIRST]))
+        return;
+    server->least_pace = least(2 * pace(server), PACE_MOST);
+    server->pace_us = now_us;
+}
+
 void slow_make_room(struct engine *engine, struct server *server, bool is_stuck, uint64_t own,
                     uint64_t now_us)
 {
@@ -255,6 +285,7 @@ void slow_make_room(struct engine *engine, struct server *server, bool is_stuck,
         count(engine, server, one, &standing);
     for (one = watch_first(watch, number); one; one = watch_next(watch, one))
         insert(slowest, look(engine, server, one, &standing, own));
+    ask_for_pace(server, &standing, now_us);
     idle = idle_wanted(server, &standing, is_stuck);
     for (uint32_t i = 0; i < most && slowest[i].rank; i++) {
         const struct flow *flow = &engine->flows.flows[slowest[i].watched->flow];
@@ -271,6 +302,8 @@ void slow_make_room(struct engine *engine, struct server *server, bool is_stuck,
         end(engine, slowest[i].watched, now_us);
         ended++;
     }
+    if (ended)
+        server->pace_us = now_us;
     if (ended && server->unheard_now)
         openings_ask_again(engine, server, ended);
 }

@@ -17,7 +17,10 @@
  * slow. Whoever waits for the server's first answer stays for 4 s: it may not have come to him yet.
  *
  * A source that has its share, as a crowd behind one address may, makes room for itself: for one of
- * its own that waits an idle one of its own goes, 20 a second.
+ * its own that waits an idle one of its own goes, four a second.
+ *
+ * Where nobody is slow, and those who have no place go on waiting, more is asked of all: from 500
+ * bytes a second twice as much each 5 s, 16,000 at most, until nobody has waited for 30 s.
  */
 #ifndef SYNWARD_ENGINE_STAGES_SLOW_H
 #define SYNWARD_ENGINE_STAGES_SLOW_H

@@ -144,12 +144,12 @@ static void note_trickle(struct watched *watched, bool typed)
  * person types, or is told something: that is idle at most.
  */
 static void judge(struct watched *watched, const struct flow *flow, const struct flow_cold *cold,
-                  uint32_t elapsed)
+                  uint32_t least, uint32_t elapsed)
 {
     const uint32_t asked = cold->client_next - watched->client_next;
     const uint32_t answered = cold->server_next - watched->server_next;
     const uint64_t bytes = (uint64_t)asked + answered;
-    const bool moves = !is_slower(bytes, WATCH_BYTES_PER_SECOND, elapsed);
+    const bool moves = !is_slower(bytes, least, elapsed);
     const bool typed = watch_was_answered(flow, cold) && !watched->closed &&
                        is_slower(asked, WATCH_TYPED_BYTES_PER_SECOND, elapsed);
 
@@ -177,7 +177,7 @@ static void judge(struct watched *watched, const struct flow *flow, const struct
 }
 
 enum watch_class watch_look(struct watched *watched, const struct flow_table *flows,
-                            const struct flow *flow, uint64_t now_us)
+                            const struct flow *flow, uint32_t least, uint64_t now_us)
 {
     const struct flow_cold *cold = flow_cold(flows, flow);
     const uint32_t elapsed = flow_clock(now_us) - watched->looked;
@@ -186,7 +186,7 @@ enum watch_class watch_look(struct watched *watched, const struct flow_table *fl
     if (flows->carried && carried_was_closed(flows, watched->flow))
         watched->closed = true;
     if (elapsed >= WATCH_LOOK) {
-        judge(watched, flow, cold, elapsed);
+        judge(watched, flow, cold, least, elapsed);
         note_look(watched, cold, now_us);
     }
     watched->had_body = watched->had_body || !seq_before(cold->client_next, watched->body_end);

@@ -115,8 +115,9 @@ struct watched *watch_of(struct held_watch *watch, const struct flow_table *flow
  */
 void watch_closed(struct held_watch *watch, const struct flow_table *flows, const struct flow *flow,
                   uint64_t now_us);
-/* Looks at it now. */
+/* Looks at it now. `least`: bytes a second, of whom fewer are slow; WATCH_BYTES_PER_SECOND where
+ * nobody asks for more. */
 enum watch_class watch_look(struct watched *watched, const struct flow_table *flows,
-                            const struct flow *flow, uint64_t now_us);
+                            const struct flow *flow, uint32_t least, uint64_t now_us);
 
 #endif

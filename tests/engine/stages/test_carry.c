@@ -239,7 +239,7 @@ Test(carry, closed_window_that_only_the_kernel_saw_is_noted)
     watched = watch_begin(b->engine->held.watch, &b->engine->flows, bench_flow(b));
     record_of(b)->closed = 1;
     b->now_us += 3 * SECOND_US;
-    watch_look(watched, &b->engine->flows, bench_flow(b), b->now_us);
+    watch_look(watched, &b->engine->flows, bench_flow(b), WATCH_BYTES_PER_SECOND, b->now_us);
     cr_assert(watched->closed);
     cr_assert_eq(record_of(b)->closed, 0, "once");
     bench_end(b);

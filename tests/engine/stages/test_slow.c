@@ -348,7 +348,7 @@ Test(slow, worst_go_first)
             struct flow *flow = watch_flow(&b->engine->flows, watched);
 
             if (flow)
-                watch_look(watched, &b->engine->flows, flow, b->now_us);
+                watch_look(watched, &b->engine->flows, flow, WATCH_BYTES_PER_SECOND, b->now_us);
         }
     }
     bench_server(b, HTTP)->held += 5;
@@ -390,6 +390,42 @@ Test(slow, idle_ones_stay_where_those_wait_that_were_slow)
     opens(b, 200);
     wanted(b, 10 * SECOND_US);
     cr_assert_eq(living(b), 8);
+    bench_end(b);
+}
+
+/* All move, a little faster than is asked of anybody. */
+static void all_upload(struct bench *b, unsigned bytes_per_second, unsigned seconds)
+{
+    static uint32_t said[9];
+    static char data[1401];
+
+    memset(data, 'a', sizeof(data) - 1);
+    data[bytes_per_second / 2] = 0;
+    for (unsigned half = 0; half < 2 * seconds; half++) {
+        for (unsigned i = 1; i <= 8; i++) {
+            client(b, i);
+            client_says(b, .flags = "P.", .seq = ASKED + said[i], .ack = isns[i] + 1,
+                        .payload = data);
+            said[i] += bytes_per_second / 2;
+        }
+        wanted(b, SECOND_US / 2);
+    }
+    memset(said, 0, sizeof(said));
+}
+
+/* Eight bodies at 600 bytes a second hold the server; at most times nobody wants a place. */
+Test(slow, who_moves_just_fast_enough_makes_room_in_the_end)
+{
+    struct bench *b = attacked();
+
+    fill(b);
+    await_bodies(b);
+    bench_server(b, HTTP)->held = 20;
+    opens(b, 200);
+    all_upload(b, 600, 7);
+    cr_assert_eq(living(b), 8, "it is not known yet who is slow");
+    all_upload(b, 600, 10);
+    cr_assert_leq(living(b), 3);
     bench_end(b);
 }
 

@@ -60,7 +60,7 @@ static enum watch_class passes(struct watch_bench *b, uint32_t seconds, uint32_t
         b->cold->client_next += asked;
         b->cold->server_next += answered;
         b->now_us += SECOND_US;
-        class = watch_look(b->watched, &b->flows, b->flow, b->now_us);
+        class = watch_look(b->watched, &b->flows, b->flow, WATCH_BYTES_PER_SECOND, b->now_us);
     }
     return class;
 }
