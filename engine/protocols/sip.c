@@ -4,7 +4,10 @@
  *
  *      request    *( CRLF ) method SP uri SP "SIP/" DIGIT ...      empty lines are keepalives (RFC
  *                                                                  5626 4.4.1)
- *      answer     "SIP/2.0" SP 3DIGIT ...                          401 and 407 ask for credentials
+ *      answer     "SIP/2.0" SP 3DIGIT ...                          400 and 505: it was no SIP
+ *
+ * Most other answers are of the one who is called: not there, busy, somewhere else. A registrar of
+ * nobody that says 404 to each speaks SIP with all of them.
  *
  * Its keyword is the host of the Request-URI (RFC 3261 19.1.1); a "tel:" URI names none.
  *
@@ -15,6 +18,8 @@
  */
 #include "engine/protocols/http_line.h"
 #include "engine/protocols/whole.h"
+
+#include <string.h>
 
 #define LINE_BYTES_MAX     1024
 #define METHOD_BYTES_LEAST 3 /* "ACK" */
@@ -56,9 +61,15 @@ static enum match sip_check(const uint8_t *request, size_t bytes)
 static enum acceptance sip_accepts(const uint8_t *request, size_t request_bytes,
                                    const uint8_t *answer, size_t answer_bytes)
 {
+    static const char form[] = "SIP/0.0 000", *const refusals[] = {"400", "505"};
+    const enum match match = begins_form(form, answer, answer_bytes);
+
     (void)request;
     (void)request_bytes;
-    return accepted_by_status_line("SIP/0.0 000", answer, answer_bytes);
+    for (size_t i = 0; match == MATCH_YES && i < sizeof(refusals) / sizeof(refusals[0]); i++)
+        if (memcmp(answer + sizeof(form) - 1 - 3, refusals[i], 3) == 0)
+            return ACCEPTANCE_REFUSED;
+    return acceptance_of(match);
 }
 
 /* `sip:user:password@host:port;parameters?headers`: where what follows the scheme begins, 0 for

@@ -31,8 +31,13 @@ Test(sip, answers)
     assert_answer(PROTOCOL_SIP, INVITE, BYTES("SIP/2.0 200 OK\r\n"), 11, ACCEPTANCE_ACCEPTED);
     assert_answer(PROTOCOL_SIP, INVITE, BYTES("SIP/2.0 401 Unauthorized\r\n"), 11,
                   ACCEPTANCE_ACCEPTED);
-    assert_answer(PROTOCOL_SIP, INVITE, BYTES("SIP/2.0 403 Forbidden\r\n"), 11, ACCEPTANCE_REFUSED);
-    assert_answer(PROTOCOL_SIP, INVITE, BYTES("SIP/2.0 503 Service Unavailable\r\n"), 11,
+    assert_answer(PROTOCOL_SIP, INVITE, BYTES("SIP/2.0 404 Not Found\r\n"), 11,
+                  ACCEPTANCE_ACCEPTED);
+    assert_answer(PROTOCOL_SIP, INVITE, BYTES("SIP/2.0 486 Busy Here\r\n"), 11,
+                  ACCEPTANCE_ACCEPTED);
+    assert_answer(PROTOCOL_SIP, INVITE, BYTES("SIP/2.0 400 Bad Request\r\n"), 11,
+                  ACCEPTANCE_REFUSED);
+    assert_answer(PROTOCOL_SIP, INVITE, BYTES("SIP/2.0 505 Version Not Supported\r\n"), 11,
                   ACCEPTANCE_REFUSED);
     assert_answer(PROTOCOL_SIP, INVITE, BYTES("HTTP/1.1 400 Bad Request\r\n"), 1,
                   ACCEPTANCE_REFUSED);
