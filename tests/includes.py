@@ -17,6 +17,7 @@ FLOORS = {
     "engine": (
         "version base",
         "tcp protocols",
+        "udp",
         "tables",
         "server",
         "shard",

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * proved_sources.h - a fixed table of the sources that have asked a server over TCP lately, and so
+ * may ask it over UDP: their addresses are their own.
+ *
+ * Only a proof takes a place, which costs its client a connection with a right query: a flood of
+ * forged queries pushes out nobody. Who finds no place in its set takes that of the source whose
+ * proof is oldest, and that one proves itself again with its next query, at no more cost than
+ * before. Sources are told apart by IPv4 address or IPv6 /64, with an error of 2^-64 a question.
+ *
+ * An address that was proved can be forged, too. So each has a bucket of its own.
+ */
+#ifndef SYNWARD_ENGINE_UDP_PROVED_SOURCES_H
+#define SYNWARD_ENGINE_UDP_PROVED_SOURCES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "engine/base/addr.h"
+#include "engine/base/token_bucket.h"
+
+#define PROVED_SOURCES    16384u
+#define PROVED_SOURCES_US (300ull * 1000 * 1000)
+#define PROVED_WAYS       4
+
+struct proved_source {
+    uint64_t tag; /* keyed hash of source and server; 0: free */
+    uint64_t proved_us;
+    struct token_bucket direct;
+};
+
+struct proved_sources {
+    struct proved_source *slots; /* PROVED_SOURCES of them, zeroed */
+    uint64_t seed[2];
+};
+
+/* `server`: a number that tells servers apart. */
+static inline uint64_t proved_source_tag(const struct proved_sources *table,
+                                         const struct ip_addr *addr, uint32_t server)
+{
+    const struct ip_addr prefix = source_prefix(addr);
+    const uint64_t tag = hash_with(addr_hash(table->seed, &prefix), server);
+
+    return tag ? tag : 1;
+}
+
+/* NULL: it has not proved itself, or long ago. */
+static inline struct proved_source *proved_source_find(const struct proved_sources *table,
+                                                       uint64_t tag, uint64_t now_us)
+{
+    struct proved_source *set = &table->slots[tag % (PROVED_SOURCES / PROVED_WAYS) * PROVED_WAYS];
+
+    for (uint32_t i = 0; i < PROVED_WAYS; i++)
+        if (set[i].tag == tag)
+            return now_us - set[i].proved_us < PROVED_SOURCES_US ? &set[i] : NULL;
+    return NULL;
+}
+
+/* True where that is news: it was not there, or for half of its time. */
+static inline bool proved_source_put(const struct proved_sources *table, uint64_t tag,
+                                     uint64_t now_us)
+{
+    struct proved_source *set = &table->slots[tag % (PROVED_SOURCES / PROVED_WAYS) * PROVED_WAYS];
+    struct proved_source *oldest = set;
+
+    for (uint32_t i = 0; i < PROVED_WAYS; i++) {
+        if (set[i].tag == tag) {
+            const bool news = now_us - set[i].proved_us >= PROVED_SOURCES_US / 2;
+
+            if (news)
+                set[i].proved_us = now_us;
+            return news;
+        }
+        if (set[i].tag ? oldest->tag && set[i].proved_us < oldest->proved_us : oldest->tag != 0)
+            oldest = &set[i];
+    }
+    *oldest = (struct proved_source){.tag = tag, .proved_us = now_us};
+    return true;
+}
+
+#endif
