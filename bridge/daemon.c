@@ -217,7 +217,7 @@ static void forget_unused(struct daemon *daemon, uint64_t now_us)
                                             now_us, clock_wall_us(), &key);
          i++) {
         log_line(LOG_LEVEL_INFO, "the profile of %s is forgotten: not seen for %d days",
-                 server_to_text(&key.addr, key.port, text), PROFILE_LIFE_DAYS);
+                 server_key_to_text(&key, text), PROFILE_LIFE_DAYS);
         daemon_forget(daemon, &key);
     }
 }

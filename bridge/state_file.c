@@ -48,12 +48,8 @@ static char *state_path(const char *store_path)
 static struct json_object *setting_to_json(const struct server_info *info)
 {
     struct json_object *object = json_object_new_object();
-    char address[ADDR_TEXT_BYTES];
 
-    json_object_object_add(object, "server",
-                           json_object_new_string(addr_to_text(&info->key.addr, address)));
-    json_object_object_add(object, "port", json_object_new_int(info->key.port));
-    json_object_object_add(object, "vlan", document_vlan(&info->key.vlan));
+    document_add_server(object, &info->key);
     json_object_object_add(object, "setting",
                            json_object_new_string(mode_setting_name(info->setting)));
     return object;
@@ -260,6 +256,8 @@ static void get_word(struct json_reader *reader, struct json_object *object, str
         reader_fail(reader, "port", "is no port");
     word->server.port = (uint16_t)port;
     get_vlan(reader, object, &word->server.vlan);
+    if (!document_read_transport(object, &word->server))
+        reader_fail(reader, "transport", "is neither tcp nor udp");
     word->setting = get_setting(reader, object, "setting");
     if (word->setting == SETTING_INHERIT)
         reader_fail(reader, "setting", "is missing");

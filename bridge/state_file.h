@@ -6,7 +6,8 @@
  *      STORE.state     one JSON object, mode 0600 (it names clients), replaced as a whole
  *
  *      {"synward": {...}, "mode": "attack",
- *       "servers": [{"server": "10.77.0.2", "port": 80, "vlan": [10], "setting": "normal"}],
+ *       "servers": [{"server": "10.77.0.2", "port": 80, "vlan": [10],
+ *                    "transport": "tcp", "setting": "normal"}],
  *       "sources": [{"source": "198.51.100.0/24", "state": "aside", "by": "operator",
  *                    "until_s": 1790000000},
  *                   {"source": "198.51.100.7/32", "state": "aside", "by": "judgement",

@@ -243,6 +243,12 @@ static const struct command commands[] = {
              "  trigger.mismatch      wrong first requests in 2 s (off)\n"
              "  trigger.refused       RSTs of the server in answer to clients in 2 s (off)\n"
              "  trigger.unanswered    SYNs, of two networks, that it lets pass a second (4)\n"
+             "and of a server that is asked over UDP:\n"
+             "  trigger.query_rate    queries, as a multiple of what is usual (10)\n"
+             "  trigger.outstanding   queries of 2 s without an answer, if they are at least\n"
+             "                        half of all (200)\n"
+             "  trigger.no_such_name  answers that say so, in per cent, while it is asked three\n"
+             "                        times as much as is usual (75)\n"
              "Any key takes default, a trigger also off.\n" EVERY_VLAN,
      .handle = cmd_profiles_set},
     {.name = "learn",

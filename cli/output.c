@@ -93,8 +93,9 @@ char *output_server(struct json_object *object, char text[OUTPUT_SERVER_BYTES])
     const char *address = output_field(object, "server");
     bool brackets = strchr(address, ':') != NULL;
 
-    snprintf(text, OUTPUT_SERVER_BYTES, "%s%.46s%s:%.5s", brackets ? "[" : "", address,
-             brackets ? "]" : "", output_field(object, "port"));
+    snprintf(text, OUTPUT_SERVER_BYTES, "%s%.46s%s:%.5s%s", brackets ? "[" : "", address,
+             brackets ? "]" : "", output_field(object, "port"),
+             strcmp(output_field(object, "transport"), "udp") == 0 ? "/udp" : "");
     append_vlan(json_object_object_get(object, "vlan"), text, OUTPUT_SERVER_BYTES);
     return text;
 }

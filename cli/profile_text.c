@@ -13,6 +13,7 @@
 
 #include "cli/output.h"
 #include "cli/table.h"
+#include "profiles/model/dns_model.h"
 
 #define LINE_BYTES  512
 #define NAMES_SHOWN 8 /* of each kind of keyword */
@@ -282,6 +283,17 @@ static void print_variants(struct json_object *variants)
     table_free(table);
 }
 
+/* What was learned of the answers of a server that is asked over UDP. */
+static void add_dns(struct table *table, struct json_object *dns)
+{
+#define DNS_ROW(fact, text)                                                                        \
+    table_cell(table, "%s", text);                                                                 \
+    table_cell(table, "in %s of %s answers", output_field(get(dns, #fact), "yes"),                 \
+               output_field(get(dns, #fact), "of"));
+    DNS_FACTS(DNS_ROW)
+#undef DNS_ROW
+}
+
 void print_profile(struct json_object *profile)
 {
     static const struct table_column columns[] = {{NULL, ALIGN_LEFT}, {NULL, ALIGN_LEFT}};
@@ -291,9 +303,17 @@ void print_profile(struct json_object *profile)
 
     add_application(table, application);
     add_program(table, profile);
-    add_greeting(table, get(application, "greeting"));
-    add_request(table, get(application, "request"));
-    add_tcp(table, tcp);
+    if (get(profile, "transport")) {
+        table_cell(table, "transport");
+        table_cell(table, "%s", known(profile, "transport"));
+    }
+    if (get(profile, "dns")) {
+        add_dns(table, get(profile, "dns"));
+    } else {
+        add_greeting(table, get(application, "greeting"));
+        add_request(table, get(application, "request"));
+        add_tcp(table, tcp);
+    }
     add_settings(table, "setting", get(profile, "settings"));
     add_settings(table, "configured", get(profile, "configured"));
     add_evidence(table, get(profile, "evidence"));

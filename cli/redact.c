@@ -34,14 +34,14 @@ struct redaction {
 /* Strings under these say what we say ourselves: one word of a few, a date, a number, or a sentence
  * whose addresses and names are found as in any text. */
 static const char *const kept_keys[] = {
-    "address",      "bittorrent", "by",         "cause",        "check",    "client",
-    "dead",         "edonkey",    "fidelity",   "first_seen",   "greeting", "half_open",
-    "ip_id",        "kind",       "last_seen",  "level",        "mismatch", "mode",
-    "mss",          "offered",    "options",    "prefix",       "protocol", "protocols",
-    "reason",       "refused",    "request",    "accept_queue", "server",   "setting",
-    "side",         "signed",     "silent",     "since",        "source",   "speaks_first",
-    "state",        "syn_rate",   "unanswered", "until",        "version",  "why",
-    "window_scale", "mac",
+    "address",      "bittorrent", "by",         "cause",        "check",       "client",
+    "dead",         "edonkey",    "fidelity",   "first_seen",   "greeting",    "half_open",
+    "ip_id",        "kind",       "last_seen",  "level",        "mismatch",    "mode",
+    "mss",          "offered",    "options",    "prefix",       "protocol",    "protocols",
+    "reason",       "refused",    "request",    "accept_queue", "server",      "setting",
+    "side",         "signed",     "silent",     "since",        "source",      "speaks_first",
+    "state",        "syn_rate",   "unanswered", "until",        "version",     "why",
+    "window_scale", "mac",        "transport",  "query_rate",   "outstanding", "no_such_name",
 };
 
 struct redaction *redaction_new(void)

@@ -31,6 +31,7 @@
 #include <json-c/json.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "cli/sync_dialer.h"
 #include "cli/sync_memory.h"
@@ -144,6 +145,13 @@ uint64_t sync_wall_ms(void);
 /* A question to the daemon (control_ask_at()). */
 struct json_object *sync_ask_daemon(struct sync *sync, struct json_object *request,
                                     unsigned timeout_ms, struct error *error);
+/* Of what has "server", "port" and "vlan": it is asked over UDP. */
+static inline bool over_udp(struct json_object *object)
+{
+    struct json_object *transport = json_object_object_get(object, "transport");
+
+    return transport && strcmp(json_object_get_string(transport), "udp") == 0;
+}
 /* It has been heard lately. */
 bool sync_node_lives(const struct sync *sync, const char *name);
 /* False: what is long goes on in the next round, so that a slow store keeps nobody from being heard

@@ -108,9 +108,10 @@ bool sync_attacks_say(struct sync *sync, struct error *error)
         struct json_object *attack = json_object_array_get_idx(array, i);
         char field[256];
 
-        snprintf(field, sizeof(field), "%s %s %s %s", document_string(attack, "server"),
+        snprintf(field, sizeof(field), "%s %s %s%s %s", document_string(attack, "server"),
                  json_object_get_string(json_object_object_get(attack, "port")),
-                 json_object_get_string(json_object_object_get(attack, "vlan")), sync->node);
+                 json_object_get_string(json_object_object_get(attack, "vlan")),
+                 over_udp(attack) ? " udp" : "", sync->node);
         done = publish(sync, "attacks", field, attack, sync_wall_ms() + ATTACK_MS, ATTACK_AGAIN,
                        error);
     }

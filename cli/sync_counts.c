@@ -21,14 +21,15 @@
 #define MORE       1.25
 #define FIELD_MOST 256u
 
-/* "ADDRESS PORT VLAN" */
+/* "ADDRESS PORT VLAN", and " udp" where it is that */
 static bool server_of(struct json_object *count, char server[FIELD_MOST])
 {
     struct json_object *address = json_object_object_get(count, "server");
     const int written =
-        snprintf(server, FIELD_MOST, "%s %s %s", address ? json_object_get_string(address) : "",
+        snprintf(server, FIELD_MOST, "%s %s %s%s", address ? json_object_get_string(address) : "",
                  json_object_get_string(json_object_object_get(count, "port")),
-                 json_object_get_string(json_object_object_get(count, "vlan")));
+                 json_object_get_string(json_object_object_get(count, "vlan")),
+                 over_udp(count) ? " udp" : "");
 
     return address && written > 0 && written < (int)FIELD_MOST - (int)SYNC_WRITER_BYTES - 1;
 }
@@ -143,6 +144,8 @@ static void hand_on(struct sync *sync, struct json_object *counts)
                                json_object_get(json_object_object_get(count, "port")));
         json_object_object_add(object, "vlan",
                                json_object_get(json_object_object_get(count, "vlan")));
+        json_object_object_add(object, "transport",
+                               json_object_get(json_object_object_get(count, "transport")));
         json_object_object_add(
             object, "count",
             json_object_new_int64((int64_t)returned(sync->counts, server, sync->node)));

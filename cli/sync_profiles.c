@@ -345,13 +345,14 @@ static bool read_all(struct sync *sync, struct lessons *lessons, struct error *e
 
 /* --- teaching --------------------------------------------------------------------------------- */
 
-/* "10.0.0.1 80 []" */
+/* "10.0.0.1 80 []", and with a word more of who is asked over UDP: "10.0.0.1 53 [] udp" */
 static bool field_of(struct json_object *profile, char field[128])
 {
     const char *server = document_string(profile, "server");
-    const int written = snprintf(field, 128, "%s %s %s", server ? server : "",
+    const int written = snprintf(field, 128, "%s %s %s%s", server ? server : "",
                                  json_object_get_string(json_object_object_get(profile, "port")),
-                                 json_object_get_string(json_object_object_get(profile, "vlan")));
+                                 json_object_get_string(json_object_object_get(profile, "vlan")),
+                                 over_udp(profile) ? " udp" : "");
 
     return server && written > 0 && written < 128;
 }

@@ -36,16 +36,17 @@ static bool name_of_rule(struct json_object *word, char name[NAME_BYTES])
     return source && snprintf(name, NAME_BYTES, "%s", source) < NAME_BYTES;
 }
 
-/* "10.0.0.1 80 []"; "all" */
+/* "10.0.0.1 80 []", "10.0.0.1 53 [] udp"; "all" */
 static bool name_of_setting(struct json_object *word, char name[NAME_BYTES])
 {
     const char *server = document_string(word, "server");
 
     if (!server)
         return snprintf(name, NAME_BYTES, "all") > 0;
-    return snprintf(name, NAME_BYTES, "%s %s %s", server,
+    return snprintf(name, NAME_BYTES, "%s %s %s%s", server,
                     json_object_get_string(json_object_object_get(word, "port")),
-                    json_object_get_string(json_object_object_get(word, "vlan"))) < NAME_BYTES;
+                    json_object_get_string(json_object_object_get(word, "vlan")),
+                    over_udp(word) ? " udp" : "") < NAME_BYTES;
 }
 
 static const struct word_kind kinds[SYNC_WORDS] = {

@@ -20,6 +20,7 @@
 #include "engine/stages/splice.h"
 #include "engine/stages/stray.h"
 #include "engine/stages/track.h"
+#include "engine/stages/udp.h"
 #include "engine/stages/unread.h"
 #include "engine/tables/carried.h"
 
@@ -307,6 +308,8 @@ static void __attribute__((noinline)) other_frame(struct engine *engine, struct 
         passage_drop(engine, passage, DROP_bad_checksum);
     else if (passage->frame.kind == FRAME_ICMP_ERROR)
         icmp_frame(engine, passage);
+    else if (udp_frame(engine, passage))
+        return;
     else if (passage->from == SIDE_CLIENT && engine->servers.attacked)
         unread_frame(engine, passage);
     if (passage->verdict->action == VERDICT_FORWARD)

@@ -17,6 +17,7 @@
 #include "engine/stages/held.h"
 #include "engine/stages/kept.h"
 #include "engine/stages/opening_due.h"
+#include "engine/stages/udp.h"
 
 /* SYN-ACKs to be repeated get a quarter of the greetings' slots: a flood overwrites them anyway. */
 #define SYNACKS_SHARE 4
@@ -86,7 +87,7 @@ static void *place(struct layout *layout, size_t bytes)
 /* The pieces, in the order in which they lie. */
 struct pieces {
     void *engine, *outbox, *observations, *limits, *sources, *greetings, *synacks;
-    void *stray, *asked, *proofs, *served, *greeted, *held_sources;
+    void *stray, *asked, *proofs, *served, *greeted, *udp, *held_sources;
     void *held_queues, *held_watch, *rolled;
     void *servers, *slots, *openings, *carried, *answering, *flows;
 };
@@ -108,6 +109,7 @@ static size_t lay_out(const struct engine_config *config, uint8_t *base, struct 
     pieces->served =
         place(&layout, config->answers.records ? 0 : config->served_max * sizeof(uint32_t));
     pieces->greeted = place(&layout, config->served_max / GREETED_SHARE * sizeof(uint32_t));
+    pieces->udp = place(&layout, udp_bytes());
     pieces->servers = place(&layout, config->servers_max * sizeof(struct server));
     pieces->held_sources = place(&layout, sizeof(struct held_sources));
     pieces->held_queues = place(&layout, HELD_CLASSES * sizeof(struct held_queue));
@@ -177,6 +179,7 @@ struct engine *engine_init(void *memory, const struct engine_config *config, uin
     served_init(&engine->served, config->answers.records ? config->answers.served : pieces.served,
                 config->served_max);
     served_init(&engine->greeted, pieces.greeted, config->served_max / GREETED_SHARE);
+    engine->udp = udp_init(pieces.udp, seed);
     engine->held = (struct held){
         .sources = pieces.held_sources,
         .queues = pieces.held_queues,
@@ -362,6 +365,12 @@ void engine_set_answered(struct engine *engine, const struct server_key *server,
 
     if (one)
         server_answered(one, now_us);
+}
+
+void engine_set_proved(struct engine *engine, const struct server_key *server,
+                       const struct ip_addr *client, uint64_t now_us)
+{
+    udp_set_proved(engine, server, client, now_us);
 }
 
 void engine_set_accept_queue(struct engine *engine, const struct server_key *server, uint32_t used,

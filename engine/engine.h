@@ -110,6 +110,10 @@ void engine_set_returned(struct engine *engine, const struct server_key *server,
 void engine_steer(struct engine *engine, uint64_t ahead_us, uint64_t now_us);
 /* Another shard has seen a server answer (OBSERVED_ANSWERED). */
 void engine_set_answered(struct engine *engine, const struct server_key *server, uint64_t now_us);
+/* A client of a server that is asked over UDP has asked another shard over TCP (OBSERVED_PROVED).
+ */
+void engine_set_proved(struct engine *engine, const struct server_key *server,
+                       const struct ip_addr *client, uint64_t now_us);
 /*
  * How full the accept queue of a server is, asked of its TCP stack by the main thread: `used` of
  * `limit` connections (0: not known). It counts for 5 s.

@@ -190,6 +190,19 @@ static uint8_t choose_signs(const struct profile *profile)
     return setting == SIGNED_DEFAULT ? signs_by_itself(&profile->tcp.model) : by_setting[setting];
 }
 
+/* Until enough of its answers are known it is never protected. */
+static void compile_udp(const struct profile *profile, struct server_policy *server)
+{
+    const struct profile_settings settings = profile_settings_in_force(profile);
+
+    server->key = profile->key;
+    server->armed = profile_armed(profile);
+    server->opening = server->armed ? OPENING_CHECK : OPENING_PASS;
+    server->protocols = profile->accepted;
+    server->triggers = settings.triggers;
+    dns_model_echo(&profile->dns, &server->echo);
+}
+
 /* Returns when it is to be made anew; 0: no sooner than ever. */
 static uint64_t compile_server(const struct profile *profile, const struct server_policy *previous,
                                uint32_t generation, uint64_t now_us, struct server_policy *server)
@@ -202,6 +215,10 @@ static uint64_t compile_server(const struct profile *profile, const struct serve
     bool known;
     uint64_t due_us;
 
+    if (profile_is_udp(profile)) {
+        compile_udp(profile, server);
+        return 0;
+    }
     server->key = profile->key;
     server->armed = profile_armed(profile);
     checked = set_check(profile, server);
@@ -358,7 +375,21 @@ static void describe_check(const struct profile *profile, const struct server_po
                  loosening_stale(profile) ? ", stale" : "");
 }
 
-char *profile_enforced(const struct profile *profile, char text[ENFORCED_TEXT_BYTES])
+static char *udp_enforced(const struct profile *profile, char text[ENFORCED_TEXT_BYTES])
+{
+    struct dns_echo echo;
+
+    if (profile_armed(profile))
+        snprintf(text, ENFORCED_TEXT_BYTES, "a query over TCP first");
+    else if (profile->requests >= ARMED_REQUESTS && !dns_model_echo(&profile->dns, &echo))
+        snprintf(text, ENFORCED_TEXT_BYTES, "nothing: its answers do not say what was asked");
+    else
+        snprintf(text, ENFORCED_TEXT_BYTES, "nothing: not armed yet, %llu of %d answers",
+                 (unsigned long long)profile->requests, ARMED_REQUESTS);
+    return text;
+}
+
+static char *tcp_enforced(const struct profile *profile, char text[ENFORCED_TEXT_BYTES])
 {
     struct server_policy *server = calloc(1, sizeof(*server));
     struct greeting_plan plan = {0};
@@ -379,6 +410,11 @@ char *profile_enforced(const struct profile *profile, char text[ENFORCED_TEXT_BY
                  why_unchecked(profile, checked, why));
     free(server);
     return text;
+}
+
+char *profile_enforced(const struct profile *profile, char text[ENFORCED_TEXT_BYTES])
+{
+    return profile_is_udp(profile) ? udp_enforced(profile, text) : tcp_enforced(profile, text);
 }
 
 static void hash_names(crypto_generichash_state *state, const struct keyword_set *set)

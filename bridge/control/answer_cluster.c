@@ -77,7 +77,7 @@ static bool get_server(struct json_object *object, struct server_key *key)
         return false;
     key->addr = selector.addr;
     key->port = (uint16_t)port;
-    return true;
+    return document_read_transport(object, key);
 }
 
 /* --- what it says ---------------------------------------------------------------------------- */
@@ -255,12 +255,8 @@ static void take_teachers(struct daemon *daemon, struct json_object *request)
 static struct json_object *server_object(const struct server_key *key)
 {
     struct json_object *object = json_object_new_object();
-    char address[ADDR_TEXT_BYTES];
 
-    json_object_object_add(object, "server",
-                           json_object_new_string(addr_to_text(&key->addr, address)));
-    json_object_object_add(object, "port", json_object_new_int(key->port));
-    json_object_object_add(object, "vlan", document_vlan(&key->vlan));
+    document_add_server(object, key);
     return object;
 }
 

@@ -50,12 +50,9 @@ static struct json_object *cause_text(const struct server_info *info)
 static struct json_object *server_document(const struct daemon_server *server)
 {
     struct json_object *object = json_object_new_object();
-    char address[ADDR_TEXT_BYTES], since[TIME_TEXT_BYTES];
+    char since[TIME_TEXT_BYTES];
 
-    json_object_object_add(object, "server",
-                           json_object_new_string(addr_to_text(&server->info.key.addr, address)));
-    json_object_object_add(object, "port", json_object_new_int(server->info.key.port));
-    json_object_object_add(object, "vlan", document_vlan(&server->info.key.vlan));
+    document_add_server(object, &server->info.key);
     json_object_object_add(object, "mode", json_object_new_string(mode_name(server->info.mode)));
     json_object_object_add(object, "setting",
                            optional_string(mode_setting_name(server->info.setting)));

@@ -136,14 +136,11 @@ static struct json_object *line_new(const char *event, int64_t wall_s, uint64_t 
 static struct json_object *event_to_json(const struct event *event, uint64_t number)
 {
     struct json_object *line = line_new(kinds[event->kind].name, event->wall_s, number);
-    char address[ADDR_TEXT_BYTES];
 
     if (event->state)
         add_string(line, "state", event->state);
     if (event->has_server) {
-        add_string(line, "server", addr_to_text(&event->server.addr, address));
-        json_object_object_add(line, "port", json_object_new_int(event->server.port));
-        json_object_object_add(line, "vlan", document_vlan(&event->server.vlan));
+        document_add_server(line, &event->server);
     }
     if (event->subject[0] != '\0' && kinds[event->kind].subject)
         add_string(line, kinds[event->kind].subject, event->subject);

@@ -87,7 +87,7 @@ static struct event about(enum event_kind kind, enum log_level level, const char
 
 static const char *server_text(const struct server_key *server, char text[SERVER_TEXT_BYTES])
 {
-    return server_to_text(&server->addr, server->port, text);
+    return server_key_to_text(server, text);
 }
 
 /* --- modes ----------------------------------------------------------------------------------- */

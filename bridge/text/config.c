@@ -251,6 +251,10 @@ static void begin_server(struct reading *reading, const char *name, const char *
         wrong(reading, name, &reason);
         return;
     }
+    if (selector.transport != TRANSPORT_ANY) {
+        wrong_because(reading, name, "a server here is an address and a port, whatever asks it");
+        return;
+    }
     before = find_server(config, &selector);
     if (before || config->server_count == CONFIG_SERVERS_MAX) {
         if (before)

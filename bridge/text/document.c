@@ -2,6 +2,8 @@
 /* document.c - pieces of the JSON documents that the daemon sends and the command line prints. */
 #include "bridge/text/document.h"
 
+#include <string.h>
+
 #include "profiles/compile.h"
 #include "profiles/model/settings.h"
 #include "profiles/store/expiry.h"
@@ -108,6 +110,26 @@ struct json_object *document_vlan(const struct vlan_ids *vlan)
     return ids;
 }
 
+void document_add_server(struct json_object *object, const struct server_key *key)
+{
+    char address[ADDR_TEXT_BYTES];
+
+    json_object_object_add(object, "server",
+                           json_object_new_string(addr_to_text(&key->addr, address)));
+    json_object_object_add(object, "port", json_object_new_int(key->port));
+    json_object_object_add(object, "vlan", document_vlan(&key->vlan));
+    json_object_object_add(object, "transport", json_object_new_string(server_transport_name(key)));
+}
+
+bool document_read_transport(struct json_object *object, struct server_key *key)
+{
+    const char *text = document_string(object, "transport");
+    const bool udp = text && strcmp(text, "udp") == 0;
+
+    *key = server_key_over(key, udp);
+    return udp || !text || strcmp(text, "tcp") == 0;
+}
+
 static bool profile_selected(struct json_object *profile, const struct server_selector *selector)
 {
     struct server_key key = {0};
@@ -116,7 +138,7 @@ static bool profile_selected(struct json_object *profile, const struct server_se
     if (!address || !addr_from_text(address, &key.addr))
         return false;
     key.port = (uint16_t)json_object_get_int(json_object_object_get(profile, "port"));
-    return server_selector_matches(selector, &key);
+    return document_read_transport(profile, &key) && server_selector_matches(selector, &key);
 }
 
 size_t document_select_profiles(struct json_object *document,

@@ -38,6 +38,11 @@ void document_add_enforced(struct json_object *document, const struct store *sto
 
 /* [100, 10]: VLAN IDs, outer first. */
 struct json_object *document_vlan(const struct vlan_ids *vlan);
+/* "server", "port", "vlan" and "transport". */
+void document_add_server(struct json_object *object, const struct server_key *key);
+/* A key that is read so far but for "transport": "udp", or "tcp", which need not be there. False:
+ * neither. */
+bool document_read_transport(struct json_object *object, struct server_key *key);
 
 /*
  * Leaves in "profiles" of `document` only those that `selector` names. Returns how many are left.

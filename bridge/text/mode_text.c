@@ -46,6 +46,9 @@ const char *cause_to_text(enum trigger_cause cause, uint32_t value, char text[CA
         [TRIGGER_MISMATCH] = {"mismatches", ""},
         [TRIGGER_REFUSED] = {"refusals", ""},
         [TRIGGER_UNANSWERED] = {"unanswered SYNs", ""},
+        [TRIGGER_QUERY_RATE] = {"query rate", " times the usual"},
+        [TRIGGER_OUTSTANDING] = {"queries outstanding", ""},
+        [TRIGGER_NO_SUCH_NAME] = {"answers without such a name", " %"},
     };
     if (cause <= TRIGGER_NONE || cause >= TRIGGER_CAUSES)
         return NULL;

@@ -8,13 +8,21 @@
 
 #include "engine/tables/source.h"
 
-/* 1 to 65535 in plain decimal; 0 for anything else. */
-static uint16_t port_parse(const char *text)
+static bool transport_parse(const char *text, uint16_t *transport)
+{
+    *transport = strcmp(text, "/udp") == 0   ? TRANSPORT_UDP
+                 : strcmp(text, "/tcp") == 0 ? TRANSPORT_TCP
+                                             : TRANSPORT_ANY;
+    return *transport != TRANSPORT_ANY || *text == '\0';
+}
+
+/* 1 to 65535 in plain decimal, and perhaps a transport; 0 for anything else. */
+static uint16_t port_parse(const char *text, uint16_t *transport)
 {
     uint32_t port = 0;
     size_t digits = strspn(text, "0123456789");
 
-    if (digits == 0 || digits > 5 || text[digits] != '\0')
+    if (digits == 0 || digits > 5 || !transport_parse(text + digits, transport))
         return 0;
     for (size_t i = 0; i < digits; i++)
         port = port * 10 + (uint32_t)(text[i] - '0');
@@ -68,7 +76,7 @@ bool server_selector_parse(const char *text, struct server_selector *out, struct
                          "alone for all its ports",
                          text);
     if (port) {
-        parsed.port = port_parse(port);
+        parsed.port = port_parse(port, &parsed.transport);
         if (parsed.port == 0)
             return error_set(error, EXIT_USAGE,
                              "not a port: %.100s: write a number from 1 to 65535", text);
@@ -80,7 +88,14 @@ bool server_selector_parse(const char *text, struct server_selector *out, struct
 bool server_selector_matches(const struct server_selector *selector, const struct server_key *key)
 {
     return memcmp(&selector->addr, &key->addr, sizeof(key->addr)) == 0 &&
-           (selector->port == 0 || selector->port == key->port);
+           (selector->port == 0 || selector->port == key->port) &&
+           (selector->transport == TRANSPORT_ANY ||
+            (selector->transport == TRANSPORT_UDP) == server_key_is_udp(key));
+}
+
+const char *server_transport_name(const struct server_key *key)
+{
+    return server_key_is_udp(key) ? "udp" : "tcp";
 }
 
 char *server_to_text(const struct ip_addr *addr, uint16_t port, char text[SERVER_TEXT_BYTES])
@@ -95,6 +110,15 @@ char *server_to_text(const struct ip_addr *addr, uint16_t port, char text[SERVER
     else
         snprintf(text, SERVER_TEXT_BYTES, "%s%s%s:%u", brackets ? "[" : "", address,
                  brackets ? "]" : "", port);
+    return text;
+}
+
+char *server_key_to_text(const struct server_key *key, char text[SERVER_TEXT_BYTES])
+{
+    const size_t used = strlen(server_to_text(&key->addr, key->port, text));
+
+    if (server_key_is_udp(key))
+        snprintf(text + used, SERVER_TEXT_BYTES - used, "/udp");
     return text;
 }
 

@@ -97,14 +97,24 @@ static size_t observation_bytes(const struct observation *observation)
     case OBSERVED_TRIGGER:
     case OBSERVED_ANSWERED:
     case OBSERVED_GREETING:
+    case OBSERVED_QUERY:
+    case OBSERVED_PROVED:
         break;
     }
     return offsetof(struct observation, end) + sizeof(observation->end);
 }
 
 _Static_assert(sizeof(struct observed_end) >= sizeof(struct observed_trigger) &&
-                   sizeof(struct observed_end) >= sizeof(struct observed_greeting),
+                   sizeof(struct observed_end) >= sizeof(struct observed_greeting) &&
+                   sizeof(struct observed_end) >= sizeof(struct observed_query),
                "observation_bytes() copies enough");
+
+/* What the main thread must hear, and others by it. */
+static bool is_report(enum observation_kind kind)
+{
+    return kind == OBSERVED_TRIGGER || kind == OBSERVED_SOURCE || kind == OBSERVED_ANSWERED ||
+           kind == OBSERVED_PROVED;
+}
 
 static void send_observations(struct worker *worker)
 {
@@ -113,9 +123,7 @@ static void send_observations(struct worker *worker)
 
     for (uint32_t i = 0; i < queue->count; i++) {
         const struct observation *observation = &queue->slots[i];
-        const bool trigger = observation->kind == OBSERVED_TRIGGER ||
-                             observation->kind == OBSERVED_SOURCE ||
-                             observation->kind == OBSERVED_ANSWERED;
+        const bool trigger = is_report(observation->kind);
         struct mailbox *mailbox;
 
         if (!trigger && !worker->learning && observation->kind != OBSERVED_GREETING)
@@ -263,6 +271,9 @@ static void serve(struct worker *worker, const struct worker_request *request, u
         break;
     case REQUEST_ANSWERED:
         engine_set_answered(worker->engine, &request->server, now_us);
+        break;
+    case REQUEST_PROVED:
+        engine_set_proved(worker->engine, &request->server, &request->source.prefix, now_us);
         break;
     case REQUEST_LISTENING:
         engine_set_listening(worker->engine, &request->server, request->listening, now_us);

@@ -67,6 +67,7 @@ enum worker_request_kind {
     REQUEST_FLOWS,         /* into `flows`, the same */
     REQUEST_ACCEPT_QUEUE,  /* engine_set_accept_queue(): `server`, `value` used of `max` */
     REQUEST_ANSWERED,      /* engine_set_answered(): `server` */
+    REQUEST_PROVED,        /* engine_set_proved(): `server`, `source.prefix` */
     REQUEST_LISTENING,     /* engine_set_listening(): `server`, `listening` */
     REQUEST_FRESH,         /* engine_listening_fresh() */
     REQUEST_SOURCES,       /* into `sources`, the same */
@@ -134,9 +135,8 @@ void worker_wake(struct worker *worker);
 
 /* The oldest not yet fetched, good until the next call; NULL: none. */
 const struct observation *worker_next_observation(struct worker *worker);
-/* OBSERVED_TRIGGER, OBSERVED_SOURCE and OBSERVED_ANSWERED: what all workers, and the log, must
- * know.
- */
+/* OBSERVED_TRIGGER, OBSERVED_SOURCE, OBSERVED_ANSWERED and OBSERVED_PROVED: what all workers, and
+ * the log, must know. */
 const struct observation *worker_next_trigger(struct worker *worker);
 
 #endif

@@ -175,6 +175,15 @@ static void handle_answered(struct workers *workers, const struct observation *a
     tell_all(workers, &request);
 }
 
+/* The next query of a client that one shard has met over TCP may reach another over UDP. */
+static void handle_proved(struct workers *workers, const struct observation *proved)
+{
+    const struct worker_request request = {
+        .kind = REQUEST_PROVED, .server = proved->server, .source = {.prefix = proved->client}};
+
+    tell_all(workers, &request);
+}
+
 static void handle_report(struct workers *workers, const struct observation *report,
                           const struct workers_hooks *hooks, uint64_t now_us)
 {
@@ -182,6 +191,8 @@ static void handle_report(struct workers *workers, const struct observation *rep
         handle_aside(workers, report, hooks);
     else if (report->kind == OBSERVED_ANSWERED)
         handle_answered(workers, report);
+    else if (report->kind == OBSERVED_PROVED)
+        handle_proved(workers, report);
     else
         handle_trigger(workers, report, hooks, now_us);
 }

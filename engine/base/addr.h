@@ -31,6 +31,12 @@ struct vlan_ids {
     uint16_t id[2];
 };
 
+/*
+ * Beside the inner tag of a server_key, where no VLAN ID reaches: it is asked over UDP. So the keys
+ * of TCP are what they were, byte for byte, and with them the cookies of all bridges.
+ */
+#define KEY_UDP 0x8000u
+
 /* One protected service. Port in host byte order. */
 struct server_key {
     struct ip_addr addr;
@@ -178,6 +184,20 @@ static inline uint64_t flow_ends_word(uint32_t client_server)
 static inline struct server_key flow_key_server(const struct flow_key *key)
 {
     return (struct server_key){.addr = key->server, .vlan = key->vlan, .port = key->server_port};
+}
+
+static inline bool server_key_is_udp(const struct server_key *key)
+{
+    return (key->vlan.id[1] & KEY_UDP) != 0;
+}
+
+/* The same address and port, asked over UDP, or over TCP. */
+static inline struct server_key server_key_over(const struct server_key *key, bool udp)
+{
+    struct server_key other = *key;
+
+    other.vlan.id[1] = (uint16_t)(udp ? other.vlan.id[1] | KEY_UDP : other.vlan.id[1] & ~KEY_UDP);
+    return other;
 }
 
 /* High half xor low half of the product: every input bit reaches every output bit. */

@@ -67,6 +67,10 @@
     X(flows, ended, "slow connections ended, as their server held more than its mark")             \
     X(flows, evicted, "half-done or closing connections forgotten to make room")                   \
     X(sources, put_aside, "sources put aside for their wrong requests")                            \
+    X(queries, asked, "DNS queries over UDP that came to servers in attack mode")                  \
+    X(queries, truncated, "of these, told to ask again over TCP")                                  \
+    X(queries, passed, "of these, passed on: their source had asked over TCP lately")              \
+    X(queries, proved, "sources that have asked over TCP, of servers that are asked over UDP")     \
     X(learning, observations, "observations handed to the learner")                                \
     X(learning, observations_dropped, "observations lost because the learner was behind")          \
     X(learning, flows_passed_over, "connections that the learner was not told of, under load")     \
@@ -78,7 +82,9 @@
     Y(bad_checksum, "TCP checksum wrong where an answer was due")                                  \
     Y(bad_segment, "malformed, or flags or ends that make no sense, to a server in attack mode")   \
     Y(unreadable, "what may be TCP to a server in attack mode, and is not read")                   \
-    Y(fragment, "fragment of a TCP packet to a server in attack mode")                             \
+    Y(fragment, "fragment of a TCP packet, or first one of a query, to a server in attack mode")   \
+    Y(query_odd, "datagram over UDP to a server in attack mode that TC=1 is no answer to")         \
+    Y(query_limit, "DNS query whose source is told often enough to ask over TCP")                  \
     Y(mismatch, "request that does not fit")                                                       \
     Y(keyword, "request whose keyword the server was not seen to accept")                          \
     Y(aside, "SYN, or request through a proxy, of a source that is put aside")                     \

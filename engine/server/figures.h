@@ -28,6 +28,9 @@
     X(frames_out, "frames of its connections that came from it")                                   \
     X(bytes_in, "bytes of these that came from clients, Ethernet header and all")                  \
     X(bytes_out, "bytes of these that came from it, Ethernet header and all")                      \
+    X(queries, "DNS queries over UDP that came to it")                                             \
+    X(truncated, "of these, told to ask again over TCP")                                           \
+    X(passed, "of these, passed on in attack mode")                                                \
     X(switches, "changes of its mode")                                                             \
     X(admission_us, "microseconds from proved request to open connection, all together")           \
     X(half_open, "half-open connections, or cookies that have not come back, now")                 \
@@ -49,6 +52,8 @@
     Y(held_limit)                                                                                  \
     Y(minor_limit)                                                                                 \
     Y(decipher_limit)                                                                              \
+    Y(query_odd)                                                                                   \
+    Y(query_limit)                                                                                 \
     Y(no_room)
 
 enum server_refusal {

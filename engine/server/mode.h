@@ -28,6 +28,9 @@ enum trigger_cause {
     TRIGGER_MISMATCH,
     TRIGGER_REFUSED,
     TRIGGER_UNANSWERED,
+    TRIGGER_QUERY_RATE, /* of servers that are asked over UDP, from here on */
+    TRIGGER_OUTSTANDING,
+    TRIGGER_NO_SUCH_NAME,
     TRIGGER_CAUSES
 };
 

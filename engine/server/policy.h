@@ -26,6 +26,7 @@
 #include "engine/server/pattern.h"
 #include "engine/tcp/synack.h"
 #include "engine/server/trigger.h"
+#include "engine/udp/dns_message.h"
 
 #define GREETING_BYTES_MAX 1400
 
@@ -109,7 +110,8 @@ struct server_policy {
     uint32_t open_per_second;
     uint32_t open_per_source_per_second;
     struct trigger_limits triggers; /* rule 6 */
-    uint32_t held_peak; /* the most connections in calm, as far as was known before (rule 2.6) */
+    uint32_t held_peak;   /* the most connections in calm, as far as was known before (rule 2.6) */
+    struct dns_echo echo; /* of a server that is asked over UDP, once armed (rule 7) */
 };
 
 struct policy {

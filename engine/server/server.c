@@ -128,7 +128,8 @@ static void join_host(struct server_table *table, struct server *server)
     server->host = host_add(table, &key->addr, key->vlan);
     if (server->host != NULL)
         server->host->servers++;
-    if (key->vlan.id[0])
+    /* The others are of TCP: of a server over UDP the host is one by itself (KEY_UDP). */
+    if (key->vlan.id[0] && !server_key_is_udp(key))
         server->address = host_add(table, &key->addr, (struct vlan_ids){{0, 0}});
 }
 
@@ -428,6 +429,7 @@ static enum trigger_cause firing(const struct server_table *table, const struct 
         .own = server->policy != NULL ? &server->policy->triggers : &none,
         .common = &table->triggers,
         .shards = table->shards * table->bridges,
+        .udp = server_key_is_udp(&server->key),
         .attack = attack,
         .cause = server->cause,
         .stale = !attack && now_us >= server->answered_us + ANSWERS_FRESH_US,

@@ -13,6 +13,9 @@ static const uint32_t defaults[TRIGGER_CAUSES] = {
     [TRIGGER_MISMATCH] = TRIGGER_OFF,
     [TRIGGER_REFUSED] = TRIGGER_OFF,
     [TRIGGER_UNANSWERED] = TRIGGER_UNANSWERED_DEFAULT,
+    [TRIGGER_QUERY_RATE] = TRIGGER_QUERY_RATE_DEFAULT,
+    [TRIGGER_OUTSTANDING] = TRIGGER_OUTSTANDING_DEFAULT,
+    [TRIGGER_NO_SUCH_NAME] = TRIGGER_NO_SUCH_NAME_DEFAULT,
 };
 
 /* --- counting -------------------------------------------------------------------------------- */
@@ -155,17 +158,68 @@ static bool accept_queue_fires(const struct trigger_counts *counts,
            question->now_us - counts->accept_queue_us<ACCEPT_QUEUE_FRESH_US && * value> limit;
 }
 
-/* The figure is how many times the usual rate it is. */
-static bool syn_rate_fires(const struct trigger_counts *counts,
-                           const struct trigger_question *question, uint32_t limit, uint32_t *value)
+/* `least` of 2 s, and more than `limit` times the usual rate; the figure is how many times. */
+static bool rate_fires(const struct trigger_counts *counts, const struct trigger_question *question,
+                       uint32_t limit, uint32_t least, uint32_t *value)
 {
     uint64_t sum = rate_sum(&counts->syns, question->now_us);
     uint64_t usual = counts->usual ? counts->usual : 1;
 
     *value = (uint32_t)(sum * USUAL_SCALE / usual < TRIGGER_OFF ? sum * USUAL_SCALE / usual
                                                                 : TRIGGER_OFF);
-    return counts->usual_windows >= USUAL_WINDOWS && sum >= SYN_RATE_LEAST / question->shards &&
+    return sum >= least / question->shards &&
            sum * USUAL_SCALE > usual * limit * (question->doubled ? 2 : 1);
+}
+
+static bool syn_rate_fires(const struct trigger_counts *counts,
+                           const struct trigger_question *question, uint32_t limit, uint32_t *value)
+{
+    return rate_fires(counts, question, limit, SYN_RATE_LEAST, value) &&
+           counts->usual_windows >= USUAL_WINDOWS;
+}
+
+static bool query_rate_fires(const struct trigger_counts *counts,
+                             const struct trigger_question *question, uint32_t limit,
+                             uint32_t *value)
+{
+    return rate_fires(counts, question, limit, QUERY_RATE_LEAST, value) &&
+           counts->usual_windows >= QUERY_USUAL_WINDOWS;
+}
+
+/* Of the queries that had time to be answered, half; or so many that there is no waiting. */
+static bool outstanding_fires(const struct trigger_counts *counts,
+                              const struct trigger_question *question, uint32_t limit,
+                              uint32_t *value)
+{
+    const uint32_t least = share(limit, question);
+
+    if (question->attack) { /* it takes a moment to come back over TCP */
+        *value = rate_sum_older(&counts->unanswered, UNANSWERED_AFTER_US, question->now_us);
+        return *value >= least;
+    }
+    *value = rate_sum(&counts->unanswered, question->now_us);
+    if (*value < least)
+        return false;
+    if (*value >= least + SILENT_BURST / question->shards &&
+        *value >= rate_sum(&counts->syns, question->now_us) / 2)
+        return true;
+    *value = rate_sum_older(&counts->unanswered, SILENT_AFTER_US, question->now_us);
+    return *value >= least &&
+           *value >= rate_sum_older(&counts->syns, SILENT_AFTER_US, question->now_us) / 2;
+}
+
+static bool no_such_name_fires(const struct trigger_counts *counts,
+                               const struct trigger_question *question, uint32_t limit,
+                               uint32_t *value)
+{
+    const uint32_t answers = rate_sum(&counts->handshakes, question->now_us);
+    uint32_t times;
+
+    *value =
+        answers ? (uint32_t)(100ull * rate_sum(&counts->refusals, question->now_us) / answers) : 0;
+    return answers >= NO_SUCH_NAME_LEAST / question->shards && *value > limit &&
+           rate_fires(counts, question, NO_SUCH_NAME_TIMES, NO_SUCH_NAME_LEAST, &times) &&
+           counts->usual_windows >= QUERY_USUAL_WINDOWS;
 }
 
 static bool mismatch_fires(const struct trigger_counts *counts,
@@ -209,13 +263,24 @@ static fires *const triggers[TRIGGER_CAUSES] = {
     [TRIGGER_HALF_OPEN] = half_open_fires,       [TRIGGER_SILENT] = silent_fires,
     [TRIGGER_ACCEPT_QUEUE] = accept_queue_fires, [TRIGGER_SYN_RATE] = syn_rate_fires,
     [TRIGGER_MISMATCH] = mismatch_fires,         [TRIGGER_REFUSED] = refused_fires,
-    [TRIGGER_UNANSWERED] = unanswered_fires,
+    [TRIGGER_UNANSWERED] = unanswered_fires,     [TRIGGER_QUERY_RATE] = query_rate_fires,
+    [TRIGGER_OUTSTANDING] = outstanding_fires,   [TRIGGER_NO_SUCH_NAME] = no_such_name_fires,
 };
+
+/* A share of a whole, or a multiple: nothing that shards have a part of. */
+static bool is_proportion(enum trigger_cause cause)
+{
+    return cause == TRIGGER_ACCEPT_QUEUE || cause == TRIGGER_SYN_RATE ||
+           cause == TRIGGER_QUERY_RATE || cause == TRIGGER_NO_SUCH_NAME;
+}
 
 enum trigger_cause trigger_firing(const struct trigger_counts *counts,
                                   const struct trigger_question *question, uint32_t *value)
 {
-    for (enum trigger_cause cause = TRIGGER_NONE + 1; cause < TRIGGER_CAUSES; cause++) {
+    const enum trigger_cause first = question->udp ? TRIGGER_QUERY_RATE : TRIGGER_NONE + 1;
+    const enum trigger_cause end = question->udp ? TRIGGER_CAUSES : TRIGGER_QUERY_RATE;
+
+    for (enum trigger_cause cause = first; cause < end; cause++) {
         uint32_t limit = trigger_limit(question->own, question->common, cause);
 
         if (question->stale && cause != TRIGGER_UNANSWERED)
@@ -224,7 +289,7 @@ enum trigger_cause trigger_firing(const struct trigger_counts *counts,
             continue;
         /* For people, who know nothing of shares: what all shards together will have, if they are
          * alike. */
-        if (cause != TRIGGER_ACCEPT_QUEUE && cause != TRIGGER_SYN_RATE)
+        if (!is_proportion(cause))
             *value *= question->shards;
         return cause;
     }

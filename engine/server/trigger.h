@@ -16,6 +16,15 @@
  *      unanswered     SYNs that it let pass a second without an answer                >= 4, of two
  *                                                                                     prefixes
  *
+ * Of a server that is asked over UDP, nothing but this:
+ *
+ *      query rate     queries of the last 2 s, as a multiple of what is usual         > 10
+ *      outstanding    normal mode: queries of the last 2 s that it has not answered   >= 200, and
+ *                     half of them. Attack mode: sources that were told to ask over
+ *                     TCP, and did not
+ *      no such name   answers of the last 2 s that say so, in per cent, while it is   > 75
+ *                     asked three times as much as is usual
+ *
  * Silent. A client speaks with the first byte of data that it sends after its handshake. That takes
  * time where the server speaks first or the way is long, so a handshake counts SILENT_AFTER_US
  * after it was completed. A flood must not get that time for free: SILENT_BURST more than the limit
@@ -64,6 +73,9 @@
 #define TRIGGER_SILENT_DEFAULT       200
 #define TRIGGER_ACCEPT_QUEUE_DEFAULT 80
 #define TRIGGER_UNANSWERED_DEFAULT   4
+#define TRIGGER_QUERY_RATE_DEFAULT   10
+#define TRIGGER_OUTSTANDING_DEFAULT  200
+#define TRIGGER_NO_SUCH_NAME_DEFAULT 75
 
 #define TRIGGER_LEAST_US    (10000ull * 1000)
 #define SILENT_AFTER_US     (500ull * 1000)
@@ -79,6 +91,10 @@
 #define USUAL_WINDOWS_MAX     128
 #define USUAL_IDLE_WINDOWS    1024 /* without any SYN: whatever was usual is forgotten */
 #define USUAL_SCALE           256
+#define QUERY_RATE_LEAST      2000 /* queries in 2 s */
+#define QUERY_USUAL_WINDOWS   5
+#define NO_SUCH_NAME_LEAST    200 /* answers in 2 s */
+#define NO_SUCH_NAME_TIMES    3
 #define RETURNED_FRESH_US     (3000ull * 1000)
 #define ACCEPT_QUEUE_FRESH_US (5000ull * 1000)
 
@@ -103,7 +119,11 @@ struct trigger_run {
     bool two_prefixes;
 };
 
-/* All zero: nothing counted. */
+/*
+ * All zero: nothing counted. Of a server that is asked over UDP, `syns` are queries, `handshakes`
+ * are answers, of which `refusals` say that there is no such name, and `unanswered` is what the
+ * figure outstanding counts.
+ */
 struct trigger_counts {
     uint32_t half_open_flows; /* in normal mode */
     uint32_t half_open_left;  /* of those, how many stood there when normal mode came back */
@@ -231,12 +251,30 @@ static inline uint32_t trigger_usual(const struct trigger_counts *counts)
     return counts->usual_windows < USUAL_WINDOWS ? 0 : (uint32_t)(counts->usual / USUAL_SCALE);
 }
 
+/* The same of queries, for which fewer windows must do: who begins to watch in the middle of an
+ * attack learns that for usual either way. */
+static inline uint32_t trigger_usual_queries(const struct trigger_counts *counts)
+{
+    return counts->usual_windows < QUERY_USUAL_WINDOWS ? 0
+                                                       : (uint32_t)(counts->usual / USUAL_SCALE);
+}
+
+/* A query over UDP was answered. */
+static inline void trigger_query_answered(struct trigger_counts *counts, bool no_such_name,
+                                          uint64_t now_us)
+{
+    rate_add(&counts->handshakes, now_us);
+    if (no_such_name)
+        rate_add(&counts->refusals, now_us);
+}
+
 /* Half-open as defined above. */
 uint32_t trigger_half_open(const struct trigger_counts *counts, bool attack, uint64_t now_us);
 
 struct trigger_question {
     const struct trigger_limits *own, *common; /* of the server; for all. Neither may be NULL */
     uint32_t shards;                           /* a limit is shared among so many, at least 1 */
+    bool udp;                                  /* it is asked over UDP */
     bool attack;                               /* the mode in force */
     enum trigger_cause cause;                  /* of the attack mode */
     bool stale;   /* the server has not answered lately: only its silence may count */

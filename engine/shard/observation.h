@@ -39,6 +39,9 @@ enum observation_kind {
     OBSERVED_ANSWERED,    /* a server has answered that this shard did not know for one; where there
                              are others to be told */
     OBSERVED_GREETING,    /* the real greeting differed from the promised one: greeting */
+    OBSERVED_QUERY,       /* a server has answered a DNS query over UDP: query */
+    OBSERVED_PROVED,      /* a client of a server that is asked over UDP has asked over TCP; where
+                             there are others to be told */
 };
 
 enum flow_end {
@@ -76,6 +79,14 @@ struct observed_greeting {
     bool negative;
 };
 
+struct observed_query {
+    uint8_t asked[2], answered[2]; /* bytes 2 and 3 of both messages */
+    bool question_same;            /* to the byte */
+    bool asked_edns, answered_edns;
+    bool asked_dnssec_ok, answered_dnssec_ok;
+    uint16_t udp_bytes;
+};
+
 struct observation {
     enum observation_kind kind;
     bool opened;      /* the connection was opened by us, in attack mode */
@@ -91,6 +102,7 @@ struct observation {
         struct observed_trigger trigger;
         struct observed_source source;
         struct observed_greeting greeting;
+        struct observed_query query;
     };
 };
 

@@ -12,7 +12,8 @@
 /* What the main thread must not miss, or a server would stay in attack mode. */
 static bool is_report(enum observation_kind kind)
 {
-    return kind == OBSERVED_TRIGGER || kind == OBSERVED_SOURCE || kind == OBSERVED_ANSWERED;
+    return kind == OBSERVED_TRIGGER || kind == OBSERVED_SOURCE || kind == OBSERVED_ANSWERED ||
+           kind == OBSERVED_PROVED;
 }
 
 /* The last slots are for reports, so that no flood of data can crowd them out. */
@@ -225,6 +226,24 @@ void observe_source(struct engine *engine, const struct server *server,
 void observe_answered(struct engine *engine, const struct server *server, uint64_t now_us)
 {
     observation_of_server(engine, server, OBSERVED_ANSWERED, now_us);
+}
+
+void observe_query(struct engine *engine, const struct server *server,
+                   const struct observed_query *query, uint64_t now_us)
+{
+    struct observation *slot = observation_of_server(engine, server, OBSERVED_QUERY, now_us);
+
+    if (slot)
+        slot->query = *query;
+}
+
+void observe_proved(struct engine *engine, const struct server *server,
+                    const struct ip_addr *client, uint64_t now_us)
+{
+    struct observation *slot = observation_of_server(engine, server, OBSERVED_PROVED, now_us);
+
+    if (slot)
+        slot->client = *client;
 }
 
 void observe_unequal_greeting(struct engine *engine, const struct flow *flow, bool negative,

@@ -69,6 +69,10 @@ void observe_trigger(struct engine *engine, const struct server *server,
 void observe_source(struct engine *engine, const struct server *server,
                     const struct observed_source *source, uint64_t now_us);
 void observe_answered(struct engine *engine, const struct server *server, uint64_t now_us);
+void observe_query(struct engine *engine, const struct server *server,
+                   const struct observed_query *query, uint64_t now_us);
+void observe_proved(struct engine *engine, const struct server *server,
+                    const struct ip_addr *client, uint64_t now_us);
 /* Of a connection that the learner follows: only then it can tell a refusal from a greeting. */
 void observe_unequal_greeting(struct engine *engine, const struct flow *flow, bool negative,
                               uint64_t now_us);

@@ -55,6 +55,7 @@ struct held {
 
 struct answering;
 struct rolled_keys;
+struct udp;
 
 struct engine {
     struct engine_config config;
@@ -85,6 +86,7 @@ struct engine {
     struct held held;
     struct rolled_keys *rolled;  /* stages/proof.c; NULL: no keys are being rolled */
     struct answering *answering; /* stages/answering.h; NULL: the kernel answers for nobody */
+    struct udp *udp;             /* stages/udp.h */
 };
 
 /* What one shard may have of a limit that all share, in general: connections come to each as often

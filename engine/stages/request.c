@@ -11,6 +11,7 @@
 #include "engine/stages/kept.h"
 #include "engine/stages/opening.h"
 #include "engine/stages/request_check.h"
+#include "engine/stages/udp.h"
 
 #include <string.h>
 
@@ -151,6 +152,7 @@ static void credit(struct engine *engine, const struct passage *passage,
     struct observed_source released;
 
     engine->counters.requests_matched++;
+    udp_proved(engine, server, &passage->key.client, passage->now_us);
     if (source_match(&engine->sources, &source, passage->now_us, &released))
         observe_source(engine, server, &released, passage->now_us);
 }

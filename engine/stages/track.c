@@ -6,6 +6,7 @@
 #include "engine/shard/observe.h"
 #include "engine/stages/half_open.h"
 #include "engine/stages/request_check.h"
+#include "engine/stages/udp.h"
 #include "engine/shard/connection.h"
 
 /* How far from the newest number a client's segment moves it (a full TAP may lose 64 MiB in a row).
@@ -433,8 +434,10 @@ void track_speaks(struct engine *engine, const struct passage *passage, const st
     slot = proof_find(&engine->proofs, engine_hash(engine, &flow->key), cold->client_isn);
     if (slot)
         trigger_spoke(&server->counts, slot);
-    if (passage->frame.seq == cold->client_isn + 1)
+    if (passage->frame.seq == cold->client_isn + 1) {
         first_request(engine, passage, server);
+        udp_asked_over_tcp(engine, server, passage);
+    }
 }
 
 /*
@@ -548,8 +551,10 @@ void track_flow(struct engine *engine, struct passage *passage, struct flow *flo
     if (passage->from == SIDE_CLIENT)
         track_speaks(engine, passage, flow);
     if (passage->from == SIDE_SERVER &&
-        is_first_answer(frame, flow, flow_cold(&engine->flows, flow)))
+        is_first_answer(frame, flow, flow_cold(&engine->flows, flow))) {
         engine_flow_answered(engine, flow, passage->now_us);
+        udp_proved(engine, flow_server(engine, flow), &flow->key.client, passage->now_us);
+    }
     track_progress(engine, passage, flow);
     if (flow->state == FLOW_ESTABLISHED)
         observe_frame_data(engine, flow, passage);

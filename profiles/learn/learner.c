@@ -395,6 +395,24 @@ static bool is_taught(const struct learner *learner, const struct server_key *se
     return profile && store_is_taught(learner->store, profile);
 }
 
+/* A server that answers DNS over TCP as well: only then its clients can be told to ask there. */
+static void on_query(struct learner *learner, const struct observation *observation,
+                     uint64_t wall_us)
+{
+    const struct server_key key = server_key_over(&observation->server, false);
+    const struct profile *tcp = store_find(learner->store, &key);
+    struct profile *profile;
+
+    if (!tcp || !(tcp->accepted >> PROTOCOL_DNS & 1))
+        return;
+    profile = store_add(learner->store, &observation->server);
+    if (!profile)
+        return;
+    profile_query(profile, &observation->query);
+    profile_seen(profile, wall_us);
+    store_touch(learner->store);
+}
+
 void learner_observe(struct learner *learner, const struct observation *observation,
                      uint64_t wall_us)
 {
@@ -412,7 +430,9 @@ void learner_observe(struct learner *learner, const struct observation *observat
         on_greeting(learner, observation);
         return;
     }
-    if (observation->kind == OBSERVED_TRIGGER)
+    if (observation->kind == OBSERVED_QUERY)
+        on_query(learner, observation, wall_us);
+    if (observation->kind == OBSERVED_QUERY || observation->kind == OBSERVED_TRIGGER)
         return;
     name = followed_name(observation);
     flow = followed_find(&learner->flows, &name);

@@ -445,8 +445,25 @@ static bool words_hold(const struct profile *profile)
                             : !loosening_disarms(profile);
 }
 
+bool profile_is_udp(const struct profile *profile)
+{
+    return server_key_is_udp(&profile->key);
+}
+
+void profile_query(struct profile *profile, const struct observed_query *query)
+{
+    profile->requests++;
+    profile->accepted |= UINT64_C(1) << PROTOCOL_DNS;
+    profile_name(profile, PROTOCOL_DNS, NAMED_BY_PROTOCOL);
+    dns_model_add(&profile->dns, query);
+}
+
 bool profile_armed(const struct profile *profile)
 {
+    struct dns_echo echo;
+
+    if (profile_is_udp(profile))
+        return profile->requests >= ARMED_REQUESTS && dns_model_echo(&profile->dns, &echo);
     return profile->handshakes >= ARMED_HANDSHAKES && profile->requests >= ARMED_REQUESTS &&
            words_hold(profile);
 }

@@ -21,6 +21,7 @@
 #include "engine/protocols/protocol.h"
 #include "profiles/model/ballot.h"
 #include "profiles/model/capabilities.h"
+#include "profiles/model/dns_model.h"
 #include "profiles/model/encrypted.h"
 #include "profiles/model/fidelity.h"
 #include "profiles/model/grace.h"
@@ -92,7 +93,7 @@ struct profile_settings {
     uint32_t open_per_source;
 };
 
-#define SETTINGS_COUNT 13 /* keys of settings.h */
+#define SETTINGS_COUNT 16 /* keys of settings.h */
 
 /* What the configuration file says of some of them, which counts before what was set by hand. */
 struct settings_said {
@@ -143,6 +144,7 @@ struct profile {
     struct hidden_evidence evidence;
     struct pattern_model pattern;
     struct keyword_set keywords; /* of accepted requests */
+    struct dns_model dns;        /* of a server that is asked over UDP, which has this alone */
     struct profile_settings settings;
     uint64_t handshakes, requests;
     uint32_t held_peak; /* the most connections that it held in calm; 0: not known */
@@ -226,6 +228,9 @@ void profile_program(struct profile *profile, const char *name);
 /* What follows from the facts. */
 enum speaker profile_speaks_first(const struct profile *profile);
 bool profile_armed(const struct profile *profile);
+bool profile_is_udp(const struct profile *profile);
+/* A query over UDP was answered. */
+void profile_query(struct profile *profile, const struct observed_query *query);
 /* How much of what was foreseen came true: of the last comparisons while few prefixes are known,
  * else of the latest of each prefix. 0.0 while nothing was compared. */
 double profile_fidelity(const struct profile *profile);

@@ -27,6 +27,9 @@ static const struct number numbers[] = {
     {{"trigger.mismatch", 1, NUMBER_MAX, true}, TRIGGER(TRIGGER_MISMATCH)},
     {{"trigger.refused", 1, NUMBER_MAX, true}, TRIGGER(TRIGGER_REFUSED)},
     {{"trigger.unanswered", 1, NUMBER_MAX, true}, TRIGGER(TRIGGER_UNANSWERED)},
+    {{"trigger.query_rate", 2, NUMBER_MAX, true}, TRIGGER(TRIGGER_QUERY_RATE)},
+    {{"trigger.outstanding", 1, NUMBER_MAX, true}, TRIGGER(TRIGGER_OUTSTANDING)},
+    {{"trigger.no_such_name", 1, 100, true}, TRIGGER(TRIGGER_NO_SUCH_NAME)},
 };
 
 #define NUMBERS (sizeof(numbers) / sizeof(*numbers))

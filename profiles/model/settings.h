@@ -13,6 +13,8 @@
  *      trigger.half_open, trigger.silent, trigger.mismatch, trigger.refused     the same, or "off"
  *      trigger.accept_queue                 1 to 100 (per cent), default or off
  *      trigger.syn_rate                     2 to 1000000 (times what is usual), default or off
+ *      trigger.query_rate, trigger.outstanding, trigger.no_such_name     of a server over UDP:
+ * times what is usual, queries, and per cent
  */
 #ifndef SYNWARD_PROFILES_MODEL_SETTINGS_H
 #define SYNWARD_PROFILES_MODEL_SETTINGS_H
@@ -66,7 +68,8 @@ uint32_t *setting_number(struct profile_settings *settings, size_t index);
     "check, greeting, request, signed, open_per_second, open_per_source, trigger.half_open, "      \
     "trigger.silent, "                                                                             \
     "trigger.accept_queue, "                                                                       \
-    "trigger.syn_rate, trigger.mismatch, trigger.refused, trigger.unanswered"
+    "trigger.syn_rate, trigger.mismatch, trigger.refused, trigger.unanswered, "                    \
+    "trigger.query_rate, trigger.outstanding, trigger.no_such_name"
 
 /* The values of check, for completion. */
 #define GREETING_VALUES "exact template default"

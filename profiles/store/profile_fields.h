@@ -16,7 +16,7 @@ struct shown {
     double fidelity;
 };
 
-extern const struct field tcp_fields[], application_fields[], state_fields[];
+extern const struct field tcp_fields[], application_fields[], state_fields[], dns_fields[];
 
 /* `state.pattern`, of a struct profile as all of them. */
 extern const struct field pattern_fields[];

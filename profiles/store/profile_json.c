@@ -67,12 +67,32 @@ static struct json_object *schema_vlan(void)
     return schema_array(schema_uint(VLAN_ID_MASK), 2);
 }
 
+/* Beside the inner tag of the key, so behind the tags. */
+static struct json_object *write_transport(const void *record)
+{
+    return json_text(profile_is_udp(record) ? "udp" : "tcp");
+}
+
+static void read_transport(struct json_reader *reader, struct json_object *value, void *record)
+{
+    struct profile *profile = record;
+    const char *text =
+        json_object_is_type(value, json_type_string) ? json_object_get_string(value) : "";
+
+    if (strcmp(text, "tcp") != 0 && strcmp(text, "udp") != 0)
+        reader_fail(reader, "transport", "is neither \"tcp\" nor \"udp\"");
+    else
+        profile->key = server_key_over(&profile->key, text[0] == 'u');
+}
+
 static const struct field key_fields[] = {
     {FIELD_OWN("server", write_server, read_server), .flags = FIELD_NEEDED,
      .schema_text = "{\"type\": \"string\"}"},
     {FIELD_UINT("port", struct profile, key.port, UINT16_MAX), .flags = FIELD_NEEDED,
      .schema_text = "{\"type\": \"integer\", \"minimum\": 1, \"maximum\": 65535}"},
     {FIELD_OWN("vlan", write_vlan, read_vlan), .schema = schema_vlan},
+    {FIELD_OWN("transport", write_transport, read_transport),
+     .schema_text = "{\"enum\": [\"tcp\", \"udp\", null]}"},
     {0},
 };
 
@@ -280,14 +300,26 @@ static void read_program(struct json_reader *reader, struct json_object *value, 
         profile_program(record, json_object_get_string(value));
 }
 
+static bool is_over_tcp(const void *record)
+{
+    return !profile_is_udp(record);
+}
+
+static bool is_over_udp(const void *record)
+{
+    return profile_is_udp(record);
+}
+
 static const struct field body_fields[] = {
-    {FIELD_OBJECT("tcp", tcp_fields), .read = read_tcp},
+    {FIELD_OBJECT("tcp", tcp_fields), .flags = FIELD_LEFT_OUT, .there = is_over_tcp,
+     .read = read_tcp},
+    {FIELD_OBJECT("dns", dns_fields), .flags = FIELD_LEFT_OUT, .there = is_over_udp},
     {FIELD_OBJECT("application", application_fields)},
     {FIELD_OBJECT("evidence", evidence_fields), .flags = FIELD_FIRST},
     {FIELD_OBJECT("settings", setting_fields), .write = write_settings, .read = read_settings,
      .schema = schema_settings},
     {FIELD_OWN("program", write_program, read_program), .schema_text = "{\"type\": \"string\"}"},
-    {FIELD_OBJECT("state", state_fields)},
+    {FIELD_OBJECT("state", state_fields), .flags = FIELD_LEFT_OUT, .there = is_over_tcp},
     {0},
 };
 

@@ -36,6 +36,23 @@ static const char unknown[] =
     " \"evidence\": {\"handshakes\": 0, \"requests\": 0, \"fidelity\": null, \"armed\": false,"
     " \"first_seen\": null, \"last_seen\": null}}";
 
+Test(profile_text, profile_over_udp)
+{
+    struct json_object *profile = json_tokener_parse(
+        "{\"server\": \"10.77.0.2\", \"port\": 53, \"vlan\": [], \"transport\": \"udp\","
+        " \"dns\": {\"question_same\": {\"of\": 9, \"yes\": 9}}}");
+
+    const char *said;
+
+    catch_output();
+    print_profile(profile);
+    json_object_put(profile);
+    said = caught_stdout();
+    cr_assert_eq(strncmp(said, "10.77.0.2:53/udp\n", 17), 0);
+    cr_assert(strstr(said, "in 9 of 9 answers"));
+    cr_assert_null(strstr(said, "TCP "), "nothing is known of a SYN-ACK");
+}
+
 Test(profile_text, whole_profile)
 {
     struct json_object *profile = json_tokener_parse(example);

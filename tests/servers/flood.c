@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * flood - a bounded number of SYNs with made-up source addresses, as fast as asked or as fast as it
- * can.
+ * flood - a bounded number of SYNs, or of DNS queries over UDP, with made-up source addresses, as
+ * fast as asked or as fast as it can.
  *
  *      flood IFNAME DESTINATION-MAC ADDRESS PORT --count N [--rate N-PER-SECOND] [--sources
  *      A.B.C.D/BITS] [--seed N]
- *            [--drop yes] [--ack yes]
+ *            [--drop yes] [--ack yes] [--dns yes]
  *
- * With --ack bare acknowledgments of nothing, not SYNs.
+ * With --ack bare acknowledgments of nothing, not SYNs; with --dns queries for random names.
  *
  * A full queue is waited for, and a sender that was late catches up. With --drop neither: what
  * finds no room is lost, and what was not sent in time is not sent at all, as with a flood that
@@ -25,6 +25,7 @@
 #include <net/if.h>
 #include <netinet/ip.h>
 #include <netinet/ip6.h>
+#include <netinet/udp.h>
 #include <stdio.h>
 
 #include "tests/servers/common.h"
@@ -54,11 +55,16 @@ static struct {
     uint16_t port;
     uint64_t count, rate;
     bool drop, ack;
-    uint32_t tcp_bytes;
+    uint8_t protocol;
+    uint32_t tcp_bytes; /* of the transport part, an even number */
     uint32_t base, mask;
     uint64_t seed, made;
-} options = {
-    .count = 1000, .tcp_bytes = TCP_BYTES, .base = 0x0ac80000u, .mask = 0xffff0000u, .seed = 1};
+} options = {.count = 1000,
+             .protocol = IPPROTO_TCP,
+             .tcp_bytes = TCP_BYTES,
+             .base = 0x0ac80000u,
+             .mask = 0xffff0000u,
+             .seed = 1};
 
 static uint32_t sum_bytes(uint32_t sum, const uint8_t *data, size_t bytes)
 {
@@ -93,6 +99,37 @@ static void put_tcp(uint8_t *at, uint32_t pseudo_sum)
     memcpy(at, &tcp, sizeof(tcp));
 }
 
+/* For "........." of nine letters below "test", so that it is as long as a SYN. */
+static void put_query(uint8_t *at, uint32_t pseudo_sum)
+{
+    const uint64_t r = next_random(&options.seed);
+    struct udphdr udp = {.source = htons((uint16_t)(1024 + (r & 0x7fff))),
+                         .dest = htons(options.port),
+                         .len = htons((uint16_t)options.tcp_bytes)};
+    uint8_t *message = at + sizeof(udp);
+    memcpy(at, &udp, sizeof(udp));
+    memset(message, 0, options.tcp_bytes - sizeof(udp));
+    message[0] = (uint8_t)(r >> 16);
+    message[1] = (uint8_t)(r >> 24);
+    message[2] = 1;
+    message[5] = 1;
+    message[12] = 9;
+    for (unsigned i = 0; i < 9; i++)
+        message[13 + i] = (uint8_t)('a' + (r >> (28 + 4 * i) & 15));
+    memcpy(message + 22, "\4test\0\0\1\0\1", 10);
+    udp.check =
+        sum_finish(sum_bytes(pseudo_sum + IPPROTO_UDP + options.tcp_bytes, at, options.tcp_bytes));
+    memcpy(at, &udp, sizeof(udp));
+}
+
+static void put_transport(uint8_t *at, uint32_t pseudo_sum)
+{
+    if (options.protocol == IPPROTO_UDP)
+        put_query(at, pseudo_sum);
+    else
+        put_tcp(at, pseudo_sum);
+}
+
 static size_t make_ipv4(uint8_t *frame)
 {
     /* An odd factor: every address once before any comes again. */
@@ -102,13 +139,13 @@ static size_t make_ipv4(uint8_t *frame)
                        .tot_len = htons((uint16_t)(20 + options.tcp_bytes)),
                        .frag_off = htons(0x4000),
                        .ttl = 64,
-                       .protocol = IPPROTO_TCP,
+                       .protocol = options.protocol,
                        .saddr = htonl((options.base & options.mask) | host),
                        .daddr = ((const struct sockaddr_in *)&options.server)->sin_addr.s_addr};
     memcpy(frame + 14, &ip, sizeof(ip));
     ip.check = sum_finish(sum_bytes(0, frame + 14, sizeof(ip)));
     memcpy(frame + 14, &ip, sizeof(ip));
-    put_tcp(frame + 34, sum_bytes(0, frame + 26, 8));
+    put_transport(frame + 34, sum_bytes(0, frame + 26, 8));
     return 34 + options.tcp_bytes;
 }
 
@@ -116,7 +153,7 @@ static size_t make_ipv6(uint8_t *frame)
 {
     struct ip6_hdr ip = {.ip6_flow = htonl(6u << 28),
                          .ip6_plen = htons((uint16_t)options.tcp_bytes),
-                         .ip6_nxt = IPPROTO_TCP,
+                         .ip6_nxt = options.protocol,
                          .ip6_hlim = 64,
                          .ip6_dst = ((const struct sockaddr_in6 *)&options.server)->sin6_addr};
     const uint64_t host = next_random(&options.seed);
@@ -124,7 +161,7 @@ static size_t make_ipv6(uint8_t *frame)
     ip.ip6_src.s6_addr[1] = 0x99;
     memcpy(&ip.ip6_src.s6_addr[8], &host, sizeof(host));
     memcpy(frame + 14, &ip, sizeof(ip));
-    put_tcp(frame + 54, sum_bytes(0, frame + 22, 32));
+    put_transport(frame + 54, sum_bytes(0, frame + 22, 32));
     return 54 + options.tcp_bytes;
 }
 
@@ -230,7 +267,9 @@ static void set_flood_option(const char *name, char *value)
     else if (strcmp(name, "--ack") == 0) {
         options.ack = strcmp(value, "yes") == 0;
         options.tcp_bytes = options.ack ? sizeof(struct tcphdr) : TCP_BYTES;
-    } else if (strcmp(name, "--drop") == 0)
+    } else if (strcmp(name, "--dns") == 0)
+        options.protocol = strcmp(value, "yes") == 0 ? IPPROTO_UDP : IPPROTO_TCP;
+    else if (strcmp(name, "--drop") == 0)
         options.drop = strcmp(value, "yes") == 0;
     else if (strcmp(name, "--sources") == 0) {
         char *slash = strchr(value, '/');

@@ -77,12 +77,14 @@ static void assert_error(const char *request, int code, const char *fragment)
 #define NO_FIGURES                                                                                 \
     "\"half_open_limit\":null,\"usual_syns\":null,\"figures\":{\"syns\":0,\"cookies_sent\":0,"     \
     "\"proofs\":0,\"admitted\":0,\"failed\":0,\"frames_in\":0,\"frames_out\":0,\"bytes_in\":0,"    \
-    "\"bytes_out\":0,\"switches\":0,\"admission_us\":0,\"half_open\":0,\"spliced\":0,\"refused\":" \
+    "\"bytes_out\":0,\"queries\":0,\"truncated\":0,\"passed\":0,\"switches\":0,\"admission_us\":"  \
+    "0,\"half_open\":0,\"spliced\":0,\"refused\":"                                                 \
     "{},\"admission\":[]}}"
 #define SOME_FIGURES                                                                               \
     "\"half_open_limit\":200,\"usual_syns\":3,\"figures\":{\"syns\":7,\"cookies_sent\":0,"         \
     "\"proofs\":0,\"admitted\":1,\"failed\":0,\"frames_in\":0,\"frames_out\":0,\"bytes_in\":0,"    \
-    "\"bytes_out\":0,\"switches\":0,\"admission_us\":3,\"half_open\":3,\"spliced\":0,\"refused\":" \
+    "\"bytes_out\":0,\"queries\":0,\"truncated\":0,\"passed\":0,\"switches\":0,\"admission_us\":"  \
+    "3,\"half_open\":3,\"spliced\":0,\"refused\":"                                                 \
     "{\"mismatch\":1},\"admission\":[0,0,1]}}"
 
 #define SAYS "{\"command\": \"cluster\", \"state\": \"joined\", \"node\": \"a\", \"bridges\": 3"
@@ -265,15 +267,18 @@ Test(control_commands, status)
         "\"when_dead\":{\"setting\":\"limited\",\"why\":\"it leads from a port: side to another\","
         "\"times\":2,\"passed\":30,\"dropped\":4},"
         "\"sandbox\":{\"state\":\"on\",\"keeper\":true,\"why\":null},"
-        "\"servers\":[{\"server\":\"10.77.0.2\",\"port\":110,\"vlan\":[],\"mode\":\"normal\","
+        "\"servers\":[{\"server\":\"10.77.0.2\",\"port\":110,\"vlan\":[],\"transport\":\"tcp\","
+        "\"mode\":\"normal\","
         "\"setting\":"
         "null,"
         "\"since\":\"2026-01-01T00:00:00Z\",\"cause\":null,\"dead\":null,\"held\":0,\"held_mark\":"
         "0,\"ended\":0," SOME_FIGURES ","
-        "{\"server\":\"fd77::2\",\"port\":80,\"vlan\":[10],\"mode\":\"attack\",\"setting\":null,"
+        "{\"server\":\"fd77::2\",\"port\":80,\"vlan\":[10],\"transport\":\"tcp\","
+        "\"mode\":\"attack\",\"setting\":null,"
         "\"since\":\"2026-01-01T00:00:00Z\",\"cause\":\"half-open 212\",\"dead\":null,\"held\":0,"
         "\"held_mark\":0,\"ended\":0," NO_FIGURES ","
-        "{\"server\":\"fd77::2\",\"port\":80,\"vlan\":[20],\"mode\":\"normal\",\"setting\":null,"
+        "{\"server\":\"fd77::2\",\"port\":80,\"vlan\":[20],\"transport\":\"tcp\","
+        "\"mode\":\"normal\",\"setting\":null,"
         "\"since\":\"2026-01-01T00:00:00Z\",\"cause\":null,\"dead\":\"nobody listens\",\"held\":0,"
         "\"held_mark\":0,\"ended\":0," NO_FIGURES "]}");
 }

@@ -164,6 +164,7 @@ Test(events, a_line_says_it_all)
     cr_expect_str_eq(
         lines + strlen(head),
         "\"event\":\"mode\",\"state\":\"attack\",\"server\":\"fd77::2\",\"port\":80,\"vlan\":[10],"
+        "\"transport\":\"tcp\","
         "\"cause\":\"half-open 212\",\"value\":212,"
         "\"text\":\"[fd77::2]:80: attack mode, \\\"half-open\\\" 212\"}");
     free(lines);

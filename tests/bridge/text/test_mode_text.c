@@ -64,7 +64,10 @@ Test(mode_text, causes)
         [TRIGGER_SYN_RATE] = "SYN rate 81 times the usual",
         [TRIGGER_MISMATCH] = "mismatches 81",
         [TRIGGER_REFUSED] = "refusals 81",
-        [TRIGGER_UNANSWERED] = "unanswered SYNs 81"};
+        [TRIGGER_UNANSWERED] = "unanswered SYNs 81",
+        [TRIGGER_QUERY_RATE] = "query rate 81 times the usual",
+        [TRIGGER_OUTSTANDING] = "queries outstanding 81",
+        [TRIGGER_NO_SUCH_NAME] = "answers without such a name 81 %"};
     char text[CAUSE_TEXT_BYTES];
 
     cr_assert_null(cause_to_text(TRIGGER_NONE, 5, text));

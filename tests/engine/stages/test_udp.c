@@ -1,0 +1,457 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* test_udp.c - servers that are asked over UDP: what is seen of them in calm, and what passes, is
+ * answered or dropped under attack (rule 7). */
+#include <criterion/criterion.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "engine/udp/dns_message.h"
+#include "tests/engine/support_engine.h"
+#include "tests/engine/support_udp.h"
+
+#define DNS      "192.0.2.1:53"
+#define DNS6     "[2001:db8::1]:53"
+#define CLIENT_A "198.51.100.7:4000"
+#define CLIENT_B "198.51.100.8:4000"
+#define CLIENT_6 "[2001:db8:1::7]:4000"
+
+/* A bench whose policy knows DNS at port 53 over TCP and, where it is armed, over UDP. */
+static struct bench *dns_bench(enum mode_setting setting, bool armed)
+{
+    struct bench *b = bench_new(setting);
+    struct policy *policy = calloc(1, policy_bytes(8));
+
+    policy->generation = 2;
+    for (uint32_t i = 0; i < b->policy->count; i++) {
+        struct server_policy server = b->policy->servers[i];
+
+        policy->servers[policy->count++] = server;
+        if (server.key.port != 80)
+            continue;
+        server.key.port = 53;
+        server.protocols = 1ull << PROTOCOL_DNS;
+        policy->servers[policy->count++] = server;
+        if (!armed)
+            continue;
+        server.key = server_key_over(&server.key, true);
+        server.echo = (struct dns_echo){
+            .copied = {DNS_RD, DNS_CD}, .set = {0, DNS_RA}, .edns = true, .udp_bytes = 1232};
+        policy->servers[policy->count++] = server;
+    }
+    engine_adopt_policy(b->engine, policy, b->now_us);
+    free(b->policy);
+    b->policy = policy;
+    b->server = DNS;
+    return b;
+}
+
+static struct server *udp_server(struct bench *b, const char *text)
+{
+    struct server_key key = {0};
+
+    endpoint_read(text, &key.addr, &key.port);
+    key = server_key_over(&key, true);
+    return server_find(&b->engine->servers, &key);
+}
+
+/* --- words ----------------------------------------------------------------------------------- */
+
+static uint8_t message[DNS_TEST_BYTES];
+
+static void put(struct bench *b, enum side from, const char *src, const char *dst, uint32_t bytes)
+{
+    datagram_write(&b->sent, src, dst, message, bytes);
+    bench_put(b, from);
+}
+
+static void asks(struct bench *b, const char *client, const char *server, uint16_t id)
+{
+    put(b, SIDE_CLIENT, client, server,
+        dns_message_write(message,
+                          &(struct dns_words){.id = id, .name = "a.Test", .flags = {DNS_RD}}));
+}
+
+static void answers(struct bench *b, const char *server, const char *client, uint16_t id,
+                    uint8_t rcode)
+{
+    const struct dns_words words = {
+        .id = id, .name = "a.Test", .flags = {DNS_QR | DNS_RD, (uint8_t)(DNS_RA | rcode)}};
+
+    put(b, SIDE_SERVER, server, client, dns_message_write(message, &words));
+}
+
+/* The answer with TC=1 that came for the query in `message`. */
+static void truncated(struct bench *b, uint32_t l4)
+{
+    const uint8_t *data = frame_data(&b->sent);
+
+    replied(b);
+    b->sent.bytes = b->verdict.bytes;
+    frame_read(&b->sent);
+    cr_assert(datagram_is_right(&b->sent, l4));
+    cr_assert_eq(data[l4 + 8 + 2], DNS_QR | DNS_TC | DNS_RD);
+    cr_assert_eq(data[l4 + 8 + 3], DNS_RA);
+    cr_assert_arr_eq(data + l4 + 8, message, 2);
+    bench_forget(b);
+}
+
+static void passes(struct bench *b)
+{
+    forwarded(b);
+    bench_forget(b);
+}
+
+/* A client that asks over TCP in normal mode, up to the server's answer. */
+static void asks_over_tcp(struct bench *b, const char *client)
+{
+    static const char request[] = "\0\22\0\1\1\0\0\1\0\0\0\0\0\0\1a\0\0\1\0\1";
+
+    b->client = client;
+    handshake(b, OFFERS, OFFERS);
+    client_says(b, .flags = "P.", .seq = X + 1, .ack = Y + 1, .payload = request,
+                .payload_bytes = sizeof(request) - 1);
+    bench_forget(b);
+}
+
+/* --- normal mode ----------------------------------------------------------------------------- */
+
+Test(udp, a_server_is_known_once_it_has_answered)
+{
+    struct bench *b = dns_bench(SETTING_AUTO, false);
+
+    asks(b, CLIENT_A, DNS, 1);
+    passes(b);
+    cr_assert_null(udp_server(b, DNS), "a client alone makes none");
+    answers(b, DNS, CLIENT_B, 1, 0);
+    passes(b);
+    cr_assert_null(udp_server(b, DNS), "nobody has asked that");
+    answers(b, DNS, CLIENT_A, 2, 0);
+    passes(b);
+    cr_assert_null(udp_server(b, DNS), "nor that");
+    answers(b, DNS, CLIENT_A, 1, 0);
+    passes(b);
+    cr_assert_not_null(udp_server(b, DNS));
+    bench_end(b);
+}
+
+Test(udp, what_speaks_no_dns_over_tcp_is_left_alone)
+{
+    struct bench *b = dns_bench(SETTING_ATTACK, true);
+
+    asks(b, CLIENT_A, HTTP, 1);
+    passes(b);
+    answers(b, HTTP, CLIENT_A, 1, 0);
+    passes(b);
+    cr_assert_null(udp_server(b, HTTP));
+    bench_end(b);
+}
+
+Test(udp, query_and_answer_are_told_to_the_learner)
+{
+    struct bench *b = dns_bench(SETTING_AUTO, false);
+    const struct observation *seen;
+
+    asks(b, CLIENT_A, DNS, 1);
+    answers(b, DNS, CLIENT_A, 1, DNS_NO_SUCH_NAME);
+    bench_forget(b);
+    seen = bench_observed(b);
+    cr_assert_eq(seen->kind, OBSERVED_QUERY);
+    cr_assert(server_key_is_udp(&seen->server));
+    cr_assert(seen->query.question_same);
+    cr_assert_eq(seen->query.asked[0], DNS_RD);
+    cr_assert_eq(seen->query.answered[1], DNS_RA | DNS_NO_SUCH_NAME);
+    asks(b, CLIENT_A, DNS, 2);
+    put(b, SIDE_SERVER, DNS, CLIENT_A,
+        dns_message_write(message,
+                          &(struct dns_words){.id = 2, .name = "a.test", .flags = {DNS_QR}}));
+    bench_forget(b);
+    seen = bench_observed(b);
+    cr_assert_eq(seen->kind, OBSERVED_QUERY);
+    cr_assert_not(seen->query.question_same, "its letters are others");
+    bench_end(b);
+}
+
+/* --- attack mode ----------------------------------------------------------------------------- */
+
+Test(udp, query_is_told_to_come_over_tcp)
+{
+    struct bench *b = dns_bench(SETTING_ATTACK, true);
+
+    asks(b, CLIENT_A, DNS, 0xbeef);
+    truncated(b, 34);
+    asks(b, CLIENT_6, DNS6, 0xbeef);
+    truncated(b, 54);
+    cr_assert_eq(bench_counters(b)->queries_asked, 2);
+    cr_assert_eq(bench_counters(b)->queries_truncated, 2);
+    cr_assert_eq(udp_server(b, DNS)->figures.truncated, 1);
+    bench_end(b);
+}
+
+Test(udp, answer_is_never_longer_than_the_query)
+{
+    struct bench *b = dns_bench(SETTING_ATTACK, true);
+    const struct dns_words words = {.name = "a.test", .edns = true, .dnssec_ok = true};
+
+    put(b, SIDE_CLIENT, CLIENT_A, DNS, dns_message_write(message, &words));
+    replied(b);
+    cr_assert_leq(b->verdict.bytes, b->sent.bytes);
+    bench_forget(b);
+    bench_end(b);
+}
+
+Test(udp, tags_come_back_as_they_came)
+{
+    struct bench *b = dns_bench(SETTING_ATTACK, true);
+    static const uint8_t tag[4] = {0x81, 0, 0xe0, 0}; /* a priority */
+
+    datagram_write(
+        &b->sent, CLIENT_A, DNS, message,
+        dns_message_write(message, &(struct dns_words){.name = "a.test", .flags = {DNS_RD}}));
+    frame_insert(&b->sent, 12, tag, sizeof(tag));
+    frame_read(&b->sent);
+    bench_put(b, SIDE_CLIENT);
+    cr_assert_arr_eq(frame_data(&b->sent) + 12, tag, sizeof(tag));
+    truncated(b, 38);
+    bench_end(b);
+}
+
+Test(udp, without_enough_known_of_it_everything_passes)
+{
+    struct bench *b = dns_bench(SETTING_AUTO, false);
+
+    asks(b, CLIENT_A, DNS, 1);
+    answers(b, DNS, CLIENT_A, 1, 0);
+    bench_forget(b);
+    engine_set_setting(b->engine, NULL, SETTING_ATTACK, b->now_us);
+    asks(b, CLIENT_A, DNS, 2);
+    passes(b);
+    bench_end(b);
+}
+
+Test(udp, who_has_asked_over_tcp_asks_directly)
+{
+    struct bench *b = dns_bench(SETTING_AUTO, true);
+
+    asks_over_tcp(b, CLIENT_A);
+    cr_assert_eq(bench_counters(b)->queries_proved, 1);
+    engine_set_setting(b->engine, NULL, SETTING_ATTACK, b->now_us);
+    asks(b, CLIENT_A, DNS, 1);
+    passes(b);
+    asks(b, CLIENT_B, DNS, 1);
+    truncated(b, 34);
+    bench_wait(b, 301 * SECOND_US);
+    bench_forget(b);
+    asks(b, CLIENT_A, DNS, 1);
+    truncated(b, 34);
+    bench_end(b);
+}
+
+Test(udp, a_right_query_over_tcp_under_attack_is_a_proof)
+{
+    struct bench *b = dns_bench(SETTING_ATTACK, true);
+    static const char request[] = "\0\22\0\1\1\0\0\1\0\0\0\0\0\0\1a\0\0\1\0\1";
+    uint32_t cookie;
+
+    b->client = CLIENT_A;
+    cookie = get_cookie(b, OFFERS);
+    client_says(b, .flags = "P.", .seq = X + 1, .ack = cookie + 1, .payload = request,
+                .payload_bytes = sizeof(request) - 1);
+    bench_forget(b);
+    cr_assert_eq(bench_counters(b)->requests_matched, 1);
+    asks(b, CLIENT_A, DNS, 1);
+    passes(b);
+    bench_end(b);
+}
+
+Test(udp, another_shard_may_have_met_it)
+{
+    struct bench *b = dns_bench(SETTING_ATTACK, true);
+    struct server_key key = udp_server(b, DNS)->key;
+    struct ip_addr client;
+    uint16_t port;
+
+    endpoint_read(CLIENT_A, &client, &port);
+    key = server_key_over(&key, false);
+    engine_set_proved(b->engine, &key, &client, b->now_us);
+    asks(b, CLIENT_A, DNS, 1);
+    passes(b);
+    bench_end(b);
+}
+
+/* Its address may be forged. */
+Test(udp, who_asks_directly_does_so_as_often_as_is_usual)
+{
+    struct bench *b = dns_bench(SETTING_AUTO, true);
+    uint32_t passed = 0, told = 0;
+
+    asks_over_tcp(b, CLIENT_A);
+    engine_set_setting(b->engine, NULL, SETTING_ATTACK, b->now_us);
+    for (uint16_t id = 0; id < 1000; id++) {
+        asks(b, CLIENT_A, DNS, id);
+        passed += b->verdict.action == VERDICT_FORWARD;
+        told += b->verdict.action == VERDICT_REPLY;
+        bench_forget(b);
+    }
+    cr_assert_eq(passed, 50);
+    cr_assert_eq(told, 200, "and nobody is told more often");
+    cr_assert_eq(bench_counters(b)->drops[DROP_query_limit], 750);
+    bench_end(b);
+}
+
+Test(udp, what_tc_is_no_answer_to_is_dropped_unless_its_source_is_known)
+{
+    struct bench *b = dns_bench(SETTING_AUTO, true);
+    const struct dns_words notify = {.name = "a.test", .flags = {4 << 3}};
+
+    asks_over_tcp(b, CLIENT_A);
+    engine_set_setting(b->engine, NULL, SETTING_ATTACK, b->now_us);
+    put(b, SIDE_CLIENT, CLIENT_A, DNS, dns_message_write(message, &notify));
+    passes(b);
+    put(b, SIDE_CLIENT, CLIENT_B, DNS, dns_message_write(message, &notify));
+    dropped(b, query_odd);
+    memset(message, 0xff, 40);
+    put(b, SIDE_CLIENT, CLIENT_B, DNS, 40);
+    dropped(b, query_odd);
+    put(b, SIDE_CLIENT, CLIENT_B, DNS, 0);
+    dropped(b, query_odd);
+    cr_assert_eq(udp_server(b, DNS)->figures.refused[REFUSAL_OF_query_odd], 3);
+    bench_end(b);
+}
+
+Test(udp, damaged_and_impossible_ones_are_dropped)
+{
+    struct bench *b = dns_bench(SETTING_ATTACK, true);
+    const uint32_t bytes = dns_message_write(message, &(struct dns_words){.name = "a.test"});
+
+    datagram_write(&b->sent, CLIENT_A, DNS, message, bytes);
+    frame_data(&b->sent)[50] ^= 1;
+    bench_put(b, SIDE_CLIENT);
+    dropped(b, bad_checksum);
+    put(b, SIDE_CLIENT, "224.0.0.1:4000", DNS, bytes);
+    dropped(b, bad_segment);
+    put(b, SIDE_CLIENT, "198.51.100.7:0", DNS, bytes);
+    dropped(b, query_odd);
+    bench_end(b);
+}
+
+Test(udp, first_fragments_are_dropped_and_those_of_others_pass)
+{
+    struct bench *b = dns_bench(SETTING_ATTACK, true);
+    const uint32_t bytes = dns_message_write(message, &(struct dns_words){.name = "a.test"});
+
+    datagram_write(&b->sent, CLIENT_A, DNS, message, bytes);
+    frame_data(&b->sent)[20] = 0x20;
+    frame_fix_ip_checksum(&b->sent);
+    frame_read(&b->sent);
+    bench_put(b, SIDE_CLIENT);
+    dropped(b, fragment);
+    datagram_write(&b->sent, CLIENT_A, "192.0.2.1:4433", message, bytes);
+    frame_data(&b->sent)[20] = 0x20;
+    frame_fix_ip_checksum(&b->sent);
+    frame_read(&b->sent);
+    bench_put(b, SIDE_CLIENT);
+    passes(b);
+    bench_end(b);
+}
+
+Test(udp, a_tag_that_somebody_strips_is_no_way_round)
+{
+    struct bench *b = dns_bench(SETTING_ATTACK, true);
+    static const uint8_t tag[4] = {0x81, 0, 0, 9};
+
+    datagram_write(&b->sent, CLIENT_A, DNS, message,
+                   dns_message_write(message, &(struct dns_words){.name = "a.test"}));
+    frame_insert(&b->sent, 12, tag, sizeof(tag));
+    frame_read(&b->sent);
+    bench_put(b, SIDE_CLIENT);
+    dropped(b, unreadable);
+    bench_end(b);
+}
+
+/* --- when it begins -------------------------------------------------------------------------- */
+
+/* `count` queries in a second, each of another source; those for which `answered` says so are
+ * answered, with that code. */
+static void flood(struct bench *b, uint32_t count, uint32_t answered_of_8, uint8_t rcode)
+{
+    static uint32_t source;
+    char client[40];
+
+    for (uint32_t i = 0; i < count; i++, source++) {
+        snprintf(client, sizeof(client), "10.%u.%u.%u:5000", source >> 16 & 255, source >> 8 & 255,
+                 source & 255);
+        asks(b, client, DNS, (uint16_t)i);
+        bench_forget(b);
+        if (i % 8 < answered_of_8 && b->verdict.action == VERDICT_FORWARD) {
+            answers(b, DNS, client, (uint16_t)i, rcode);
+            bench_forget(b);
+        }
+        b->now_us += SECOND_US / count;
+    }
+}
+
+Test(udp, queries_that_it_does_not_answer_begin_an_attack)
+{
+    struct bench *b = dns_bench(SETTING_AUTO, true);
+
+    flood(b, 100, 8, 0);
+    cr_assert_eq(udp_server(b, DNS)->mode, MODE_NORMAL);
+    flood(b, 1000, 2, 0);
+    cr_assert_eq(udp_server(b, DNS)->mode, MODE_ATTACK);
+    cr_assert_eq(udp_server(b, DNS)->cause, TRIGGER_OUTSTANDING);
+    cr_assert_eq(bench_server(b, DNS)->mode, MODE_NORMAL, "over TCP it is not attacked");
+    bench_end(b);
+}
+
+Test(udp, ten_times_the_usual_begins_one)
+{
+    struct bench *b = dns_bench(SETTING_AUTO, true);
+
+    for (int second = 0; second < 14; second++)
+        flood(b, 100, 8, 0);
+    flood(b, 900, 8, 0);
+    cr_assert_eq(udp_server(b, DNS)->mode, MODE_NORMAL);
+    flood(b, 4000, 8, 0);
+    cr_assert_eq(udp_server(b, DNS)->mode, MODE_ATTACK);
+    cr_assert_eq(udp_server(b, DNS)->cause, TRIGGER_QUERY_RATE);
+    bench_end(b);
+}
+
+Test(udp, names_that_are_not_there_begin_one)
+{
+    struct bench *b = dns_bench(SETTING_AUTO, true);
+
+    for (int second = 0; second < 14; second++)
+        flood(b, 100, 8, second % 2 ? DNS_NO_SUCH_NAME : 0);
+    cr_assert_eq(udp_server(b, DNS)->mode, MODE_NORMAL);
+    flood(b, 800, 8, DNS_NO_SUCH_NAME);
+    cr_assert_eq(udp_server(b, DNS)->mode, MODE_ATTACK);
+    cr_assert_eq(udp_server(b, DNS)->cause, TRIGGER_NO_SUCH_NAME);
+    bench_end(b);
+}
+
+/* Who was told to come over TCP and does not is the attack; who does is none. */
+Test(udp, those_who_do_not_come_back_keep_the_mode)
+{
+    struct bench *b = dns_bench(SETTING_ATTACK, true);
+    struct server *server = udp_server(b, DNS);
+    const uint32_t before = rate_sum(&server->counts.unanswered, b->now_us);
+
+    asks(b, CLIENT_A, DNS, 1);
+    asks(b, CLIENT_A, DNS, 2);
+    bench_forget(b);
+    cr_assert_eq(rate_sum(&server->counts.unanswered, b->now_us), before + 1, "a source is one");
+    engine_set_proved(b->engine, &bench_server(b, DNS)->key, &(struct ip_addr){0}, b->now_us);
+    cr_assert_eq(rate_sum(&server->counts.unanswered, b->now_us), before + 1);
+    b->client = CLIENT_A;
+    {
+        struct ip_addr client;
+        uint16_t port;
+
+        endpoint_read(CLIENT_A, &client, &port);
+        engine_set_proved(b->engine, &bench_server(b, DNS)->key, &client, b->now_us);
+    }
+    cr_assert_eq(rate_sum(&server->counts.unanswered, b->now_us), before);
+    bench_end(b);
+}
