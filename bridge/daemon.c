@@ -358,7 +358,8 @@ void daemon_side_info(const struct daemon *daemon, enum side side, struct daemon
                                 .mtu = sides_mtu(daemon->parts.sides, side),
                                 .cut = cut[0] ? cut : NULL,
                                 .carrier = sides_carrier(daemon->parts.sides, side),
-                                .vanishes = sides_card_vanishes(daemon->parts.sides, side)};
+                                .vanishes = sides_card_vanishes(daemon->parts.sides, side),
+                                .hidden_end = sides_hidden_end(daemon->parts.sides, side)};
 }
 
 /* Those that have changed since then, all for 0. `*count` of `infos` becomes that of `*servers`. */

@@ -75,7 +75,8 @@ struct daemon_side {
     uint32_t mtu;
     const char *cut; /* why no frame passes; NULL: they do */
     const struct carrier_news *carrier;
-    bool vanishes; /* the card, with its addresses, when the daemon ends */
+    bool vanishes;          /* the card, with its addresses, when the daemon ends */
+    const char *hidden_end; /* of a card that does not; NULL: it is none of ours */
 };
 
 struct daemon_server {

@@ -45,6 +45,7 @@ struct run_options {
     enum carrier_setting carrier;
     enum when_dead_setting when_dead;
     bool when_dead_given; /* else it is no news that it cannot be */
+    enum card_setting card;
     enum sandbox_setting sandbox;
     const char *cluster_key; /* key file (cluster_key.h); NULL: this bridge is alone */
     const char *escape; /* hidden --escape: what is tried, to leave the sandbox; NULL: nothing */

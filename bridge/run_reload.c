@@ -49,6 +49,8 @@ static const char *option_text(const struct run_options *options, enum config_ke
         return when_dead_name(options->when_dead);
     case CONFIG_CARRIER:
         return carrier_name(options->carrier);
+    case CONFIG_CARD:
+        return card_name(options->card);
     case CONFIG_SANDBOX:
         return sandbox_name(options->sandbox);
     case CONFIG_BUSY_POLL:

@@ -90,7 +90,8 @@ static bool load_store(struct run *run, struct error *error)
 static bool open_sides(struct run *run, struct error *error)
 {
     struct sides_options options = {.workers = run->options.workers,
-                                    .single_queue = run->options.single_queue};
+                                    .single_queue = run->options.single_queue,
+                                    .card = run->options.card};
 
     run->takeover = takeover_read(run->options.store_path, run->options.client_side,
                                   run->options.server_side, error);
@@ -319,9 +320,10 @@ static bool watch_all(struct run *run, struct error *error)
         return error_set(error, EXIT_FAILED, "cannot make an epoll: %s", strerror(errno));
     /* Without these an MTU that changes is not followed, nor a port that comes back, and nothing
      * else. */
-    return watch_fd(run, sides_events(run->sides, SIDE_CLIENT), error) &&
-           watch_fd(run, sides_events(run->sides, SIDE_SERVER), error) &&
-           watch_fd(run, keeping_fd(run->confine.keeping), error) &&
+    for (int i = 0; i < 4; i++)
+        if (!watch_fd(run, sides_events(run->sides, (enum side)(i / 2), i % 2), error))
+            return false;
+    return watch_fd(run, keeping_fd(run->confine.keeping), error) &&
            watch_fd(run, run->signals.fd, error) && watch_fd(run, workers_fd(run->workers), error);
 }
 

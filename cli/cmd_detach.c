@@ -2,6 +2,7 @@
 /* cmd_detach.c - `synward detach`. */
 #include <stdio.h>
 
+#include "bridge/sides/card.h"
 #include "bridge/sides/port.h"
 #include "bridge/sides/side.h"
 #include "cli/cmd.h"
@@ -12,8 +13,10 @@ static bool detach(const char *text, struct error *error)
     struct side_spec side;
     bool found = false;
 
-    if (!side_parse(text, &side, error) ||
-        ((side.port || side.host) && !port_detach(&side, &found, error)))
+    if (!side_parse(text, &side, error))
+        return false;
+    if (side.port || side.host ? !port_detach(&side, &found, error)
+                               : side.netns[0] && !card_detach(&side, &found, error))
         return false;
     printf("%s: %s\n", text, found ? "what was left behind is removed" : "nothing is left behind");
     return true;

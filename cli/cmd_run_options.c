@@ -92,6 +92,14 @@ static bool choose_when_dead(const struct arguments *arguments, const struct con
            when_dead_parse(arguments->value[OPTION_WHEN_DEAD], setting, error);
 }
 
+static bool choose_card(const struct arguments *arguments, const struct config *config,
+                        enum card_setting *setting, struct error *error)
+{
+    *setting = config->card;
+    return !option_given(arguments, OPTION_CARD) ||
+           card_parse(arguments->value[OPTION_CARD], setting, error);
+}
+
 static bool choose_sandbox(const struct arguments *arguments, const struct config *config,
                            enum sandbox_setting *setting, struct error *error)
 {
@@ -185,6 +193,7 @@ bool run_options_make(const struct arguments *arguments, const struct config *co
            choose_busy_poll(arguments, config, &options->busy_poll, error) &&
            choose_kernel_path(arguments, config, &options->kernel_path, error) &&
            choose_carrier(arguments, config, &options->carrier, error) &&
+           choose_card(arguments, config, &options->card, error) &&
            choose_when_dead(arguments, config, &options->when_dead, error) &&
            choose_sandbox(arguments, config, &options->sandbox, error);
 }

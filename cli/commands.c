@@ -45,7 +45,7 @@ static const struct command commands[] = {
                "auto|normal|attack] "
                "[--server-stack NETNS] [--learn on|off] [--unknown cookie|pass|drop] [--workers N] "
                "[--flows N] [--busy-poll off|auto|US] [--kernel-path auto|on|off] [--carrier "
-               "mirror|keep] [--when-dead open|limited|closed] [--sandbox "
+               "mirror|keep] [--card auto|veth|tap] [--when-dead open|limited|closed] [--sandbox "
                "auto|on|off] [--cluster-key FILE] [--config FILE]"},
      .options = OPTION_BIT(CLIENT) | OPTION_BIT(SERVER) | OPTION_BIT(STORE) | OPTION_BIT(CONTROL) |
                 OPTION_BIT(MODE) | OPTION_BIT(SERVER_STACK) | OPTION_BIT(LEARN) |
@@ -53,11 +53,11 @@ static const struct command commands[] = {
                 OPTION_BIT(BUSY_POLL) | OPTION_BIT(KERNEL_PATH) | OPTION_BIT(SINGLE_READS) |
                 OPTION_BIT(SINGLE_QUEUE) | OPTION_BIT(SANDBOX) | OPTION_BIT(CLUSTER_KEY) |
                 OPTION_BIT(ESCAPE) | OPTION_BIT(INLINE) | OPTION_BIT(CARRIER) |
-                OPTION_BIT(WHEN_DEAD),
+                OPTION_BIT(WHEN_DEAD) | OPTION_BIT(CARD),
      .summary = "bridge two sides, learn the servers, protect them",
      .help = "Runs in the foreground until SIGTERM or SIGINT, and logs on stderr; lines that\n"
              "nobody reads are dropped and counted. A side is one of\n"
-             "  netns:NAME/IFNAME  a TAP made inside a network namespace, as its network card\n"
+             "  netns:NAME/IFNAME  made inside a network namespace, as its network card (--card)\n"
              "  tap:IFNAME         a TAP in our own namespace, for you to bridge\n"
              "  port:IFNAME[@NAME] an interface that exists (a VM's tap, a veth end, a card),\n"
              "                     in our own namespace or in NAME, joined to a TAP of ours;\n"
@@ -96,11 +96,11 @@ static const struct command commands[] = {
              "sleeps, where frames come that close together: saves the time of waking up, and\n"
              "costs CPU time. auto (default): 50, while the machine has a core to spare.\n"
              "\n"
-             "--kernel-path: between two port: sides of one namespace a program in the kernel\n"
-             "carries plain segments of connections that are known, as fast as a bridge does;\n"
-             "all else comes up to synward as ever. on: end where that is not possible; auto:\n"
-             "do without then, and say why (`synward status`). off is the default. It takes\n"
-             "64 bytes of the kernel's memory for each of --flows, and 72 for one carried.\n"
+             "--kernel-path: between two port: sides of one namespace, or netns: sides (--card),\n"
+             "a program in the kernel carries plain segments of connections that are known, as\n"
+             "fast as a bridge does; all else comes up to synward as ever. on: end where that is\n"
+             "not possible; auto (default): do without then, and say why (`synward status`). It\n"
+             "takes 64 bytes of the kernel's memory for each of --flows, and 72 for one carried.\n"
              "\n"
              "--carrier: where one side has no carrier (an unplugged cable, a guest that is off,\n"
              "an interface that is down) the other one shows none either, as with a cable, until\n"
@@ -108,11 +108,18 @@ static const struct command commands[] = {
              "without addresses of this host; `synward status` says where nobody can be told.\n"
              "mirror is the default; keep: each side keeps its own.\n"
              "\n"
-             "--when-dead: what passes between two port: sides of one namespace while no\n"
-             "worker is alive, because synward was killed or has not answered for 3 s. limited\n"
-             "(default): everything, but of new connections from clients 8 a second for each\n"
-             "server; open: everything; closed: nothing, as with all other sides. What synward\n"
-             "has joined goes on only where the kernel carries it.\n"
+             "--card: what the card of a netns: side is. veth: one end of a pair whose other end\n"
+             "stands in our own namespace and is joined as a port: is, so that the kernel path\n"
+             "and --when-dead are there, too. It stays when synward ends, with its addresses,\n"
+             "routes and neighbours, for the next start; `synward detach` removes it. tap: a TAP\n"
+             "that goes with synward. auto (default): veth where the kernel takes that and the\n"
+             "name is free, a TAP that is there already as it is.\n"
+             "\n"
+             "--when-dead: what passes between two port: sides of one namespace, or netns: sides\n"
+             "(--card), while no worker is alive, because synward was killed or has not answered\n"
+             "for 3 s. limited (default): everything, but of new connections from clients 8 a\n"
+             "second for each server; open: everything; closed: nothing, as with all other\n"
+             "sides. What synward has joined goes on only where the kernel carries it.\n"
              "\n"
              "--cluster-key: where several bridges protect the same servers, each takes the\n"
              "cookies of all that have the same file: one or two lines of 64 hexadecimal\n"
@@ -351,11 +358,12 @@ static const struct command commands[] = {
      .forms = {"SIDE [SIDE]"},
      .least_words = 1,
      .most_words = 2,
-     .summary = "remove what a killed synward has left on a port",
+     .summary = "remove what a synward has left on a port, or in a namespace",
      .help = "Opens a wire that was cut by a kill, where no synward is to be started again:\n"
-             "the tc filters go, and a port that was down is down again. SIDE is written as in\n"
-             "`synward run`. Where nothing is left nothing is done; where a synward runs it is\n"
-             "refused.\n",
+             "the tc filters go, and a port that was down is down again. Of a netns: side the\n"
+             "card goes, with its addresses, where it is a veth end (--card). SIDE is written as\n"
+             "in `synward run`. Where nothing is left nothing is done; where a synward runs it\n"
+             "is refused.\n",
      .handle = cmd_detach},
     {.name = "rehearse",
      .forms = {"[SERVER[:PORT]] [--for TIME] " TABLE_FORM,

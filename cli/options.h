@@ -38,6 +38,7 @@
       "what passes between two ports while no worker is alive (limited)")                          \
     X(CARRIER, "carrier", "mirror|keep", false,                                                    \
       "where one side has no carrier the other one shows none (mirror)")                           \
+    X(CARD, "card", "auto|veth|tap", false, "what the card of a netns: side is made as (auto)")    \
     X(KERNEL_PATH, "kernel-path", "auto|on|off", false,                                            \
       "let the kernel carry known connections between two ports (auto)")                           \
     X(SANDBOX, "sandbox", "auto|on|off", false,                                                    \

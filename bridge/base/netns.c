@@ -14,7 +14,7 @@
 
 #define NETNS_FOLDER "/run/netns"
 
-static int netns_open(const char *name, struct error *error)
+int netns_file(const char *name, struct error *error)
 {
     char path[sizeof(NETNS_FOLDER) + NAME_MAX + 2];
     int fd;
@@ -57,7 +57,7 @@ bool netns_enter(const char *name, struct netns_return *back, struct error *erro
     back->fd = -1;
     if (name[0] == '\0')
         return true;
-    target = netns_open(name, error);
+    target = netns_file(name, error);
     if (target < 0)
         return false;
     here = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);

@@ -21,6 +21,9 @@ struct netns_id {
 /* False: there is none of that name. Empty, our own, is always the same. */
 bool netns_identify(const char *name, struct netns_id *id);
 
+/* Open; -1: `error` says why. */
+int netns_file(const char *name, struct error *error);
+
 struct netns_return {
     int fd; /* where to go back to; -1: no step was taken */
 };

@@ -35,6 +35,8 @@ static struct json_object *side_document(const struct daemon *daemon, enum side 
                            json_object_new_string(carrier_state_name(info.carrier->state)));
     if (info.carrier->untold[0])
         json_object_object_add(object, "untold", json_object_new_string(info.carrier->untold));
+    if (info.hidden_end)
+        json_object_object_add(object, "hidden_end", json_object_new_string(info.hidden_end));
     if (info.cut)
         json_object_object_add(object, "cut", json_object_new_string(info.cut));
     return object;

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "bridge/base/netns.h"
+#include "bridge/sides/card.h"
 #include "bridge/sides/inline.h"
 #include "bridge/sides/link.h"
 #include "bridge/sides/port.h"
@@ -290,7 +291,7 @@ static void check_port(struct patient *patient, bool server)
         check_host(patient);
 }
 
-/* --- a TAP ----------------------------------------------------------------------------------- */
+/* --- a card, or a TAP --------------------------------------------------------------------- */
 
 static void check_queue(const struct patient *patient, struct rtnl_link *tap)
 {
@@ -306,12 +307,30 @@ static void check_queue(const struct patient *patient, struct rtnl_link *tap)
                     patient->side.device);
 }
 
+/* False: it is none. */
+static bool check_kept_card(struct patient *patient)
+{
+    struct side_spec hidden;
+
+    if (patient->side.netns[0] == '\0' || card_look(&patient->side) != CARD_KEPT)
+        return false;
+    card_hidden(&patient->side, &hidden);
+    (void)link_mtu(patient->link, &patient->mtu, NULL);
+    findings_add(patient->findings, FINDING_OK, "name",
+                 "%s is the card that synward has made there: it is used again (its other end is "
+                 "%s)",
+                 patient->side.device, hidden.device);
+    return true;
+}
+
 static void check_name(struct patient *patient)
 {
     const char *device = patient->side.device;
     struct rtnl_link *found = NULL;
     const char *kind;
 
+    if (check_kept_card(patient))
+        return;
     if (rtnl_link_get_kernel(link_socket(patient->link), 0, device, &found) != 0) {
         findings_add(patient->findings, FINDING_OK, "name", "%s is free, synward makes it", device);
         return;

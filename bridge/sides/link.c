@@ -206,6 +206,8 @@ static void read_state(struct rtnl_link *found, struct link_state *state)
     if (mac && nl_addr_get_len(mac) == sizeof(state->mac))
         memcpy(state->mac, nl_addr_get_binary_addr(mac), sizeof(state->mac));
     snprintf(state->kind, sizeof(state->kind), "%s", kind ? kind : "");
+    snprintf(state->name, sizeof(state->name), "%s", rtnl_link_get_name(found));
+    state->leads_to = rtnl_link_get_link(found);
     rtnl_link_put(found);
 }
 

@@ -53,6 +53,8 @@ struct link_state {
     bool promiscuous;    /* by its flag: others may have made it so without */
     uint8_t mac[6];      /* where it is Ethernet */
     char kind[IFNAMSIZ]; /* veth, tun, macvlan ...; empty: of hardware */
+    char name[IFNAMSIZ];
+    int leads_to; /* of a veth end: the other one, in whichever namespace */
 };
 bool link_look(const struct link *link, struct link_state *state, struct error *error);
 /* The same of the interface of this index, whatever its name is now. False: it is not there. */

@@ -16,7 +16,7 @@ static bool look_at(const struct end *end, struct link_state *state)
 {
     const int index = end->join ? port_index(end->join) : end->index;
 
-    return index != 0 && link_look_at(end->link, index, state);
+    return index != 0 && link_look_at(end->port_link, index, state);
 }
 
 /*
@@ -48,7 +48,7 @@ static bool can_be_told(const struct end *end, struct error *why)
     if (state.kind[0] != '\0' && strcmp(state.kind, "veth") != 0)
         return error_set(why, EXIT_FAILED, "nobody behind %s would see it (%s)", end->spec.device,
                          state.kind);
-    if (link_has_address(end->link, state.index))
+    if (link_has_address(end->port_link, state.index))
         return error_set(why, EXIT_FAILED, "%s has an address of this host, and would lose routes",
                          end->spec.device);
     return true;

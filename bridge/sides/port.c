@@ -140,14 +140,17 @@ static bool undo_left_over(struct port *port, const struct examined *found, stru
 {
     int code;
 
-    port->was_down = !found->state.up && !port->side->in_use && !(found->note & REDIRECT_HELD);
+    port->was_down = !found->state.up && !port->side->in_use && !port->side->card &&
+                     !(found->note & REDIRECT_HELD);
     if (found->owner != REDIRECT_DEAD)
         return true;
-    port->left_behind = true;
+    port->left_behind = !(found->note & REDIRECT_LEFT);
     if (found->note & REDIRECT_PROMISCUOUS)
         link_set_promiscuous(port->link, false, NULL);
     port->was_down = port->was_down || noted(found->note) == NOTE_WAS_DOWN;
-    log_line(LOG_LEVEL_WARNING, "%s: undoing what a killed synward left behind", port->side->text);
+    if (port->left_behind)
+        log_line(LOG_LEVEL_WARNING, "%s: undoing what a killed synward left behind",
+                 port->side->text);
     code = redirect_remove(link_socket(port->link), found->state.index);
     return code == 0 ||
            port_error(port, "cannot undo what a killed synward left behind", code, error);
@@ -292,7 +295,7 @@ static bool wake(struct port *port, const struct link_state *state, struct error
            (state->up || link_set_up(port->link, error));
 }
 
-/* What is made here is unmade by port_leave(). In the port's namespace. */
+/* What is made here is unmade by unjoin(). In the port's namespace. */
 static bool join(struct port *port, const struct link_state *state, bool both_ways,
                  struct error *error)
 {
@@ -303,7 +306,7 @@ static bool join(struct port *port, const struct link_state *state, bool both_wa
            (port->host || wake(port, state, error)) && prove_if_possible(port, both_ways, error);
 }
 
-void port_leave(struct port *port)
+static void unjoin(struct port *port, bool left)
 {
     struct link_state state;
 
@@ -318,12 +321,18 @@ void port_leave(struct port *port)
             link_set_up(port->link, NULL);
     }
     port->held = port->bypassed = false;
-    if (port->index != 0)
+    if (port->index != 0 && (!left || redirect_leave(link_socket(port->link), port->index) != 0))
         redirect_remove(link_socket(port->link), port->index);
     if (port->promiscuous >= 0)
         close(port->promiscuous);
     port->promiscuous = -1;
     port->index = 0;
+}
+
+/* A card of ours keeps its carrier, and with it what its namespace knows of its neighbours. */
+void port_leave(struct port *port)
+{
+    unjoin(port, port->side->card);
 }
 
 static bool join_inside(struct port *port, bool both_ways, struct error *error)
@@ -338,7 +347,7 @@ static bool join_inside(struct port *port, bool both_ways, struct error *error)
     ok = join(port, &found.state, both_ways, error);
     netns_leave(&back);
     if (!ok)
-        port_leave(port);
+        unjoin(port, false);
     return ok;
 }
 
@@ -642,7 +651,7 @@ enum port_change port_follow(struct port *port)
     if (port->index != 0) {
         change = PORT_LOST;
         port->index = 0;
-        port_leave(port);
+        unjoin(port, false);
         error_set(&port->cut, EXIT_FAILED, "%s has vanished", port->side->device);
     }
     if (link_look(port->link, &state, NULL) &&

@@ -70,7 +70,7 @@ enum port_change port_follow(struct port *port);
 bool port_hold(struct port *port, bool held, struct error *error);
 /* Why no frame passes; NULL: they do. */
 const char *port_cut(const struct port *port);
-/* Undoes what port_join() did. */
+/* Undoes what port_join() did; the hidden end of a card stays cut, to be joined again. */
 void port_leave(struct port *port);
 /* Removes what a killed process has left on the interface of this side, also from beside what is
  * somebody else's. `*found` is false where there was nothing. False: it is in use, cannot be looked

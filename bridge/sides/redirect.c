@@ -38,7 +38,8 @@
 /* Are never asked: the gate says it all. */
 #define HELD_PRIORITY        (OUR_PRIORITY + 1)
 #define PROMISCUOUS_PRIORITY (OUR_PRIORITY + 2)
-#define LAST_PRIORITY        PROMISCUOUS_PRIORITY
+#define LEFT_PRIORITY        (OUR_PRIORITY + 3)
+#define LAST_PRIORITY        LEFT_PRIORITY
 #define PROGRAM_NAME         "synward"
 #define ROOT_TABLE           0x800u /* what the kernel calls the first hash table of u32 */
 
@@ -345,6 +346,21 @@ int redirect_add_bypass(struct nl_sock *socket, int interface, int other, int pr
     return add_at(socket, interface, other, program_fd, BYPASS_PRIORITY);
 }
 
+static uint32_t priority_of(uint32_t mark)
+{
+    return mark == REDIRECT_HELD          ? HELD_PRIORITY
+           : mark == REDIRECT_PROMISCUOUS ? PROMISCUOUS_PRIORITY
+                                          : LEFT_PRIORITY;
+}
+
+static uint32_t mark_of(uint32_t priority)
+{
+    return priority == HELD_PRIORITY          ? REDIRECT_HELD
+           : priority == PROMISCUOUS_PRIORITY ? REDIRECT_PROMISCUOUS
+           : priority == LEFT_PRIORITY        ? REDIRECT_LEFT
+                                              : 0;
+}
+
 /* A program that nothing comes to. */
 int redirect_mark(struct nl_sock *socket, int interface, uint32_t mark, bool marked)
 {
@@ -356,14 +372,22 @@ int redirect_mark(struct nl_sock *socket, int interface, uint32_t mark, bool mar
                                     .instructions = sizeof(code) / sizeof(code[0]),
                                     .interface = interface,
                                     .hook = HOOK_EGRESS,
-                                    .priority = mark == REDIRECT_HELD ? HELD_PRIORITY
-                                                                      : PROMISCUOUS_PRIORITY,
+                                    .priority = priority_of(mark),
                                     .ethertype = ETH_P_ALL};
     const int removed = remove_filters(socket, &program);
 
     if (marked)
         return add_program(socket, &program);
     return removed == -NLE_OBJ_NOTFOUND ? 0 : removed;
+}
+
+int redirect_leave(struct nl_sock *socket, int interface)
+{
+    remove_at(socket, interface, SHORT_PRIORITY);
+    remove_at(socket, interface, BYPASS_PRIORITY);
+    redirect_mark(socket, interface, REDIRECT_HELD, false);
+    redirect_mark(socket, interface, REDIRECT_PROMISCUOUS, false);
+    return redirect_mark(socket, interface, REDIRECT_LEFT, true);
 }
 
 /* --- both ------------------------------------------------------------------------------------ */
@@ -442,8 +466,7 @@ static int look_at_hook(struct nl_sock *socket, int interface, uint32_t hook,
             finding->ours++;
         else
             finding->others++;
-        if (priority == HELD_PRIORITY || priority == PROMISCUOUS_PRIORITY)
-            finding->marks |= priority == HELD_PRIORITY ? REDIRECT_HELD : REDIRECT_PROMISCUOUS;
+        finding->marks |= mark_of(priority);
         if (hook == HOOK_EGRESS && priority == OUR_PRIORITY)
             finding->gates++;
         /* Each priority has a head without a handle, too. */
@@ -498,6 +521,7 @@ int redirect_remove_beside(struct nl_sock *socket, int interface, uint16_t probe
         {.hook = HOOK_EGRESS, .priority = BYPASS_PRIORITY, .ethertype = ETH_P_ALL},
         {.hook = HOOK_EGRESS, .priority = HELD_PRIORITY, .ethertype = ETH_P_ALL},
         {.hook = HOOK_EGRESS, .priority = PROMISCUOUS_PRIORITY, .ethertype = ETH_P_ALL},
+        {.hook = HOOK_EGRESS, .priority = LEFT_PRIORITY, .ethertype = ETH_P_ALL},
         {.hook = HOOK_INGRESS, .priority = BYPASS_PRIORITY, .ethertype = ETH_P_ALL},
         {.hook = HOOK_INGRESS, .priority = SHORT_PRIORITY, .ethertype = ETH_P_ALL},
         {.hook = HOOK_EGRESS, .priority = FIRST_PRIORITY, .ethertype = ETH_P_ALL},

@@ -57,8 +57,11 @@ int redirect_end_inwards(struct nl_sock *socket, int from, int to, uint32_t note
 /* Marks that are kept with it, or go; one may be there, or not, already. */
 #define REDIRECT_HELD        0x1000u
 #define REDIRECT_PROMISCUOUS 0x2000u
+#define REDIRECT_LEFT        0x4000u /* by redirect_leave() */
 int redirect_mark(struct nl_sock *socket, int interface, uint32_t mark, bool marked);
 int redirect_remove(struct nl_sock *socket, int interface);
+/* In its place: what leads past `to` goes, and nothing passes once that is gone. */
+int redirect_leave(struct nl_sock *socket, int interface);
 /*
  * Of what is ours beside somebody else's: `*owner` is REDIRECT_NONE (nothing), REDIRECT_ALIVE (left
  * alone) or REDIRECT_DEAD (removed; what is theirs stays).

@@ -85,8 +85,12 @@ static bool same_namespace(const struct end *end)
 /* False: as long as it is so nothing passes, and this side cannot be mended. */
 static bool stands(const struct end *end, struct rejoin_news *news)
 {
+    struct link_state hidden;
+
     if (!same_namespace(end))
         snprintf(news->cut, sizeof(news->cut), "namespace %s was made anew", end->spec.netns);
+    else if (end_has_card(end) && !link_look(end->port_link, &hidden, NULL))
+        snprintf(news->cut, sizeof(news->cut), "the card %s was removed", end->spec.device);
     else if (!tap_exists(&end->tap))
         snprintf(news->cut, sizeof(news->cut), "the TAP of %s was removed", end->spec.device);
     else
@@ -94,12 +98,12 @@ static bool stands(const struct end *end, struct rejoin_news *news)
     return false;
 }
 
-/* A port, or a TAP that others have made, must be there; ours is made with the side. */
+/* A port, or a TAP that others have made, must be there; a card of ours is made with the side. */
 static bool can_be_opened(const struct end *end)
 {
     struct link *link = link_open(&end->spec, NULL);
     struct link_state state;
-    const bool wanted = end->join || end->spec.host || end->tap.persistent;
+    const bool wanted = (end->join && !end_has_card(end)) || end->spec.host || end->tap.persistent;
     const bool can = link && (!wanted || link_look(link, &state, NULL));
 
     link_close(link);
@@ -126,6 +130,13 @@ static void remove_tap(struct end *end)
         link_remove(end->tap_link);
 }
 
+/* Of a start that has failed nothing is left. */
+static void remove_card(const struct sides *sides, struct end *end)
+{
+    if (!sides->whole && end->card_made)
+        link_remove(end->port_link);
+}
+
 /* No port leads to a TAP that is gone. */
 void rejoin_leave(struct sides *sides)
 {
@@ -134,4 +145,6 @@ void rejoin_leave(struct sides *sides)
             port_leave(sides->ends[side].join);
     remove_tap(&sides->ends[SIDE_SERVER]);
     remove_tap(&sides->ends[SIDE_CLIENT]);
+    remove_card(sides, &sides->ends[SIDE_SERVER]);
+    remove_card(sides, &sides->ends[SIDE_CLIENT]);
 }

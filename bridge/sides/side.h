@@ -2,8 +2,8 @@
 /*
  * side.h - what the operator calls a side of the bridge (doc/architecture.md, sides).
  *
- *      netns:NAME/IFNAME    a TAP made inside the network namespace NAME: it becomes its network
- *                           card
+ *      netns:NAME/IFNAME    made inside the network namespace NAME as its network card: one end of
+ *                           a veth pair (card.h), or a TAP
  *      tap:IFNAME           a TAP in our own namespace, for the user to bridge
  *      port:IFNAME[@NAME]   an interface that exists, in our own namespace or in NAME, joined to a
  *                           TAP of ours (port.h)
@@ -26,6 +26,7 @@ struct side_spec {
     bool port;   /* the interface is not ours: it is there before us and stays */
     bool host;   /* inline: the host's end of an interface that is there before us and stays */
     bool in_use; /* a port that the host goes on using: the other side is its end of it */
+    bool card;   /* a port that is ours: the hidden end of a card that we made (card.h) */
 };
 
 /* Reads `text`, which must outlive `side`. False, with EXIT_USAGE, where it is no side. */

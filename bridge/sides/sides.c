@@ -18,6 +18,7 @@
 #include "bridge/bpf/bypassing.h"
 #include "bridge/bpf/carrying.h"
 #include "bridge/bpf/steering.h"
+#include "bridge/sides/card.h"
 #include "bridge/sides/inline.h"
 #include "bridge/sides/rejoin.h"
 #include "bridge/sides/sides_parts.h"
@@ -104,6 +105,16 @@ const struct carrier_news *sides_carrier(const struct sides *sides, enum side si
     return &sides->ends[side].carrier;
 }
 
+bool end_has_card(const struct end *end)
+{
+    return end->hidden.card;
+}
+
+const char *sides_hidden_end(const struct sides *sides, enum side side)
+{
+    return end_has_card(&sides->ends[side]) ? sides->ends[side].hidden.device : NULL;
+}
+
 bool sides_card_vanishes(const struct sides *sides, enum side side)
 {
     const struct end *end = &sides->ends[side];
@@ -136,7 +147,7 @@ bool sides_overflow(const struct sides *sides, uint64_t overflow[2], struct erro
 /* An interface of somebody else's keeps the MTU that it has; our TAPs follow. */
 static bool mtu_fixed(const struct end *end)
 {
-    return end->join || end->spec.host;
+    return (end->join && !end_has_card(end)) || end->spec.host;
 }
 
 bool end_give_mtu(struct end *end, uint32_t mtu, struct error *error)
@@ -151,28 +162,64 @@ bool end_give_mtu(struct end *end, uint32_t mtu, struct error *error)
     if (!link_set_mtu(end->link, mtu, error))
         return false;
     end->mtu = mtu;
+    end_tell_mtu(end);
     return true;
 }
 
 void end_tell_mtu(const struct end *end)
 {
-    if (mtu_fixed(end))
+    if (end->tap_link != end->link)
         link_set_mtu(end->tap_link, end->mtu, NULL);
 }
 
-static bool open_links(struct end *end, struct error *error)
+/* Where nothing stands in its way, and the kernel takes what the pair is for. */
+static bool card_may_be_veth(struct end *end)
+{
+    const enum card_found found = card_look(&end->spec);
+    struct bypassing *tried = found == CARD_FREE ? bypassing_open(BYPASS_OPEN, NULL) : NULL;
+
+    bypassing_close(tried);
+    return found == CARD_KEPT || tried;
+}
+
+static bool open_card(struct end *end, enum card_setting setting, struct error *error)
+{
+    const bool netns = !end->spec.port && !end->spec.host && end->spec.netns[0] != '\0';
+
+    if (!netns || (setting == CARD_AUTO && !card_may_be_veth(end)))
+        return true;
+    if (setting == CARD_TAP)
+        return card_look(&end->spec) != CARD_KEPT ||
+               error_set(error, EXIT_FAILED,
+                         "side %s: its card is a veth end that is kept from --card veth: `synward "
+                         "detach %s` removes it",
+                         end->spec.text, end->spec.text);
+    if (!card_open(&end->spec, &end->hidden, &end->card_made, error))
+        return false;
+    end->port_link = link_open(&end->hidden, error);
+    return end->port_link;
+}
+
+static const struct side_spec *port_of(const struct end *end)
+{
+    return end_has_card(end) ? &end->hidden : &end->spec;
+}
+
+static bool open_links(struct end *end, enum card_setting card, struct error *error)
 {
     netns_identify(end->spec.netns, &end->netns);
-    end->link = end->tap_link = link_open(&end->spec, error);
-    if (!end->link || (!end->spec.port && !end->spec.host))
-        return end->link;
+    end->link = end->port_link = end->tap_link = link_open(&end->spec, error);
+    if (!end->link || !open_card(end, card, error))
+        return false;
+    if (!end->spec.port && !end->spec.host && !end_has_card(end))
+        return true;
     end->tap_link = NULL;
     if (end->spec.host)
         return inline_tap(end->link, &end->spec, &end->host_tap, error) &&
                (end->tap_link = link_beside(end->link, &end->host_tap, error));
-    end->join = port_open(&end->spec, end->link, error);
+    end->join = port_open(port_of(end), end->port_link, error);
     if (end->join)
-        end->tap_link = link_beside(end->link, port_tap(end->join), error);
+        end->tap_link = link_beside(end->port_link, port_tap(end->join), error);
     return end->tap_link;
 }
 
@@ -218,12 +265,12 @@ static bool open_end(struct sides *sides, struct end *end, struct error *error)
 }
 
 /* The host's end is there before the port leads to it. */
-static bool open_ends(struct sides *sides, struct error *error)
+static bool open_ends(struct sides *sides, enum card_setting card, struct error *error)
 {
     struct end *client = &sides->ends[SIDE_CLIENT], *server = &sides->ends[SIDE_SERVER];
     struct end *first = server->spec.host ? server : client;
 
-    if (!open_links(client, error) || !open_links(server, error))
+    if (!open_links(client, card, error) || !open_links(server, card, error))
         return false;
     for (int side = 0; side < 2; side++)
         if (sides->ends[side].spec.in_use &&
@@ -234,15 +281,20 @@ static bool open_ends(struct sides *sides, struct error *error)
            open_end(sides, first == client ? server : client, error);
 }
 
+/* By its user, who was there before us. */
+static bool mtu_is_wanted(const struct end *end)
+{
+    return end->tap.persistent || mtu_fixed(end) || (end_has_card(end) && !end->card_made);
+}
+
 /*
- * Both sides get one MTU. A TAP that was there before, or a port, has the MTU that its user wants,
+ * Both sides get one MTU. A card that was there before, or a port, has the MTU that its user wants,
  * so that a new one follows it; of two that were there the smaller wins.
  */
 static bool agree_mtu(struct sides *sides, struct error *error)
 {
     struct end *client = &sides->ends[SIDE_CLIENT], *server = &sides->ends[SIDE_SERVER];
-    const bool client_leads = client->tap.persistent || mtu_fixed(client);
-    const bool server_leads = server->tap.persistent || mtu_fixed(server);
+    const bool client_leads = mtu_is_wanted(client), server_leads = mtu_is_wanted(server);
     uint32_t mtu = client->mtu < server->mtu ? client->mtu : server->mtu;
 
     if (client_leads != server_leads)
@@ -297,13 +349,14 @@ bool sides_open(struct sides *sides, const struct sides_options *options, struct
 
     sides->workers = options->workers;
     load_steering(sides, options);
-    if (!open_ends(sides, error))
+    if (!open_ends(sides, options->card, error))
         return false;
     settle_workers(sides);
     if (!agree_mtu(sides, error) || !link_set_up(client->tap_link, error) ||
         !link_set_up(server->tap_link, error))
         return false;
     carrier_init(&sides->carrier, clock_now_us());
+    sides->whole = true;
     return true;
 }
 
@@ -319,8 +372,10 @@ bool sides_both_ports(const struct sides *sides, struct error *why)
     const struct end *client = &sides->ends[SIDE_CLIENT], *server = &sides->ends[SIDE_SERVER];
 
     if (!sides_are_ports(sides))
-        return error_set(why, EXIT_FAILED, "it leads from a port: side to another");
-    if (strcmp(client->spec.netns, server->spec.netns) != 0)
+        return error_set(
+            why, EXIT_FAILED,
+            "it leads between port: sides, and cards of netns: sides that are veth ends");
+    if (strcmp(port_of(client)->netns, port_of(server)->netns) != 0)
         return error_set(why, EXIT_FAILED, "both ports must be in one namespace");
     return true;
 }
@@ -395,15 +450,20 @@ bool sides_bypass(struct sides *sides, struct bypassing *bypassing, struct error
 
 /* --- following ------------------------------------------------------------------------------- */
 
-int sides_events(const struct sides *sides, enum side side)
+int sides_events(const struct sides *sides, enum side side, bool hidden)
 {
-    return link_events(sides->ends[side].link);
+    const struct end *end = &sides->ends[side];
+
+    if (hidden)
+        return end->port_link != end->link ? link_events(end->port_link) : -1;
+    return link_events(end->link);
 }
 
 bool sides_heard(const struct sides *sides, int fd, enum side *side)
 {
     for (int i = 0; i < 2; i++)
-        if (fd == link_events(sides->ends[i].link)) {
+        if (fd == sides_events(sides, (enum side)i, false) ||
+            fd == sides_events(sides, (enum side)i, true)) {
             link_heard(fd);
             *side = (enum side)i;
             return true;
@@ -424,10 +484,11 @@ bool sides_keep(struct sides *sides, struct error *error)
     for (int side = 0; side < 2; side++) {
         struct end *end = &sides->ends[side];
 
-        if (!link_renew(end->link, error))
+        if (!link_renew(end->link, error) ||
+            (end->port_link != end->link && !link_renew(end->port_link, error)))
             return false;
         if (end->tap_link != end->link)
-            link_renew_beside(end->tap_link, end->link);
+            link_renew_beside(end->tap_link, end->port_link);
         tap_shrink(&end->tap, 1);
     }
     return true;
@@ -441,6 +502,8 @@ static void close_end(struct end *end)
     if (end->tap_link != end->link)
         link_close(end->tap_link);
     port_free(end->join);
+    if (end->port_link != end->link)
+        link_close(end->port_link);
     link_close(end->link);
 }
 

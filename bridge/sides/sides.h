@@ -18,6 +18,7 @@
 #include "bridge/sides/carrier.h"
 #include "bridge/sides/port.h"
 #include "bridge/sides/side.h"
+#include "bridge/text/mode_text.h"
 #include "engine/tcp/frame.h"
 #include "profiles/error.h"
 
@@ -30,6 +31,7 @@ struct sides_options {
     uint32_t workers;
     bool single_queue;   /* as if TAPs had one */
     uint64_t steer_seed; /* bpf/steering.h */
+    enum card_setting card;
 };
 
 /*
@@ -39,6 +41,8 @@ struct sides_options {
 bool sides_open(struct sides *sides, const struct sides_options *options, struct error *error);
 /* The card of this side is a TAP of our own: it vanishes with us, and its addresses with it. */
 bool sides_card_vanishes(const struct sides *sides, enum side side);
+/* The other end of a card of ours that stays (card.h); NULL: it is none. */
+const char *sides_hidden_end(const struct sides *sides, enum side side);
 /* NULL is fine. */
 void sides_close(struct sides *sides);
 
@@ -74,8 +78,9 @@ uint32_t sides_mtu(const struct sides *sides, enum side side);
 /* Frames that the TAP of each side had no room for since sides_open(). */
 bool sides_overflow(const struct sides *sides, uint64_t overflow[2], struct error *error);
 
-/* Readable when an interface of that side's namespace has changed; -1: nobody tells. */
-int sides_events(const struct sides *sides, enum side side);
+/* Readable when an interface of that side's namespace has changed; -1: nobody tells. `hidden`: of
+ * the one where the other end of its card is; -1, too: there is none. */
+int sides_events(const struct sides *sides, enum side side, bool hidden);
 /* To be called when `fd` is readable: which side it is of. False: it is no file of ours. */
 bool sides_heard(const struct sides *sides, int fd, enum side *side);
 

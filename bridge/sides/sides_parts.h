@@ -13,6 +13,9 @@
 struct end {
     struct side_spec spec;
     struct link *link;         /* of the interface that the side names */
+    struct side_spec hidden;   /* where that is a card of ours: its other end (card.h) */
+    bool card_made;            /* just now */
+    struct link *port_link;    /* `link`, or that of the hidden end */
     struct port *join;         /* NULL: that interface is the TAP itself */
     struct link *tap_link;     /* `link`, or that of the TAP which a port is joined to */
     struct side_spec host_tap; /* where the side is the host's end of a port: its TAP */
@@ -29,6 +32,7 @@ struct sides {
     struct end ends[2];          /* by enum side */
     uint32_t workers;            /* that there can be */
     int steering_fd;             /* program for the TAPs' queues, -1: none */
+    bool whole;                  /* sides_open() has come to its end */
     bool elsewhere;              /* another process looks after them */
     struct carrier carrier;      /* of who looks after them */
     struct bypassing *bypassing; /* NULL: none */
@@ -39,6 +43,8 @@ struct sides {
 /* After a port was joined again. False: nothing goes by; nothing is carried. */
 bool sides_bypass_again(struct sides *sides, struct error *error);
 bool sides_carry_again(struct sides *sides, struct error *error);
+/* Whose other end is joined as a port. */
+bool end_has_card(const struct end *end);
 /* False, with an error, where the side cannot have this MTU. */
 bool end_give_mtu(struct end *end, uint32_t mtu, struct error *error);
 /* The TAP behind a port shows the port's MTU. Nothing depends on it: a TAP takes what is redirected

@@ -137,6 +137,8 @@ static bool take_value(struct config *config, enum config_key key, const char *t
         return when_dead_parse(text, &config->when_dead, reason);
     case CONFIG_CARRIER:
         return carrier_parse(text, &config->carrier, reason);
+    case CONFIG_CARD:
+        return card_parse(text, &config->card, reason);
     case CONFIG_SANDBOX:
         return sandbox_parse(text, &config->sandbox, reason);
     case CONFIG_KEYS_COUNT:

@@ -53,6 +53,7 @@
     X(BUSY_POLL, "busy-poll", "off|auto|US", "look for frames so long before sleeping")            \
     X(WHEN_DEAD, "when-dead", "open|limited|closed", "what passes while no worker is alive")       \
     X(CARRIER, "carrier", "mirror|keep", "mirror what one side has lost (mirror)")                 \
+    X(CARD, "card", "auto|veth|tap", "what the card of a netns: side is made as (auto)")           \
     X(KERNEL_PATH, "kernel-path", "auto|on|off", "let the kernel carry known connections (auto)")  \
     X(SANDBOX, "sandbox", "auto|on|off", "give up all privileges after the start (auto)")          \
     X(CLUSTER_KEY, "cluster-key", "FILE", "key file of all bridges that protect the same servers")
@@ -85,6 +86,7 @@ struct config {
     enum kernel_path_setting kernel_path; /* KERNEL_PATH_UNSAID where the file does not say */
     enum when_dead_setting when_dead;     /* WHEN_DEAD_LIMITED where the file does not say */
     enum carrier_setting carrier;         /* CARRIER_MIRROR where the file does not say */
+    enum card_setting card;               /* CARD_AUTO where the file does not say */
     enum sandbox_setting sandbox;         /* SANDBOX_AUTO where the file does not say */
     struct trigger_limits triggers;
     uint32_t line[CONFIG_KEYS_COUNT];      /* where each stands; 0: the file does not say */

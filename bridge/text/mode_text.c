@@ -132,6 +132,25 @@ const char *carrier_name(enum carrier_setting setting)
     return setting == CARRIER_KEEP ? "keep" : "mirror";
 }
 
+static const char *const card_names[] = {
+    [CARD_AUTO] = "auto", [CARD_VETH] = "veth", [CARD_TAP] = "tap"};
+
+const char *card_name(enum card_setting setting)
+{
+    return card_names[setting];
+}
+
+bool card_parse(const char *text, enum card_setting *out, struct error *error)
+{
+    for (int i = CARD_AUTO; i <= CARD_TAP; i++) {
+        if (strcmp(text, card_names[i]) == 0) {
+            *out = (enum card_setting)i;
+            return true;
+        }
+    }
+    return error_set(error, EXIT_USAGE, "neither auto, veth nor tap: %.100s", text);
+}
+
 static const char *const when_dead_names[] = {
     [WHEN_DEAD_LIMITED] = "limited", [WHEN_DEAD_OPEN] = "open", [WHEN_DEAD_CLOSED] = "closed"};
 

@@ -45,6 +45,12 @@ enum carrier_setting { CARRIER_MIRROR, CARRIER_KEEP };
 bool carrier_parse(const char *text, enum carrier_setting *out, struct error *error);
 const char *carrier_name(enum carrier_setting setting);
 
+/* The words of --card: what the card of a netns: side is made as; auto: a veth end where that is
+ * possible, else a TAP. */
+enum card_setting { CARD_AUTO, CARD_VETH, CARD_TAP };
+bool card_parse(const char *text, enum card_setting *out, struct error *error);
+const char *card_name(enum card_setting setting);
+
 /* The words of --when-dead: what becomes of frames while no worker is alive. */
 enum when_dead_setting { WHEN_DEAD_LIMITED, WHEN_DEAD_OPEN, WHEN_DEAD_CLOSED };
 bool when_dead_parse(const char *text, enum when_dead_setting *out, struct error *error);

@@ -304,7 +304,7 @@ class SynwardNormal(Topology):
     name, title = "normal", "synward, normal"
 
     def join(self):
-        self.start(mode="normal")
+        self.start(mode="normal", extra=("--card", "tap"))
         return self.daemon
 
     def settle(self):

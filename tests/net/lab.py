@@ -21,6 +21,8 @@ them, are the same for each:
 
     "netns"  the hosts' network cards are synward's TAPs
              sw0 TAP | TAP sw1
+    "veth"   they are one end of veth pairs whose other ends are in the bridge's own namespace
+             sw0 veth synwardc... | synwardc... veth sw1
     "port"   a namespace of the bridge's own holds the far ends of two veth pairs
              sw0 veth p0 | p1 veth sw1
     "tap"    as "port"; tc there joins p0 and p1 to TAPs that synward made
@@ -52,6 +54,8 @@ TRACE = os.environ.get("TRACE")  # a folder for captures
 STAND_IN = os.environ.get("SYNWARD_STAND_IN") == "1"
 # Each daemon has so many workers, where the test does not say.
 WORKERS = int(os.environ.get("SYNWARD_WORKERS", "1"))
+# What cards of netns: sides are, where the test does not say.
+CARD = ("--card", os.environ["SYNWARD_CARD"]) if os.environ.get("SYNWARD_CARD") else ()
 # "0": the daemons get pages of 4 KiB only, however this system is set (PR_SET_THP_DISABLE).
 HUGE_PAGES = os.environ.get("SYNWARD_HUGE_PAGES", "1") != "0"
 
@@ -402,7 +406,9 @@ class Lab:
                 self.server.name,
             )
         else:
-            if self.sides != "netns":
+            if self.sides == "veth":
+                self.make_host()
+            elif self.sides != "netns":
                 self.make_ports(mtu)
             self._start_daemon(mode, extra)
             if self.sides == "tap":
@@ -411,6 +417,10 @@ class Lab:
         self._addresses(mtu)
         if TRACE:
             self._trace()
+
+    def make_host(self):
+        """A namespace where the daemon runs, and in it the hidden ends of its cards."""
+        self.bridge = self.bridge or self.namespace()
 
     def make_ports(self, mtu=1500):
         """Two veth pairs from the hosts to a namespace between them; nothing joins them yet."""
@@ -485,7 +495,7 @@ class Lab:
 
     def side_names(self):
         """What synward is told: (client side, server side)."""
-        if self.sides == "netns":
+        if self.sides in ("netns", "veth"):
             return f"netns:{self.client.name}/{CLIENT_IF}", f"netns:{self.server.name}/{SERVER_IF}"
         if self.sides == "port":
             return tuple(f"port:{port}@{self.bridge.name}" for port in PORTS)
@@ -495,6 +505,7 @@ class Lab:
 
     def daemon_command(self, mode="normal", extra=()):
         client, server = self.side_names()
+        card = {"veth": ("--card", "veth"), "netns": CARD}.get(self.sides, ())
         argv = [
             SYNWARD,
             "run",
@@ -509,10 +520,12 @@ class Lab:
             "--mode",
             mode,
             *(["--workers", WORKERS] if WORKERS > 1 and "--workers" not in extra else []),
+            *([] if "--card" in extra else card),
             *extra,
         ]
-        # A tap: side is made where the daemon runs.
-        return ["ip", "netns", "exec", self.bridge.name, *argv] if self.sides == "tap" else argv
+        # A tap: side, and a hidden end, is made where the daemon runs.
+        inside = self.sides in ("tap", "veth")
+        return ["ip", "netns", "exec", self.bridge.name, *argv] if inside else argv
 
     def _start_daemon(self, mode, extra):
         self.daemon = self._keep(

@@ -273,6 +273,8 @@ def test_listener_that_is_gone_for_long():
     def scenario(lab, servers):
         servers[80].stop(signal.SIGTERM)
         first = [Client(lab, 80).visit() for _ in range(3)]
+        # The kernel, where it answers SYNs, is told 20 times a second.
+        wait_until(lambda: Client(lab, 80).connect()[0] == "refused", 1, "refused")
         later = [Client(lab, 80).connect() for _ in range(30)]
         check_dead(lab, "refuses connections", "nobody listens")
         lab.http()

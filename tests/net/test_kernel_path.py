@@ -38,9 +38,9 @@ def daemon_only(lab):
     return lab
 
 
-def path_lab(mode="normal", workers=1):
+def path_lab(mode="normal", workers=1, sides="port"):
     """The path is on, where the kernel has it. For attack mode HTTP is learned before."""
-    lab = daemon_only(Lab(sides="port"))
+    lab = daemon_only(Lab(sides=sides))
     several = ("--workers", str(workers)) if workers > 1 else ()
     lab.start(mode="normal", extra=("--kernel-path", "auto", *several))
     path = lab.cli("status")["kernel_path"]
@@ -69,8 +69,8 @@ def went_up(before, after):
     return {k: after[k] - before[k] for k in after if k.startswith("up_") and after[k] != before[k]}
 
 
-def stream(mode, kind, address, sent=BULK_BYTES):
-    with path_lab(mode) as lab:
+def stream(mode, kind, address, sent=BULK_BYTES, sides="port"):
+    with path_lab(mode, sides=sides) as lab:
         before = kernel(lab)
         result = lab.fetch(kind, 80, address, bytes=sent, timeout_ms=60000)
         check_equal(result["ok"], 1, f"{kind} of {sent} bytes ({result})")
@@ -113,6 +113,19 @@ def test_download_in_attack_mode_over_ipv6():
 
 def test_upload_in_attack_mode_over_ipv6():
     return stream("attack", "upload", SERVER6)
+
+
+def test_streams_between_cards():
+    """netns: sides whose cards are veth ends."""
+    told = [
+        stream(mode, kind, address, sides="veth")
+        for mode, kind, address in (
+            ("normal", "download", SERVER4),
+            ("attack", "download", SERVER6),
+            ("attack", "upload", SERVER4),
+        )
+    ]
+    return "; ".join(told)
 
 
 def without_checksums(lab):
@@ -286,13 +299,14 @@ def refused(lab, *extra):
 
 def test_refused_where_it_cannot_be():
     with daemon_only(Lab()) as lab:
-        done = refused(lab, "on")
+        tap = ("--card", "tap")
+        done = refused(lab, "on", *tap)
         check_equal(done.returncode, 1, f"exit code ({done.stderr.strip()})")
         check_equal(len(done.stderr.strip().splitlines()), 1, f"lines ({done.stderr})")
         check("port:" in done.stderr, done.stderr)
         done = refused(lab, "perhaps")
         check_equal(done.returncode, 2, f"exit code ({done.stderr.strip()})")
-        lab.start(extra=("--kernel-path", "auto"))
+        lab.start(extra=("--kernel-path", "auto", *tap))
         path = lab.cli("status")["kernel_path"]
         check(not path["on"] and "port:" in path["why"], f"{path}")
         lab.http()

@@ -13,6 +13,7 @@ from lab import CLIENT_IF, SERVER4, SERVER_IF, WORKERS, Lab, check, check_equal,
 
 QUEUE_FRAMES = 8192  # of each queue of a TAP that synward makes
 PINGS, SYNS = 200, 2 * QUEUE_FRAMES * max(WORKERS, 2)
+TAPS = ("--card", "tap")  # whose queues are looked at
 
 
 @contextlib.contextmanager
@@ -69,7 +70,9 @@ def arrived_beside_a_flood(sides, *extra):
 def test_syns_push_nothing_out():
     for extra in ([], ["--single-reads"], ["--workers", "2"]):
         check_equal(
-            arrived_beside_a_flood("netns", *extra), PINGS, f"datagrams that arrived ({extra})"
+            arrived_beside_a_flood("netns", *TAPS, *extra),
+            PINGS,
+            f"datagrams that arrived ({extra})",
         )
 
 
@@ -82,7 +85,7 @@ def test_syns_push_nothing_out_at_ports():
 
 
 def test_in_one_queue_they_do():
-    arrived = arrived_beside_a_flood("netns", "--single-queue", "--workers", "1")
+    arrived = arrived_beside_a_flood("netns", *TAPS, "--single-queue", "--workers", "1")
     check(arrived < PINGS, f"all {arrived} datagrams arrived, whatever this is good for")
     return f"{arrived} of {PINGS} arrived"
 
@@ -170,7 +173,7 @@ def test_threads():
     with Lab() as lab:
         if lab.stand_in:
             raise runner.Skip("needs the daemon")
-        lab.start(extra=["--workers", "4"])
+        lab.start(extra=["--workers", "4", *TAPS])
         check_equal(len(lab.daemon_threads()), 5, "threads: workers and the main one")
         check_equal(
             (queue_frames(lab.client, CLIENT_IF), queue_frames(lab.server, SERVER_IF)),

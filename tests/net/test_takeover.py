@@ -253,7 +253,7 @@ def test_status_says_what_a_restart_keeps():
         check_equal(restart["connections"], True, json.dumps(restart))
         check_equal(restart["cards_vanish"], [], json.dumps(restart))
     with daemon_lab() as lab:
-        lab.start(mode="normal")
+        lab.start(mode="normal", extra=("--card", "tap"))
         restart = lab.cli("status")["restart"]
         check_equal(restart["cards_vanish"], ["sw0", "sw1"], json.dumps(restart))
         check("sw0" in lab.cli_text("status"), "for people, too")

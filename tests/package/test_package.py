@@ -285,8 +285,10 @@ def between_namespaces(lab):
     check_equal(unsaid.returncode, 4, f"which of two is meant has to be said ({unsaid})")
     lab.inside("ip", "-n", "inside", "link", "show", "eth0")
     lab.inside("systemctl", "stop", "synward@inner")
+    lab.inside("ip", "-n", "inside", "link", "show", "eth0")
+    lab.inside("synward", "detach", "netns:outside/wan0", "netns:inside/eth0")
     left = lab.inside("ip", "-n", "inside", "link", "show", "eth0", ok=False)
-    check_equal(left.returncode, 1, "the card, when the instance has ended")
+    check_equal(left.returncode, 1, "the card, when it was detached")
     check(
         "port:p0" in lab.inside("synward", "status"), "the only instance is the one that is asked"
     )

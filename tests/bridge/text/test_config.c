@@ -41,6 +41,7 @@ Test(config, all_keys)
                                 "busy-poll = 40\n"
                                 "kernel-path = auto\n"
                                 "carrier = keep\n"
+                                "card = veth\n"
                                 "when-dead = open\n"
                                 "sandbox = off\n"
                                 "cluster-key = k.key\n"
@@ -62,6 +63,7 @@ Test(config, all_keys)
     cr_expect_eq(config.busy_poll, 40);
     cr_expect_eq(config.kernel_path, KERNEL_PATH_AUTO);
     cr_expect_eq(config.carrier, CARRIER_KEEP);
+    cr_expect_eq(config.card, CARD_VETH);
     cr_expect_eq(config.when_dead, WHEN_DEAD_OPEN);
     cr_expect_eq(config.sandbox, SANDBOX_OFF);
     cr_expect_eq(config.triggers.limit[TRIGGER_HALF_OPEN], 400);
@@ -81,6 +83,7 @@ Test(config, nothing_is_said_in_an_empty_file)
     cr_expect_eq(config.workers, 0);
     cr_expect_eq(config.kernel_path, KERNEL_PATH_UNSAID, "auto where both are ports");
     cr_expect_eq(config.carrier, CARRIER_MIRROR);
+    cr_expect_eq(config.card, CARD_AUTO);
     cr_expect_eq(config.when_dead, WHEN_DEAD_LIMITED);
     cr_expect_eq(config.sandbox, SANDBOX_AUTO, "unless something else is asked for");
     for (enum config_key key = 0; key < CONFIG_KEYS_COUNT; key++)
@@ -172,6 +175,7 @@ Test(config, errors_name_file_line_and_reason)
         {"kernel-path = yes", "1: kernel-path: not a kernel path, auto, on or off: yes"},
         {"when-dead = off", "1: when-dead: neither open, limited nor closed: off"},
         {"carrier = off", "1: carrier: neither mirror nor keep: off"},
+        {"card = wire", "1: card: neither auto, veth nor tap: wire"},
         {"sandbox = no", "1: sandbox: not a sandbox, auto, on or off: no"},
         {"trigger.half_open = many", "1: trigger.half_open: trigger.half_open='many' is not valid; "
                                      "use a number from 1 to 1000000, off or default"},
