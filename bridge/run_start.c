@@ -146,6 +146,7 @@ static bool open_path(struct run *run, struct error *error)
                                                 .steer_seed = takeover_steer_seed(run->takeover),
                                                 .served_max = config.served_max}};
     run->path = kernel_path_open(run->options.kernel_path, run->sides, &sizes, error);
+    sides_settle(run->sides);
     return run->path;
 }
 

@@ -47,8 +47,10 @@ struct port {
     bool held;     /* taken down by port_hold() */
     bool bypassed; /* its flag says that it is promiscuous, and did not before */
     bool left_behind;
-    bool proved;     /* or found not to work, and said so */
-    int promiscuous; /* the packet socket that holds the port so; -1: none */
+    bool renewed; /* what was left behind leads here; what leads past it may still be there */
+    bool shortened, bypasses; /* by a program of this process */
+    bool proved;              /* or found not to work, and said so */
+    int promiscuous;          /* the packet socket that holds the port so; -1: none */
 };
 
 static bool port_error(const struct port *port, const char *what, int code, struct error *error)
@@ -135,6 +137,11 @@ static enum port_note noted(uint32_t note)
     return (enum port_note)(note & REDIRECT_NOTE_MAX);
 }
 
+static enum port_note note_of(const struct port *port)
+{
+    return port->was_down ? NOTE_WAS_DOWN : NOTE_WAS_UP;
+}
+
 /* A port that a killed process brought up counts as down; one that it held down does not. */
 static bool undo_left_over(struct port *port, const struct examined *found, struct error *error)
 {
@@ -145,12 +152,17 @@ static bool undo_left_over(struct port *port, const struct examined *found, stru
     if (found->owner != REDIRECT_DEAD)
         return true;
     port->left_behind = !(found->note & REDIRECT_LEFT);
-    if (found->note & REDIRECT_PROMISCUOUS)
-        link_set_promiscuous(port->link, false, NULL);
     port->was_down = port->was_down || noted(found->note) == NOTE_WAS_DOWN;
     if (port->left_behind)
         log_line(LOG_LEVEL_WARNING, "%s: undoing what a killed synward left behind",
                  port->side->text);
+    port->renewed = !port->host && noted(found->note) == note_of(port);
+    if (port->renewed) {
+        port->bypassed = found->note & REDIRECT_PROMISCUOUS;
+        return true;
+    }
+    if (found->note & REDIRECT_PROMISCUOUS)
+        link_set_promiscuous(port->link, false, NULL);
     code = redirect_remove(link_socket(port->link), found->state.index);
     return code == 0 ||
            port_error(port, "cannot undo what a killed synward left behind", code, error);
@@ -248,18 +260,23 @@ static bool prove_if_possible(struct port *port, bool both_ways, struct error *e
     return true;
 }
 
-static int redirect_port(const struct port *port, int index, int tap_index)
+static int redirect_port(struct port *port, int index, int tap_index)
 {
+    struct nl_sock *socket = link_socket(port->link);
     struct inline_ends ends = {.port = index, .wire = tap_index};
     struct link_state host;
 
+    if (port->renewed && redirect_renew(socket, index, tap_index, note_of(port)))
+        return 0;
+    if (port->renewed)
+        redirect_remove(socket, index);
+    port->renewed = false;
     if (!port->host)
-        return redirect_add(link_socket(port->link), index, tap_index,
-                            port->was_down ? NOTE_WAS_DOWN : NOTE_WAS_UP);
+        return redirect_add(socket, index, tap_index, note_of(port));
     if (!link_look(port->host, &host, NULL))
         return -NLE_NODEV;
     ends.host = host.index;
-    return inline_add(link_socket(port->link), &ends, NOTE_WAS_UP);
+    return inline_add(socket, &ends, NOTE_WAS_UP);
 }
 
 static bool redirect_both(struct port *port, int index, int tap_index, struct error *error)
@@ -303,7 +320,8 @@ static bool join(struct port *port, const struct link_state *state, bool both_wa
 
     return link_look(port->tap, &tap, error) && (!port->host || prepare_in_use(port, error)) &&
            redirect_both(port, state->index, tap.index, error) &&
-           (port->host || wake(port, state, error)) && prove_if_possible(port, both_ways, error);
+           (port->host || wake(port, state, error)) &&
+           prove_if_possible(port, both_ways && !port->renewed, error);
 }
 
 static void unjoin(struct port *port, bool left)
@@ -320,7 +338,7 @@ static void unjoin(struct port *port, bool left)
         else if (port->held)
             link_set_up(port->link, NULL);
     }
-    port->held = port->bypassed = false;
+    port->held = port->bypassed = port->renewed = port->shortened = port->bypasses = false;
     if (port->index != 0 && (!left || redirect_leave(link_socket(port->link), port->index) != 0))
         redirect_remove(link_socket(port->link), port->index);
     if (port->promiscuous >= 0)
@@ -444,6 +462,7 @@ bool port_shorten(struct port *port, const struct port *other, int program_fd, s
         return error_set(error, EXIT_FAILED, "%s: tcx programs of somebody else run first on %s",
                          port->side->text, port->side->device);
     code = redirect_add_short(link_socket(port->link), port->index, other->index, program_fd);
+    port->shortened = code == 0;
     return code == 0 || port_error(port, "cannot attach the carrying program", code, error);
 }
 
@@ -469,9 +488,17 @@ bool port_bypass(struct port *port, const struct port *other, int program_fd, st
     const int code =
         redirect_add_bypass(link_socket(port->link), port->index, other->index, program_fd);
 
+    port->bypasses = code == 0;
     if (code != 0)
         return port_error(port, "cannot attach the bypassing program", code, error);
     return stay_promiscuous(port, error);
+}
+
+void port_settle(struct port *port)
+{
+    if (port->renewed)
+        redirect_remove_past(link_socket(port->link), port->index, port->shortened, port->bypasses);
+    port->renewed = false;
 }
 
 bool port_was_left_behind(const struct port *port)
@@ -577,6 +604,7 @@ static bool mend(struct port *port, struct error *error)
         return check_owner(port, owner, error);
     if (!link_look(port->tap, &tap, error))
         return false;
+    port->renewed = false;
     redirect_remove(socket, port->index);
     if (!redirect_both(port, port->index, tap.index, error))
         return false;

@@ -15,7 +15,9 @@
  *
  * Undone by port_leave(). When we are killed the TAP goes with us; the qdisc stays and, its target
  * gone, drops everything, or passes it on to the other port (port_bypass(); then the port stays
- * promiscuous, too), until the next port_join() of this port, or port_detach(), undoes it.
+ * promiscuous, too), until the next port_join() of this port makes it its own, or port_detach()
+ * undoes it. What passes it on then goes on to do so until port_settle(): no frame is lost at a
+ * start, and none gets to the host.
  *
  * A port that the host goes on using (side.h, inline.h) is not made promiscuous, nor brought up,
  * and may be a member of a bridge: nothing is changed of it.
@@ -52,6 +54,8 @@ int port_index(const struct port *port);
 bool port_shorten(struct port *port, const struct port *other, int program_fd, struct error *error);
 /* The same for while nobody is alive; it outlives us, and so does the promiscuous mode then. */
 bool port_bypass(struct port *port, const struct port *other, int program_fd, struct error *error);
+/* Of what had been left behind nothing leads past us any more. */
+void port_settle(struct port *port);
 /* A killed process had left it behind when it was joined first. */
 bool port_was_left_behind(const struct port *port);
 enum port_change {

@@ -138,9 +138,11 @@ static int fill_rule(struct nl_msg *message, const struct rule *rule)
     return nla_nest_end(message, options);
 }
 
-static int add_rule(struct nl_sock *socket, const struct rule *rule)
+/* `instead`: it may be there, with the same note, and leads elsewhere. */
+static int add_rule(struct nl_sock *socket, const struct rule *rule, bool instead)
 {
-    struct nl_msg *message = nlmsg_alloc_simple(RTM_NEWTFILTER, NLM_F_CREATE | NLM_F_EXCL);
+    struct nl_msg *message =
+        nlmsg_alloc_simple(RTM_NEWTFILTER, NLM_F_CREATE | (instead ? NLM_F_REPLACE : NLM_F_EXCL));
     const int code = !message ? -NLE_NOMEM : fill_rule(message, rule);
 
     if (code == 0)
@@ -158,6 +160,7 @@ struct program {
     uint32_t hook;
     uint32_t priority;
     uint16_t ethertype;
+    uint32_t instead; /* the handle of the one that it takes the place of; 0: of none */
 };
 
 /* Returns a file, or -1 with errno. */
@@ -179,6 +182,7 @@ static int fill_bpf(struct nl_msg *message, const struct program *program, int f
     struct tcmsg head = {.tcm_family = AF_UNSPEC,
                          .tcm_ifindex = program->interface,
                          .tcm_parent = program->hook,
+                         .tcm_handle = program->instead,
                          .tcm_info = TC_H_MAKE(program->priority << 16, htons(program->ethertype))};
     struct nlattr *options;
 
@@ -199,7 +203,8 @@ static int add_file(struct nl_sock *socket, const struct program *program, int f
     struct nl_msg *message;
     int code;
 
-    message = nlmsg_alloc_simple(RTM_NEWTFILTER, NLM_F_CREATE | NLM_F_EXCL);
+    message = nlmsg_alloc_simple(RTM_NEWTFILTER,
+                                 NLM_F_CREATE | (program->instead ? NLM_F_REPLACE : NLM_F_EXCL));
     code = !message ? -NLE_NOMEM : fill_bpf(message, program, file);
     if (code == 0)
         code = nl_send_sync(socket, message); /* frees it */
@@ -220,9 +225,10 @@ static int add_program(struct nl_sock *socket, const struct program *program)
     return code;
 }
 
-/* Out of `interface` goes what came in at one of `from`; `otherwise`: what becomes of the rest. */
-static int add_exit(struct nl_sock *socket, int interface, const int from[2], int otherwise,
-                    uint32_t priority)
+/* Out of its interface goes what came in at one of `from`; `otherwise`: what becomes of the rest.
+ */
+static int add_exit(struct nl_sock *socket, const struct program *at, const int from[2],
+                    int otherwise)
 {
     const struct bpf_insn code[] = {
         {.code = BPF_LDX | BPF_MEM | BPF_W,
@@ -235,20 +241,22 @@ static int add_exit(struct nl_sock *socket, int interface, const int from[2], in
         {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = otherwise},
         {.code = BPF_JMP | BPF_EXIT},
     };
-    const struct program gate = {.code = code,
-                                 .instructions = sizeof(code) / sizeof(code[0]),
-                                 .interface = interface,
-                                 .hook = HOOK_EGRESS,
-                                 .priority = priority,
-                                 .ethertype = ETH_P_ALL};
+    struct program gate = *at;
 
+    gate.code = code;
+    gate.instructions = sizeof(code) / sizeof(code[0]);
+    gate.hook = HOOK_EGRESS;
+    gate.ethertype = ETH_P_ALL;
     return add_program(socket, &gate);
 }
 
-/* Nothing else goes out. */
-static int add_gate(struct nl_sock *socket, int interface, int from)
+/* Nothing else goes out. The first of a priority has the handle 1. */
+static int add_gate(struct nl_sock *socket, int interface, int from, bool instead)
 {
-    return add_exit(socket, interface, (const int[]){from, from}, TC_ACT_SHOT, OUR_PRIORITY);
+    const struct program at = {
+        .interface = interface, .priority = OUR_PRIORITY, .instead = instead ? 1 : 0};
+
+    return add_exit(socket, &at, (const int[]){from, from}, TC_ACT_SHOT);
 }
 
 /* mirred could do it, but libnl 3.7 refuses the redirect to an ingress. */
@@ -277,8 +285,7 @@ static int add_at(struct nl_sock *socket, int interface, int other, int program_
 {
     const struct program program = {
         .interface = interface, .hook = HOOK_INGRESS, .priority = priority, .ethertype = ETH_P_ALL};
-    const int code =
-        add_exit(socket, interface, (const int[]){other, interface}, TC_ACT_UNSPEC, priority);
+    const int code = add_exit(socket, &program, (const int[]){other, interface}, TC_ACT_UNSPEC);
 
     return code == 0 ? add_file(socket, &program, program_fd) : code;
 }
@@ -334,6 +341,14 @@ static void remove_at(struct nl_sock *socket, int interface, uint32_t priority)
     remove_filters(socket, &program);
 }
 
+void redirect_remove_past(struct nl_sock *socket, int interface, bool shortened, bool bypassed)
+{
+    if (!shortened)
+        remove_at(socket, interface, SHORT_PRIORITY);
+    if (!bypassed)
+        remove_at(socket, interface, BYPASS_PRIORITY);
+}
+
 int redirect_add_short(struct nl_sock *socket, int interface, int other, int program_fd)
 {
     remove_at(socket, interface, SHORT_PRIORITY);
@@ -383,8 +398,7 @@ int redirect_mark(struct nl_sock *socket, int interface, uint32_t mark, bool mar
 
 int redirect_leave(struct nl_sock *socket, int interface)
 {
-    remove_at(socket, interface, SHORT_PRIORITY);
-    remove_at(socket, interface, BYPASS_PRIORITY);
+    redirect_remove_past(socket, interface, false, false);
     redirect_mark(socket, interface, REDIRECT_HELD, false);
     redirect_mark(socket, interface, REDIRECT_PROMISCUOUS, false);
     return redirect_mark(socket, interface, REDIRECT_LEFT, true);
@@ -406,18 +420,31 @@ int redirect_begin(struct nl_sock *socket, int from)
 
 int redirect_end(struct nl_sock *socket, int from, int to, uint32_t note)
 {
-    int code = add_gate(socket, from, to);
+    int code = add_gate(socket, from, to, false);
 
     if (code == 0)
-        code = add_rule(socket, &(struct rule){from, to, TCA_EGRESS_REDIR, note});
+        code = add_rule(socket, &(struct rule){from, to, TCA_EGRESS_REDIR, note}, false);
     if (code != 0)
         redirect_remove(socket, from);
     return code;
 }
 
+bool redirect_renew(struct nl_sock *socket, int from, int to, uint32_t note)
+{
+    const struct rule rule = {from, to, TCA_EGRESS_REDIR, note};
+    bool whole = false;
+
+    if (add_gate(socket, from, to, true) != 0 || add_rule(socket, &rule, true) != 0 ||
+        redirect_whole(socket, from, to, &whole) != 0 || !whole)
+        return false;
+    redirect_mark(socket, from, REDIRECT_HELD, false);
+    redirect_mark(socket, from, REDIRECT_LEFT, false);
+    return true;
+}
+
 int redirect_end_inwards(struct nl_sock *socket, int from, int to, uint32_t note)
 {
-    return add_rule(socket, &(struct rule){from, to, TCA_INGRESS_REDIR, note});
+    return add_rule(socket, &(struct rule){from, to, TCA_INGRESS_REDIR, note}, false);
 }
 
 /* --- what is there --------------------------------------------------------------------------- */

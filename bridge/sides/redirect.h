@@ -48,6 +48,14 @@ int redirect_whole(struct nl_sock *socket, int from, int to, bool *whole);
 #define REDIRECT_NOTE_MAX 0xfffu
 int redirect_add(struct nl_sock *socket, int from, int to, uint32_t note);
 /*
+ * The same where one that was left behind with this `note` is there: it leads to `to` from one
+ * frame to the next, and what leads past it, and was left behind with it, stays until
+ * redirect_remove_past() (but for what has been put into its place). False: it has to be removed
+ * and added.
+ */
+bool redirect_renew(struct nl_sock *socket, int from, int to, uint32_t note);
+void redirect_remove_past(struct nl_sock *socket, int interface, bool shortened, bool bypassed);
+/*
  * The same in two steps, for programs of redirect_add_first() that are to be there before it is.
  * Inwards: to the ingress of `to`, as if its wire had brought the frame, and without a gate.
  */

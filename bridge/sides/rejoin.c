@@ -66,6 +66,8 @@ void rejoin_look(struct sides *sides, enum side side, struct rejoin_news *news)
         bypass_again(sides);
     if (news->change != PORT_AS_BEFORE)
         carry_again(sides, news);
+    if (news->change == PORT_BACK)
+        port_settle(end->join);
     cut = end->join ? port_cut(end->join) : NULL;
     snprintf(news->cut, sizeof(news->cut), "%s", cut ? cut : "");
     follow_mtu(sides);

@@ -448,6 +448,13 @@ bool sides_bypass(struct sides *sides, struct bypassing *bypassing, struct error
     return sides->bypassing;
 }
 
+void sides_settle(struct sides *sides)
+{
+    for (int side = 0; side < 2; side++)
+        if (sides->ends[side].join)
+            port_settle(sides->ends[side].join);
+}
+
 /* --- following ------------------------------------------------------------------------------- */
 
 int sides_events(const struct sides *sides, enum side side, bool hidden)

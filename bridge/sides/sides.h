@@ -57,6 +57,9 @@ struct bypassing;
 /* The same while nobody is alive: `bypassing` outlives the sides. */
 bool sides_bypass(struct sides *sides, struct bypassing *bypassing, struct error *error);
 
+/* When all of these that are to be have been asked for, and before a worker reads anything. */
+void sides_settle(struct sides *sides);
+
 uint32_t sides_workers(const struct sides *sides);
 /* Why there is one worker, or no queue of SYNs; EXIT_DONE: there are. */
 const struct error *sides_one_queue(const struct sides *sides);
