@@ -99,7 +99,7 @@ struct sync {
     bool more;        /* the daemon is to be told more than a question holds */
     struct sync_scan scan[SYNC_HASHES];
     int64_t store_ahead_us; /* the store's clock, of ours */
-    unsigned refused; /* by the daemon, so far */
+    unsigned refused;       /* by the daemon, so far */
     bool full_told;         /* there is no room to remember more values */
     uint64_t room_ms;       /* when room is made again (monotonic) */
     struct sync_node nodes[SYNC_NODES_MOST];
