@@ -134,6 +134,16 @@ $(BYPASS_OBJECT): bridge/bpf/bypass.bpf.c $(wildcard bridge/bpf/*.h bridge/bpf/f
 $(BUILD)/bridge/bpf/bypassing.o: $(BYPASS_OBJECT)
 $(BUILD)/bridge/bpf/bypassing.o: CFLAGS += -DBYPASS_OBJECT='"$(BYPASS_OBJECT)"'
 
+# The program by which a server's own TCP makes connections of our cookies.
+HOOK_OBJECT := $(BUILD)/bridge/bpf/hook.bpf.o
+$(HOOK_OBJECT): bridge/bpf/hook.bpf.c bridge/bpf/hook.h engine/tcp/grant.h
+	@mkdir -p $(@D)
+	$(Q)$(SAY) "BPF  $<"
+	$(Q)clang -target bpf -mcpu=v3 -ffreestanding -O2 -g -Wall -Wextra -Wshadow -Werror \
+		-Ibridge/bpf/freestanding -I. -I/usr/include/$$($(CC) -print-multiarch) -c -o $@ $<
+$(BUILD)/bridge/bpf/hooking.o: $(HOOK_OBJECT)
+$(BUILD)/bridge/bpf/hooking.o: CFLAGS += -DHOOK_OBJECT='"$(HOOK_OBJECT)"'
+
 # The page, carried in an object of ours.
 $(BUILD)/cli/web/asset.o: $(wildcard cli/web/page.*) cli/web/icon.svg
 

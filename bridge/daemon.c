@@ -19,6 +19,7 @@
 #include "bridge/events/report.h"
 #include "bridge/imports/imports_force.h"
 #include "bridge/server_changes.h"
+#include "bridge/sides/hook.h"
 #include "bridge/sides/kernel_path.h"
 #include "bridge/sides/when_dead.h"
 #include "bridge/sides/sides.h"
@@ -332,6 +333,11 @@ const char *daemon_config_path(const struct daemon *daemon)
 const char *daemon_path_hindrance(const struct daemon *daemon)
 {
     return kernel_path_hindrance(daemon->parts.path);
+}
+
+const char *daemon_hook_hindrance(const struct daemon *daemon)
+{
+    return daemon->parts.hook ? hook_hindrance(daemon->parts.hook) : "";
 }
 
 const char *daemon_path_no_answers(const struct daemon *daemon)

@@ -23,6 +23,7 @@ struct cluster_peers;
 struct confinement;
 struct json_object;
 struct daemon;
+struct hook;
 struct kernel_path;
 struct when_dead;
 struct when_dead_use;
@@ -37,6 +38,7 @@ struct workers;
 struct daemon_parts {
     struct sides *sides;
     struct kernel_path *path;
+    const struct hook *hook; /* NULL: nobody asked for one */
     struct when_dead *when_dead;
     struct workers *workers;
     struct store *store;
@@ -94,6 +96,8 @@ bool daemon_learning(const struct daemon *daemon);
 void daemon_set_learning(struct daemon *daemon, bool on);
 /* NULL: the kernel carries known connections; else why not, "" where nobody asked for it. */
 const char *daemon_path_hindrance(const struct daemon *daemon);
+/* NULL: servers' own TCP makes connections of cookies; else why not, "" where nobody asked. */
+const char *daemon_hook_hindrance(const struct daemon *daemon);
 /* Where it is on: kernel_path_no_answers() */
 const char *daemon_path_no_answers(const struct daemon *daemon);
 /* What passes while no worker is alive, by the word of --when-dead; `*why`: it is not so, because

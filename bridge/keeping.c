@@ -189,6 +189,8 @@ static void unplace(const struct keeping *keeping, const uint64_t figures[2])
 
 static void leave(struct keeping *keeping)
 {
+    hook_leave(keeping->parts.hook);
+    keeping->parts.hook = NULL;
     sides_close(keeping->parts.sides);
     keeping->parts.sides = NULL;
     if (keeping->parts.claim)

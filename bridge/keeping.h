@@ -16,6 +16,7 @@
 #include "bridge/bpf/bypass.h"
 #include "bridge/control/place.h"
 #include "bridge/listeners/watch.h"
+#include "bridge/sides/hook.h"
 #include "bridge/sides/mirroring.h"
 #include "bridge/sides/rejoin.h"
 #include "bridge/sides/sides.h"
@@ -29,6 +30,7 @@ struct keeping;
 struct keeping_parts {
     struct sides *sides; /* open */
     struct stack_watch *stack;
+    struct hook *hook;   /* whose card the keeper leaves in the end */
     struct store *store; /* which saves by the keeper's hands from here on */
     struct store_claim *claim;
     struct takeover *takeover; /* whose secrets the keeper forgets */

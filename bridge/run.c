@@ -64,6 +64,8 @@ static void log_ready(const struct run *run)
                  run->options.workers > 1 ? " instead of those asked for" : "");
     if (!kernel_path_hindrance(run->path))
         log_line(LOG_LEVEL_INFO, "the kernel carries known connections from port to port");
+    if (!hook_hindrance(run->hook))
+        log_line(LOG_LEVEL_INFO, "the servers' own TCP makes connections that are proved");
     if (run->options.when_dead_given && when_dead_hindrance(run->when_dead))
         log_line(LOG_LEVEL_WARNING, "the wire is cut while no worker is alive: %s",
                  when_dead_hindrance(run->when_dead));
@@ -347,6 +349,8 @@ static void leave_sides(struct run *run)
         log_line(LOG_LEVEL_WARNING, "the wire goes on without synward, as before this start");
         sides_kept_elsewhere(run->sides);
     } else {
+        if (!run->confine.keeping)
+            hook_leave(run->hook);
         keeping_leave(run->confine.keeping);
     }
     when_dead_close(run->when_dead);
@@ -363,6 +367,7 @@ static void finish(struct run *run)
     workers_stop(run->workers);
     kernel_path_close(run->path);
     leave_sides(run);
+    hook_close(run->hook);
     learner_free(run->learner);
     rehearsal_free(run->rehearsal);
     imports_free(run->imports);

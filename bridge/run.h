@@ -42,6 +42,7 @@ struct run_options {
     uint32_t workers;               /* 1 to WORKERS_MAX */
     uint32_t busy_poll;             /* a setting of busy_poll.h */
     enum kernel_path_setting kernel_path;
+    enum hook_setting hook;
     enum carrier_setting carrier;
     enum when_dead_setting when_dead;
     bool when_dead_given; /* else it is no news that it cannot be */

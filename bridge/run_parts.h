@@ -20,6 +20,7 @@
 #include "bridge/listeners/watch.h"
 #include "bridge/run.h"
 #include "bridge/run_modes.h"
+#include "bridge/sides/hook.h"
 #include "bridge/sides/kernel_path.h"
 #include "bridge/sides/sides.h"
 #include "bridge/sides/when_dead.h"
@@ -47,6 +48,7 @@ struct run {
     struct takeover *takeover;
     struct when_dead *when_dead;
     struct kernel_path *path;
+    struct hook *hook;
     struct store *store;
     struct learner *learner;
     struct rehearsal *rehearsal;

@@ -45,6 +45,8 @@ static const char *option_text(const struct run_options *options, enum config_ke
         return unknown_servers_name(options->unknown);
     case CONFIG_KERNEL_PATH:
         return kernel_path_name(options->kernel_path);
+    case CONFIG_HOOK:
+        return hook_name(options->hook);
     case CONFIG_WHEN_DEAD:
         return when_dead_name(options->when_dead);
     case CONFIG_CARRIER:

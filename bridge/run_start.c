@@ -175,6 +175,7 @@ static void fill_options(struct run *run, struct worker_options *options)
     options->mode = run->options.mode;
     fill_sizes(run, &options->engine);
     options->carrying = kernel_path_carrying(run->path);
+    options->engine.grants = hook_grants(run->hook);
     options->engine.observed_per_second = OBSERVED_PER_SECOND;
     options->engine.unknown = run->options.unknown;
     options->engine.triggers = run->options.triggers;
@@ -197,10 +198,18 @@ static bool open_stack(struct run *run, struct error *error)
                            sides_spec(run->sides, SIDE_SERVER), &run->stack, error);
 }
 
+static bool open_hook(struct run *run, struct error *error)
+{
+    run->hook = hook_open(run->options.hook, sides_spec(run->sides, SIDE_SERVER),
+                          run->options.server_stack, error);
+    return run->hook;
+}
+
 static bool begin_confinement(struct run *run, struct error *error)
 {
     const struct keeping_parts parts = {.sides = run->sides,
                                         .stack = run->stack,
+                                        .hook = run->hook,
                                         .store = run->store,
                                         .claim = &run->claim,
                                         .takeover = run->takeover,
@@ -267,6 +276,7 @@ static bool make_daemon(struct run *run, struct error *error)
         .rehearsal = run->rehearsal, .policy = policy_in_force, .context = run->workers};
     const struct daemon_parts parts = {.sides = run->sides,
                                        .path = run->path,
+                                       .hook = run->hook,
                                        .when_dead = run->when_dead,
                                        .workers = run->workers,
                                        .store = run->store,
@@ -404,8 +414,8 @@ bool run_start(struct run *run, struct error *error)
            control_check(run->options.control_path, error) && load_store(run, error) &&
            signals_catch(&run->signals, error) && open_sides(run, error) &&
            open_bypass(run, error) && open_path(run, error) && open_stack(run, error) &&
-           begin_confinement(run, error) && start_workers(run, error) && make_daemon(run, error) &&
-           restore_state(run) && watch_all(run, error) && end_takeover(run) &&
-           open_view(run, error) && open_sync(run, error) && open_control(run, error) &&
-           confine_end(&run->confine, error);
+           open_hook(run, error) && begin_confinement(run, error) && start_workers(run, error) &&
+           make_daemon(run, error) && restore_state(run) && watch_all(run, error) &&
+           end_takeover(run) && open_view(run, error) && open_sync(run, error) &&
+           open_control(run, error) && confine_end(&run->confine, error);
 }

@@ -236,7 +236,7 @@ void takeover_log_mark(const struct takeover_log *log, uint16_t *joined,
     for (uint64_t i = 0; joined && log->old && i < log->old->rows; i++) {
         const struct handed_flow row = row_at(log->old, i);
 
-        if (row.edited)
+        if (row.edited && (row.words[0] || row.words[1])) /* offsets; see flow_set_state() */
             joined_count(joined, flow_seed_of(table_seed), &row.key, change);
     }
 }

@@ -76,6 +76,14 @@ static bool choose_kernel_path(const struct arguments *arguments, const struct c
            kernel_path_parse(arguments->value[OPTION_KERNEL_PATH], setting, error);
 }
 
+static bool choose_hook(const struct arguments *arguments, const struct config *config,
+                        enum hook_setting *setting, struct error *error)
+{
+    *setting = config->hook;
+    return !option_given(arguments, OPTION_HOOK) ||
+           hook_parse(arguments->value[OPTION_HOOK], setting, error);
+}
+
 static bool choose_carrier(const struct arguments *arguments, const struct config *config,
                            enum carrier_setting *setting, struct error *error)
 {
@@ -192,6 +200,7 @@ bool run_options_make(const struct arguments *arguments, const struct config *co
            choose_flows(arguments, config, &options->flows, error) &&
            choose_busy_poll(arguments, config, &options->busy_poll, error) &&
            choose_kernel_path(arguments, config, &options->kernel_path, error) &&
+           choose_hook(arguments, config, &options->hook, error) &&
            choose_carrier(arguments, config, &options->carrier, error) &&
            choose_card(arguments, config, &options->card, error) &&
            choose_when_dead(arguments, config, &options->when_dead, error) &&

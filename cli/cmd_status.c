@@ -96,6 +96,33 @@ static void print_path(struct json_object *path)
         puts("kernel path: on");
 }
 
+/* One line for each server whose connections are spliced, with the reason. */
+static void print_unhooked(struct json_object *servers)
+{
+    const size_t count = servers ? json_object_array_length(servers) : 0;
+
+    for (size_t i = 0; i < count; i++) {
+        struct json_object *server = json_object_array_get_idx(servers, i);
+
+        if (json_object_object_get(server, "no_hook"))
+            printf("hook: not for %s port %s: %s\n", output_field(server, "server"),
+                   output_field(server, "port"), output_field(server, "no_hook"));
+    }
+}
+
+/* Where it was asked for. */
+static void print_hook(struct json_object *hook, struct json_object *servers)
+{
+    if (!hook)
+        return;
+    if (!json_object_get_boolean(json_object_object_get(hook, "on"))) {
+        printf("hook: off, %s\n", output_field(hook, "why"));
+        return;
+    }
+    puts("hook: on");
+    print_unhooked(servers);
+}
+
 /* Where it is not as asked for, or was needed. */
 static void print_dead(struct json_object *dead)
 {
@@ -151,6 +178,8 @@ static bool print_status(const struct arguments *arguments, struct json_object *
         print_sides(json_object_object_get(document, "sides"));
         print_restart(json_object_object_get(document, "restart"));
         print_path(json_object_object_get(document, "kernel_path"));
+        print_hook(json_object_object_get(document, "hook"),
+                   json_object_object_get(document, "servers"));
         print_dead(json_object_object_get(document, "when_dead"));
         print_sandbox(json_object_object_get(document, "sandbox"));
         print_cluster(json_object_object_get(document, "cluster"));

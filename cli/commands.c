@@ -44,7 +44,8 @@ static const struct command commands[] = {
                "[--control SOCKET] [--mode "
                "auto|normal|attack] "
                "[--server-stack NETNS] [--learn on|off] [--unknown cookie|pass|drop] [--workers N] "
-               "[--flows N] [--busy-poll off|auto|US] [--kernel-path auto|on|off] [--carrier "
+               "[--flows N] [--busy-poll off|auto|US] [--kernel-path auto|on|off] "
+               "[--hook auto|on|off] [--carrier "
                "mirror|keep] [--card auto|veth|tap] [--when-dead open|limited|closed] [--sandbox "
                "auto|on|off] [--cluster-key FILE] [--config FILE]"},
      .options = OPTION_BIT(CLIENT) | OPTION_BIT(SERVER) | OPTION_BIT(STORE) | OPTION_BIT(CONTROL) |
@@ -53,7 +54,7 @@ static const struct command commands[] = {
                 OPTION_BIT(BUSY_POLL) | OPTION_BIT(KERNEL_PATH) | OPTION_BIT(SINGLE_READS) |
                 OPTION_BIT(SINGLE_QUEUE) | OPTION_BIT(SANDBOX) | OPTION_BIT(CLUSTER_KEY) |
                 OPTION_BIT(ESCAPE) | OPTION_BIT(INLINE) | OPTION_BIT(CARRIER) |
-                OPTION_BIT(WHEN_DEAD) | OPTION_BIT(CARD),
+                OPTION_BIT(WHEN_DEAD) | OPTION_BIT(CARD) | OPTION_BIT(HOOK),
      .summary = "bridge two sides, learn the servers, protect them",
      .help = "Runs in the foreground until SIGTERM or SIGINT, and logs on stderr; lines that\n"
              "nobody reads are dropped and counted. A side is one of\n"
@@ -102,6 +103,15 @@ static const struct command commands[] = {
              "not possible; auto (default): do without then, and say why (`synward status`). It\n"
              "takes 64 bytes of the kernel's memory for each of --flows, and 72 for one carried.\n"
              "\n"
+             "--hook: where the servers listen in a namespace of this machine (Linux 6.9 or\n"
+             "newer there) and clients speak first, the server's own TCP makes the connection\n"
+             "of a client that has proved itself, without a second handshake: nothing is changed\n"
+             "in it from then on, and it needs no synward any more. Where that is not possible\n"
+             "connections are spliced as ever; `synward status` says why. The servers' card is\n"
+             "that of a netns: side, or the end in --server-stack NETNS of a veth whose other\n"
+             "end is the port: of the server side. on: end where there is no such card, or no\n"
+             "such kernel; auto: do without then. off is the default.\n"
+             "\n"
              "--carrier: where one side has no carrier (an unplugged cable, a guest that is off,\n"
              "an interface that is down) the other one shows none either, as with a cable, until\n"
              "it is back. A port is taken down for that, where that is a veth or a network card\n"
@@ -129,7 +139,8 @@ static const struct command commands[] = {
              "The configuration file has lines KEY = VALUE; a line that begins with # is a\n"
              "comment, and so is what follows \" ;\" behind a value. Its keys are the\n"
              "options client, server, inline, store, control, mode, server-stack, learn,\n"
-             "unknown, workers, flows, busy-poll, kernel-path, carrier, when-dead and sandbox,\n"
+             "unknown, workers, flows, busy-poll, kernel-path, hook, carrier, when-dead and\n"
+             "sandbox,\n"
              "and trigger.half_open and its like (see `synward help profiles set`) for every\n"
              "server that has none of its own.\n"
              "Below a line [server 10.77.0.2:110] stand mode, and what `synward profiles set`\n"

@@ -13,6 +13,7 @@
 #include "engine/stages/again.h"
 #include "engine/stages/answering.h"
 #include "engine/stages/carry.h"
+#include "engine/stages/granting.h"
 #include "engine/stages/half_open.h"
 #include "engine/stages/held.h"
 #include "engine/stages/kept.h"
@@ -480,6 +481,7 @@ uint32_t engine_servers(const struct engine *engine, struct server_info *out, ui
                 .half_open_limit = server_limit(&engine->servers, server, TRIGGER_HALF_OPEN),
                 .usual = trigger_usual(&server->counts),
                 .foreign = server->foreign,
+                .no_grants = granting_hindrance(engine, server, now_us),
             };
             out[count].figures.half_open = server_half_open(server, now_us);
             if (engine->config.record_figures)

@@ -191,7 +191,9 @@ struct server_info {
     struct server_figures figures;
     uint32_t half_open_limit; /* of half_open, beyond which the trigger fires; TRIGGER_OFF: never */
     uint32_t usual;           /* SYNs in 2 s of calm; 0: not known yet */
-    uint32_t foreign; /* cookies that came back here and were not asked here lately; wraps */
+    uint32_t foreign;      /* cookies that came back here and were not asked here lately; wraps */
+    const char *no_grants; /* why its own TCP makes no connections of cookies, static text; NULL: it
+                              does, or is not asked to */
 };
 /* Writes up to `max` servers; returns how many there are. */
 uint32_t engine_servers(const struct engine *engine, struct server_info *out, uint32_t max,

@@ -62,6 +62,8 @@ static struct json_object *server_document(const struct daemon_server *server)
                            json_object_new_string(time_to_text(server->since_wall_s, since)));
     json_object_object_add(object, "cause", cause_text(&server->info));
     json_object_object_add(object, "dead", optional_string(server->info.dead));
+    if (server->info.no_grants)
+        json_object_object_add(object, "no_hook", json_object_new_string(server->info.no_grants));
     json_object_object_add(object, "held", json_object_new_int64(server->info.held));
     json_object_object_add(object, "held_mark", json_object_new_int64(server->info.held_mark));
     json_object_object_add(object, "ended", json_object_new_int64(server->info.ended));
@@ -133,6 +135,20 @@ static void add_path(struct json_object *document, const struct daemon *daemon)
     json_object_object_add(path, "answers", json_object_new_boolean(!hindrance && !no_answers));
     json_object_object_add(path, "answers_why", optional_string(no_answers));
     json_object_object_add(document, "kernel_path", path);
+}
+
+/* Where it was asked for. "why": null where it is on. */
+static void add_hook(struct json_object *document, const struct daemon *daemon)
+{
+    const char *hindrance = daemon_hook_hindrance(daemon);
+    struct json_object *hook;
+
+    if (hindrance && *hindrance == '\0')
+        return;
+    hook = json_object_new_object();
+    json_object_object_add(hook, "on", json_object_new_boolean(!hindrance));
+    json_object_object_add(hook, "why", optional_string(hindrance));
+    json_object_object_add(document, "hook", hook);
 }
 
 /* "why": null where it is as asked for. */
@@ -210,6 +226,7 @@ static struct json_object *status_document(const struct daemon *daemon, struct j
     json_object_object_add(document, "sides", sides);
     json_object_object_add(document, "restart", restart_document(daemon));
     add_path(document, daemon);
+    add_hook(document, daemon);
     add_when_dead(document, daemon);
     add_sandbox(document, daemon);
     add_cluster(document, daemon);

@@ -133,6 +133,8 @@ static bool take_value(struct config *config, enum config_key key, const char *t
         return busy_poll_parse(text, &config->busy_poll, reason);
     case CONFIG_KERNEL_PATH:
         return kernel_path_parse(text, &config->kernel_path, reason);
+    case CONFIG_HOOK:
+        return hook_parse(text, &config->hook, reason);
     case CONFIG_WHEN_DEAD:
         return when_dead_parse(text, &config->when_dead, reason);
     case CONFIG_CARRIER:

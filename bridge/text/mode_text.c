@@ -119,6 +119,22 @@ const char *kernel_path_name(enum kernel_path_setting setting)
     return setting == KERNEL_PATH_OFF ? "off" : setting == KERNEL_PATH_ON ? "on" : "auto";
 }
 
+bool hook_parse(const char *text, enum hook_setting *out, struct error *error)
+{
+    if (strcmp(text, "auto") == 0)
+        *out = HOOK_AUTO;
+    else if (strcmp(text, "on") == 0 || strcmp(text, "off") == 0)
+        *out = strcmp(text, "on") == 0 ? HOOK_ON : HOOK_OFF;
+    else
+        return error_set(error, EXIT_USAGE, "not a hook, auto, on or off: %.100s", text);
+    return true;
+}
+
+const char *hook_name(enum hook_setting setting)
+{
+    return setting == HOOK_OFF ? "off" : setting == HOOK_ON ? "on" : "auto";
+}
+
 bool carrier_parse(const char *text, enum carrier_setting *out, struct error *error)
 {
     if (strcmp(text, "mirror") != 0 && strcmp(text, "keep") != 0)

@@ -40,6 +40,11 @@ enum kernel_path_setting { KERNEL_PATH_UNSAID, KERNEL_PATH_OFF, KERNEL_PATH_AUTO
 bool kernel_path_parse(const char *text, enum kernel_path_setting *out, struct error *error);
 const char *kernel_path_name(enum kernel_path_setting setting);
 
+/* Whether the servers' own TCP is to make connections of our cookies (sides/hook.h). */
+enum hook_setting { HOOK_OFF, HOOK_AUTO, HOOK_ON };
+bool hook_parse(const char *text, enum hook_setting *out, struct error *error);
+const char *hook_name(enum hook_setting setting);
+
 /* The words of --carrier: whether what one side has lost is mirrored to the other. */
 enum carrier_setting { CARRIER_MIRROR, CARRIER_KEEP };
 bool carrier_parse(const char *text, enum carrier_setting *out, struct error *error);

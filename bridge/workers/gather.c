@@ -66,6 +66,7 @@ static void merge_server(struct server_info *into, const struct server_info *fro
     const uint32_t foreign = into->foreign + from->foreign;
     const uint32_t ended = into->ended + from->ended, peak = into->held_peak + from->held_peak;
     const char *dead = into->dead ? into->dead : from->dead;
+    const char *no_grants = into->no_grants ? into->no_grants : from->no_grants;
     const bool takes_over =
         from->mode == MODE_ATTACK && (into->mode != MODE_ATTACK || from->since_us < into->since_us);
     struct server_figures figures = into->figures;
@@ -85,6 +86,7 @@ static void merge_server(struct server_info *into, const struct server_info *fro
     into->held_peak = peak;
     into->foreign = foreign;
     into->dead = dead;
+    into->no_grants = no_grants;
 }
 
 static int compare_servers(const void *a, const void *b)

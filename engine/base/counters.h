@@ -35,6 +35,23 @@
     X(kernel, up_ack_odd, "segments without connection that went up: data, FIN, or odd")           \
     X(kernel, up_ack_stray, "segments without connection that went up: some may pass unproved")
 
+/* What comes of connections that a server's own TCP is to make of a cookie
+ * (engine/stages/granting.h): by the reasons of GRANT_OUTCOMES() in engine/tcp/grant.h. */
+#define SYNWARD_HOOK_COUNTERS(X)                                                                   \
+    X(hook, granted, "connections that the server's own TCP was to make of a cookie")              \
+    X(hook, taken, "of these, such as it made")                                                    \
+    X(hook, no_place, "connections spliced: no place to write down what was promised")             \
+    X(hook, unseen, "grants that came to nothing: no answer, and its card's program saw none")     \
+    X(hook, childless, "grants that came to nothing: given to its TCP, no answer within 1 s")      \
+    X(hook, known, "grants that came to nothing: its TCP has the connection, and is silent")       \
+    X(hook, old, "grants that came to nothing: an old connection of these ends is there")          \
+    X(hook, queue_full, "grants that came to nothing: its accept queue is full")                   \
+    X(hook, unlistened, "grants that came to nothing: nobody listens in its namespace")            \
+    X(hook, mptcp, "grants that came to nothing: its listener speaks MPTCP")                       \
+    X(hook, settings, "grants that came to nothing: its TCP's settings refuse what was promised")  \
+    X(hook, memory, "grants that came to nothing: no memory, or the kernel refused")               \
+    X(hook, reset, "grants that came to nothing: its TCP has SYN cookies off")
+
 #define SYNWARD_COUNTERS(X)                                                                        \
     X(frames, client_in, "frames read from the client side")                                       \
     X(frames, client_out, "frames written to the client side")                                     \
@@ -75,6 +92,7 @@
     X(learning, observations_dropped, "observations lost because the learner was behind")          \
     X(learning, flows_passed_over, "connections that the learner was not told of, under load")     \
     X(kernel, unrecorded, "connections that the kernel had no room to remember")                   \
+    SYNWARD_HOOK_COUNTERS(X)                                                                       \
     SYNWARD_KERNEL_COUNTERS(X)
 
 #define SYNWARD_DROPS(Y)                                                                           \

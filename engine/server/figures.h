@@ -23,6 +23,8 @@
     X(cookies_sent, "SYN-ACKs sent for it with a cookie")                                          \
     X(proofs, "handshakes completed with a good cookie")                                           \
     X(admitted, "connections opened to it")                                                        \
+    X(taken, "of these, connections that its own TCP made of a cookie")                            \
+    X(fell_back, "connections that it was to make so, and did not: they were spliced")             \
     X(failed, "openings that it refused or did not answer")                                        \
     X(frames_in, "frames of its connections that came from clients")                               \
     X(frames_out, "frames of its connections that came from it")                                   \

@@ -81,6 +81,13 @@ struct server_host {
 /* Whose keys are kept of a server's cookies: those promises that may be out at once (rule 3). */
 enum server_promise { PROMISE_NOW, PROMISE_BEFORE, PROMISE_DEFAULT, SERVER_PROMISES };
 
+/* What came of connections that its own TCP was to make of our cookies (stages/granting.h). */
+struct server_grants {
+    uint8_t missed; /* in a row that it has not made */
+    uint8_t why;    /* enum grant_outcome of the last of these */
+    uint64_t missed_us;
+};
+
 struct server {
     struct server_key key;
     bool used;
@@ -122,6 +129,7 @@ struct server {
     struct doubt doubt;
     struct token_bucket unlistened; /* SYNs of a server in doubt that were met as if it were not */
     struct token_bucket asked;      /* SYNs that were passed on to one that is silent */
+    struct server_grants grants;
     struct token_bucket openings;
     struct token_bucket strays;         /* untracked segments that were let through */
     struct token_bucket live_syns;      /* SYNs on connections that are there */

@@ -11,6 +11,7 @@
 #include "engine/tcp/answer_record.h"
 #include "engine/tcp/cookie.h"
 #include "engine/tcp/flow_record.h"
+#include "engine/tcp/grant.h"
 
 /* What the engine shares with a kernel that answers SYNs for it. All zeroed; the caller's. */
 struct answer_share {
@@ -46,6 +47,8 @@ struct engine_config {
     struct record_figures
         *record_figures; /* servers_max of them; NULL where there are no records */
     struct answer_share answers;
+    struct grant *grants;    /* GRANTS of them, of all shards, zeroed; NULL, the default: servers
+                                are asked by SYNs */
     struct handed_flow *log; /* tables/joined_log.h, zeroed; NULL, the default: none */
     uint32_t log_rows;
     uint16_t *joined; /* tcp/joined.h, of all shards, zeroed; NULL, the default: nobody asks */

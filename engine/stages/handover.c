@@ -251,15 +251,18 @@ static void fill_flow(struct flow *flow, struct flow_cold *cold, const struct ha
 
 bool takeover_flow(struct engine *engine, const struct handed_flow *from, uint64_t now_us)
 {
+    const bool joined = from->state == FLOW_SPLICED;
     struct flow *flow = NULL;
 
+    /* Joined last: by what offsets is counted, and logged, then. */
     if (is_sane(from) && !flow_find(&engine->flows, &from->key))
-        flow = flow_new(&engine->flows, &from->key, (enum flow_state)from->state, now_us);
+        flow = flow_new(&engine->flows, &from->key,
+                        joined ? FLOW_CLOSING : (enum flow_state)from->state, now_us);
     if (!flow)
         return false;
     fill_flow(flow, flow_cold(&engine->flows, flow), from);
-    if (flow->state == FLOW_SPLICED)
-        joined_log_write(&engine->flows, flow);
+    if (joined)
+        flow_set_state(&engine->flows, flow, FLOW_SPLICED, now_us);
     if (from->state != FLOW_OUTBOUND)
         engine_flow_find_server(engine, flow);
     return true;

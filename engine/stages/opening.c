@@ -8,6 +8,7 @@
 #include "engine/shard/observe.h"
 #include "engine/stages/capacity.h"
 #include "engine/stages/draining.h"
+#include "engine/stages/granting.h"
 #include "engine/stages/greeting_compare.h"
 #include "engine/stages/kept.h"
 #include "engine/stages/opening_room.h"
@@ -128,6 +129,7 @@ void opening_done(struct engine *engine, struct flow *flow)
     struct flow_cold *cold = flow_cold(&engine->flows, flow);
     uint32_t share = engine->openings.openings[cold->opening].share;
 
+    granting_end(engine, &engine->openings.openings[cold->opening]);
     asking_no_more(flow_server(engine, flow), &engine->openings.openings[cold->opening]);
     unheard_no_more(engine, flow_server(engine, flow), &engine->openings.openings[cold->opening]);
     if (share != SHARE_NONE) {
@@ -162,6 +164,13 @@ static uint64_t proved_us(struct engine *engine, const struct flow *before,
     return now_us - (uint64_t)((uint32_t)(now_us / 1000) - slot->since_ms) * 1000;
 }
 
+void opening_ask(struct engine *engine, struct flow *flow, struct opening *opening, uint64_t now_us)
+{
+    opening_send_syn(engine, flow, opening);
+    opening->attempts = 1;
+    opening_set_timer(engine, flow, now_us + OPENING_SYN_FIRST_US);
+}
+
 bool opening_begin(struct engine *engine, struct passage *passage, struct server *server,
                    const struct proof *proof, struct flow *closing, const struct asked *said)
 {
@@ -193,9 +202,8 @@ bool opening_begin(struct engine *engine, struct passage *passage, struct server
     opening->proved_us = began_us;
     note_asking(engine, server, opening, said->protocol);
     tag_take(&engine->stray, passage->hash, 0, passage->now_us);
-    opening_send_syn(engine, flow, opening);
-    opening->attempts = 1;
-    opening_set_timer(engine, flow, passage->now_us + OPENING_SYN_FIRST_US);
+    if (!granting_begin(engine, flow, opening, proof->promise, passage->now_us))
+        opening_ask(engine, flow, opening, passage->now_us);
     passage_hold(passage);
     return true;
 }
@@ -293,6 +301,8 @@ static void client_frame(struct engine *engine, struct passage *passage, struct 
      * and still listen. */
     if ((frame->flags & TCP_FIN) && offset + frame->payload_bytes == opening->held_bytes)
         opening->fin = true;
+    if (opening->grant && frame->payload_bytes && !held)
+        granting_again(engine, flow, opening, passage->now_us);
     if (opening->promised && !held)
         opening_acknowledge_client(engine, passage, flow, opening);
     else if (held)
@@ -336,8 +346,8 @@ static void note_grants(const struct engine *engine, const struct passage *passa
 
 /* Above every stateless TSval of ours: also above two that were said in answer to a later one of
  * another bridge. */
-static uint32_t tsval_ceiling(const struct engine *engine, const struct flow *flow,
-                              const struct opening *opening, uint64_t now_us)
+uint32_t opening_tsval_ceiling(const struct engine *engine, const struct flow *flow,
+                               const struct opening *opening, uint64_t now_us)
 {
     const uint32_t own =
         cookie_tsval_ceiling(&engine->config.keys, &flow->key, cookie_time(engine, now_us));
@@ -363,7 +373,7 @@ static void fix_offsets(struct engine *engine, const struct passage *passage, st
     flow->tsecr_floor = opening->server_tsval;
     if (opening->timestamps)
         flow->ts_delta =
-            tsval_ceiling(engine, flow, opening, passage->now_us) - opening->server_tsval;
+            opening_tsval_ceiling(engine, flow, opening, passage->now_us) - opening->server_tsval;
 }
 
 /* What we offer to the server: exactly what our SYN-ACK granted to the client. */
@@ -387,6 +397,7 @@ static void server_accepts(struct engine *engine, struct passage *passage, struc
         opening_fail(engine, flow, true, passage->now_us);
         return;
     }
+    opening->granted = false; /* nothing of what was said then has been taken */
     engine_server_answered(engine, flow_server(engine, flow), passage->now_us);
     unheard_no_more(engine, flow_server(engine, flow), opening);
     fix_offsets(engine, passage, flow, opening);
@@ -471,6 +482,8 @@ static void server_frame(struct engine *engine, struct passage *passage, struct 
         passage_drop(engine, passage, DROP_bad_checksum);
         return;
     }
+    if (opening->granted && granting_answered(engine, passage, flow, opening))
+        return;
     if (frame->flags & TCP_RST) {
         passage_drop(engine, passage, DROP_swallowed);
         if (ours && (frame->flags & TCP_ACK)) {
@@ -517,6 +530,8 @@ void opening_release(struct engine *engine, struct flow *flow, uint64_t now_us)
     figures_admit(&flow_server(engine, flow)->figures, now_us - opening->proved_us);
     if (opening->promised || opening->share != SHARE_NONE)
         draining_begin(engine, flow, now_us);
+    else if (opening->granted)
+        granting_send_rest(engine, flow, opening);
     else
         opening_send_held(engine, flow, opening, 0, held);
     asking_no_more(flow_server(engine, flow), opening);

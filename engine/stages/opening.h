@@ -14,7 +14,8 @@
  *
  * Client-first services skip the middle: the held data completes the handshake. Offsets are fixed
  * at the SYN-ACK, delta = c - y, and where a greeting is said for the server by template + g - g'
- * (greeting_compare.c); ts_delta = ceiling of our stateless TSvals - S.
+ * (greeting_compare.c); ts_delta = ceiling of our stateless TSvals - S. Where the server's own TCP
+ * can make the connection of our cookie there is neither SYN nor offset (granting.h).
  */
 #ifndef SYNWARD_ENGINE_STAGES_OPENING_H
 #define SYNWARD_ENGINE_STAGES_OPENING_H
@@ -39,6 +40,15 @@ void opening_frame(struct engine *engine, struct passage *passage, struct flow *
 /* To the second SYN; and how long a server's greeting is waited for at the least. */
 #define OPENING_SYN_FIRST_US      (1000ull * 1000)
 #define OPENING_GREETING_LEAST_US (30ull * 1000 * 1000)
+
+/* --- for granting.c -------------------------------------------------------------------------- */
+
+/* The first SYN, and its timer. */
+void opening_ask(struct engine *engine, struct flow *flow, struct opening *opening,
+                 uint64_t now_us);
+/* Above every TSval that the client may have had from us. */
+uint32_t opening_tsval_ceiling(const struct engine *engine, const struct flow *flow,
+                               const struct opening *opening, uint64_t now_us);
 
 /* --- for greeting_compare.c ------------------------------------------------------------------ */
 

@@ -4,6 +4,7 @@
 
 #include "engine/stages/capacity.h"
 #include "engine/stages/draining.h"
+#include "engine/stages/granting.h"
 #include "engine/stages/opening.h"
 #include "engine/stages/opening_say.h"
 #include "engine/stages/stray.h"
@@ -51,7 +52,7 @@ void openings_ask_again(struct engine *engine, const struct server *server, uint
         struct opening *opening = &pool->openings[i];
         const struct flow *flow;
 
-        if (opening->flow == FLOW_NONE || !opening->unheard)
+        if (opening->flow == FLOW_NONE || !opening->unheard || opening->grant)
             continue;
         flow = &engine->flows.flows[opening->flow];
         if (flow_server(engine, flow) != server)
@@ -105,6 +106,8 @@ bool opening_tick(struct engine *engine, uint64_t now_us)
     else if (flow->state == FLOW_GREETING &&
              now_us - opening->greeting_since_us < greeting_wait_us(&engine->openings))
         opening_set_timer(engine, flow, now_us + GREETING_LOOK_US);
+    else if (opening->grant)
+        granting_due(engine, flow, opening, now_us);
     else if (flow->state == FLOW_OPENING && opening->attempts < SYN_ATTEMPTS)
         syn_due(engine, flow, opening, now_us);
     else

@@ -237,6 +237,12 @@ static bool is_joined(enum flow_state state)
     return state == FLOW_SPLICED || state == FLOW_DRAINING;
 }
 
+/* One that nothing is changed of passes by itself: its server made it of our cookie. */
+static bool has_offsets(const struct flow *flow)
+{
+    return flow->delta != 0 || flow->ts_delta != 0;
+}
+
 void flow_set_state(struct flow_table *table, struct flow *flow, enum flow_state state,
                     uint64_t now_us)
 {
@@ -251,7 +257,8 @@ void flow_set_state(struct flow_table *table, struct flow *flow, enum flow_state
         table->picked_up_by[flow->mac_place - 1]--;
     if ((from == FLOW_LIST_HALF_OPEN || from == FLOW_LIST_PICKED_UP) && flow->state != state)
         flow->link = (struct flow_link){.ttl = 0};
-    if (table->joined && is_joined((enum flow_state)flow->state) != is_joined(state))
+    if (table->joined && is_joined((enum flow_state)flow->state) != is_joined(state) &&
+        has_offsets(flow))
         joined_count(table->joined, table->seed, &flow->key, is_joined(state) ? 1 : -1);
     if (flow->state == FLOW_SPLICED && state != FLOW_SPLICED)
         joined_log_clear(table, flow);

@@ -78,12 +78,17 @@ struct opening {
     uint32_t share; /* of its source, among those of the class long; SHARE_NONE: it is none */
     uint32_t source_place; /* in of_source, plus one; 0: it is not counted there */
     /* While draining, from x+1: */
-    uint32_t sent, acked; /* by us; by the server */
-    uint32_t edge;        /* of the server's window */
-    uint16_t cut;         /* largest payload of a segment; 0: as the server granted */
-    uint8_t repeats;      /* in a row */
-    uint32_t client_isn;  /* x */
-    uint64_t closed_us;   /* when the server's window was found closed; 0: it is open */
+    uint32_t sent, acked;   /* by us; by the server */
+    uint32_t edge;          /* of the server's window */
+    uint16_t cut;           /* largest payload of a segment; 0: as the server granted */
+    uint8_t repeats;        /* in a row */
+    uint32_t client_isn;    /* x */
+    uint32_t grant;         /* place of its grant, plus one; 0: it has none (stages/granting.h) */
+    bool granted;           /* it had one, and the server has answered no SYN since */
+    bool granted_fin;       /* the client's FIN went with that */
+    uint16_t granted_bytes; /* held bytes that went with it */
+    uint64_t granted_us;    /* when it was made */
+    uint64_t closed_us;     /* when the server's window was found closed; 0: it is open */
 };
 
 struct opening_pool {

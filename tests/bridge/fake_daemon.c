@@ -48,6 +48,7 @@ void fake_daemon_init(struct daemon *daemon)
     *daemon = (struct daemon){.mode = SETTING_AUTO,
                               .learning = true,
                               .path_hindrance = "",
+                              .hook_hindrance = "",
                               .confinement = {.keeper = true},
                               .uptime_us = 12900000,
                               .store = store_new(),
@@ -171,6 +172,11 @@ const struct confinement *daemon_confinement(const struct daemon *daemon)
 const char *daemon_path_hindrance(const struct daemon *daemon)
 {
     return daemon->path_hindrance;
+}
+
+const char *daemon_hook_hindrance(const struct daemon *daemon)
+{
+    return daemon->hook_hindrance;
 }
 
 const char *daemon_path_no_answers(const struct daemon *daemon)

@@ -20,6 +20,7 @@ struct daemon {
     enum mode_setting mode;
     bool learning;
     uint64_t uptime_us;
+    const char *hook_hindrance; /* "": nobody asked for one */
     const char *path_hindrance, *path_no_answers;
     struct confinement confinement;
     struct cluster_clock clock;

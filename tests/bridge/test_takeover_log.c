@@ -38,7 +38,8 @@ static void teardown(void)
 
 TestSuite(takeover_log, .init = setup, .fini = teardown);
 
-/* Two workers, each with one joined connection and one that is half written. */
+/* Two workers, each with one joined connection, one that is half written, and one without
+ * offsets, which passes by itself. */
 static struct takeover_log *run_one(void)
 {
     struct takeover_log *log = takeover_log_read(store, boot, wire);
@@ -52,7 +53,10 @@ static struct takeover_log *run_one(void)
         takeover_log_share(log, worker, &config);
         cr_assert_eq(config.log_rows, 16);
         config.log[3].key.client_port = (uint16_t)(1000 + worker);
+        config.log[3].words[0] = 1; /* an offset */
         config.log[3].edited = 1;
+        config.log[5].key.client_port = (uint16_t)(3000 + worker); /* its server made it itself */
+        config.log[5].edited = 1;
         config.log[4].key.client_port = (uint16_t)(2000 + worker);
     }
     takeover_log_done(log);

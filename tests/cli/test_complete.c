@@ -64,6 +64,7 @@ Test(complete, table_of_lines)
         {"synward learn o", "on off "},
         {"synward learn --pcap ", ":files "},
         {"synward run --kernel-path ", "auto on off "},
+        {"synward run --hook ", "auto on off "},
         {"synward run --busy-poll ", "off auto "},
         {"synward run --client ", "netns: tap: port: inline: "},
         {"synward doctor --inline l", "lo "},

@@ -76,13 +76,15 @@ static void assert_error(const char *request, int code, const char *fragment)
 
 #define NO_FIGURES                                                                                 \
     "\"half_open_limit\":null,\"usual_syns\":null,\"figures\":{\"syns\":0,\"cookies_sent\":0,"     \
-    "\"proofs\":0,\"admitted\":0,\"failed\":0,\"frames_in\":0,\"frames_out\":0,\"bytes_in\":0,"    \
+    "\"proofs\":0,\"admitted\":0,\"taken\":0,\"fell_back\":0,\"failed\":0,\"frames_in\":0,"        \
+    "\"frames_out\":0,\"bytes_in\":0,"                                                             \
     "\"bytes_out\":0,\"queries\":0,\"truncated\":0,\"passed\":0,\"switches\":0,\"admission_us\":"  \
     "0,\"half_open\":0,\"spliced\":0,\"refused\":"                                                 \
     "{},\"admission\":[]}}"
 #define SOME_FIGURES                                                                               \
     "\"half_open_limit\":200,\"usual_syns\":3,\"figures\":{\"syns\":7,\"cookies_sent\":0,"         \
-    "\"proofs\":0,\"admitted\":1,\"failed\":0,\"frames_in\":0,\"frames_out\":0,\"bytes_in\":0,"    \
+    "\"proofs\":0,\"admitted\":1,\"taken\":0,\"fell_back\":0,\"failed\":0,\"frames_in\":0,"        \
+    "\"frames_out\":0,\"bytes_in\":0,"                                                             \
     "\"bytes_out\":0,\"queries\":0,\"truncated\":0,\"passed\":0,\"switches\":0,\"admission_us\":"  \
     "3,\"half_open\":3,\"spliced\":0,\"refused\":"                                                 \
     "{\"mismatch\":1},\"admission\":[0,0,1]}}"
@@ -307,6 +309,27 @@ Test(control_commands, status_of_the_kernel_path)
     cr_assert_str_eq(json_object_to_json_string_ext(path, JSON_C_TO_STRING_PLAIN),
                      "{\"on\":false,\"why\":\"both ports must be in one namespace\","
                      "\"answers\":false,\"answers_why\":null}");
+    json_object_put(document);
+}
+
+/* Of the hook it is spoken where it was asked for. */
+Test(control_commands, status_of_the_hook)
+{
+    struct json_object *document = ask("{\"command\":\"status\"}"), *hook;
+
+    cr_expect_null(json_object_object_get(document, "hook"));
+    json_object_put(document);
+    daemon_under_test.hook_hindrance = NULL;
+    document = ask("{\"command\":\"status\"}");
+    hook = json_object_object_get(document, "hook");
+    cr_assert_str_eq(json_object_to_json_string_ext(hook, JSON_C_TO_STRING_PLAIN),
+                     "{\"on\":true,\"why\":null}");
+    json_object_put(document);
+    daemon_under_test.hook_hindrance = "tcp_syncookies is 0 in namespace a";
+    document = ask("{\"command\":\"status\"}");
+    hook = json_object_object_get(document, "hook");
+    cr_assert_str_eq(json_object_to_json_string_ext(hook, JSON_C_TO_STRING_PLAIN),
+                     "{\"on\":false,\"why\":\"tcp_syncookies is 0 in namespace a\"}");
     json_object_put(document);
 }
 

@@ -40,6 +40,7 @@ Test(config, all_keys)
                                 "flows = 4000000\n"
                                 "busy-poll = 40\n"
                                 "kernel-path = auto\n"
+                                "hook = on\n"
                                 "carrier = keep\n"
                                 "card = veth\n"
                                 "when-dead = open\n"
@@ -62,6 +63,7 @@ Test(config, all_keys)
     cr_expect_eq(config.flows, 4000000u);
     cr_expect_eq(config.busy_poll, 40);
     cr_expect_eq(config.kernel_path, KERNEL_PATH_AUTO);
+    cr_expect_eq(config.hook, HOOK_ON);
     cr_expect_eq(config.carrier, CARRIER_KEEP);
     cr_expect_eq(config.card, CARD_VETH);
     cr_expect_eq(config.when_dead, WHEN_DEAD_OPEN);
@@ -172,6 +174,7 @@ Test(config, errors_name_file_line_and_reason)
          "1: unknown: not a choice for unknown servers: maybe: write cookie, pass or drop"},
         {"workers = 0", "1: workers: not a number of workers: 0: write 1 to 64"},
         {"flows = few", "1: flows: not a number of flows: few: write 1024 to 16777216"},
+        {"hook = yes", "1: hook: not a hook, auto, on or off: yes"},
         {"kernel-path = yes", "1: kernel-path: not a kernel path, auto, on or off: yes"},
         {"when-dead = off", "1: when-dead: neither open, limited nor closed: off"},
         {"carrier = off", "1: carrier: neither mirror nor keep: off"},

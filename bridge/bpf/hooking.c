@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* hooking.c - see hooking.h. Carried in the executable and loaded as steering.c does. */
+#include "bridge/bpf/hooking.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "bridge/bpf/hook.h"
+
+/* HOOK_OBJECT: where the build has put it. */
+__asm__(".pushsection .rodata\n"
+        ".balign 16\n"
+        "hook_object: .incbin \"" HOOK_OBJECT "\"\n"
+        "hook_object_end:\n"
+        ".popsection\n");
+extern const uint8_t hook_object[] __attribute__((visibility("hidden")));
+extern const uint8_t hook_object_end[] __attribute__((visibility("hidden")));
+
+#define HOOK_PRIORITY 0x5350u /* by these our filter is known */
+#define HOOK_HANDLE   1u
+
+struct hooking {
+    struct bpf_object *object;
+    int program;
+    struct grant *grants;
+    bool made_qdisc;
+};
+
+/* What is wrong is told by our own errors. */
+static int say_nothing(enum libbpf_print_level level, const char *format, va_list arguments)
+{
+    (void)level;
+    (void)format;
+    (void)arguments;
+    return 0;
+}
+
+static bool find_parts(struct hooking *hooking)
+{
+    const struct bpf_program *program =
+        bpf_object__find_program_by_name(hooking->object, HOOK_PROGRAM);
+    void *memory;
+
+    if (!program)
+        return false;
+    hooking->program = bpf_program__fd(program);
+    memory = mmap(NULL, GRANTS * sizeof(struct grant), PROT_READ | PROT_WRITE, MAP_SHARED,
+                  bpf_object__find_map_fd_by_name(hooking->object, HOOK_GRANTS), 0);
+    hooking->grants = memory == MAP_FAILED ? NULL : memory;
+    return hooking->grants != NULL;
+}
+
+/* 0, or an errno. */
+static int load(struct hooking *hooking)
+{
+    size_t bytes;
+    int code;
+
+    /* Two labels around one piece of data. */
+    /* cppcheck-suppress comparePointers */
+    bytes = (size_t)(hook_object_end - hook_object);
+    hooking->object = bpf_object__open_mem(hook_object, bytes, NULL);
+    if (!hooking->object)
+        return errno;
+    code = bpf_object__load(hooking->object);
+    if (code != 0)
+        return -code;
+    return find_parts(hooking) ? 0 : errno;
+}
+
+/* Without the call the object is refused before it is loaded, as one that asks for what is not
+ * there. */
+static const char *reason_text(int reason)
+{
+    switch (reason) {
+    case EPERM:
+        return "not permitted; it may be locked down, or RLIMIT_MEMLOCK too low";
+    case EINVAL:
+    case ESRCH:
+    case ENOENT:
+        return "it needs bpf_sk_assign_tcp_reqsk(), of Linux 6.9, and its type information (BTF)";
+    default:
+        return strerror(reason);
+    }
+}
+
+struct hooking *hooking_open(struct error *error)
+{
+    struct hooking *hooking = calloc(1, sizeof(*hooking));
+    int reason;
+
+    if (!hooking) {
+        error_set(error, EXIT_FAILED, "out of memory");
+        return NULL;
+    }
+    libbpf_set_print(say_nothing);
+    reason = load(hooking);
+    if (reason == 0 && hooking->grants)
+        return hooking;
+    error_set(error, EXIT_FAILED, "the kernel does not take the program: %s", reason_text(reason));
+    hooking_close(hooking);
+    return NULL;
+}
+
+void hooking_close(struct hooking *hooking)
+{
+    if (!hooking)
+        return;
+    if (hooking->grants)
+        munmap(hooking->grants, GRANTS * sizeof(struct grant));
+    bpf_object__close(hooking->object);
+    free(hooking);
+}
+
+struct grant *hooking_grants(struct hooking *hooking)
+{
+    return hooking->grants;
+}
+
+bool hooking_attach(struct hooking *hooking, int interface, struct error *error)
+{
+    DECLARE_LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = interface, .attach_point = BPF_TC_INGRESS);
+    DECLARE_LIBBPF_OPTS(bpf_tc_opts, filter, .prog_fd = hooking->program, .flags = BPF_TC_F_REPLACE,
+                        .handle = HOOK_HANDLE, .priority = HOOK_PRIORITY);
+    int code = bpf_tc_hook_create(&hook);
+
+    hooking->made_qdisc = code == 0;
+    if (code == 0 || code == -EEXIST)
+        code = bpf_tc_attach(&hook, &filter);
+    if (code == 0)
+        return true;
+    hooking_detach(hooking, interface);
+    return error_set(error, EXIT_FAILED, "cannot attach the program to the server's card: %s",
+                     strerror(-code));
+}
+
+void hooking_detach(struct hooking *hooking, int interface)
+{
+    DECLARE_LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = interface, .attach_point = BPF_TC_INGRESS);
+    DECLARE_LIBBPF_OPTS(bpf_tc_opts, filter, .handle = HOOK_HANDLE, .priority = HOOK_PRIORITY);
+
+    bpf_tc_detach(&hook, &filter);
+    if (!hooking->made_qdisc)
+        return;
+    hook.attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS; /* of both: the qdisc itself */
+    bpf_tc_hook_destroy(&hook);
+    hooking->made_qdisc = false;
+}

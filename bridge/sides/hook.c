@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* hook.c - see hook.h. */
+#include "bridge/sides/hook.h"
+
+#include <limits.h>
+#include <net/if.h>
+#include <netlink/netlink.h>
+#include <netlink/route/link.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bridge/base/log.h"
+#include "bridge/base/netns.h"
+
+#define SYNCOOKIES "/proc/sys/net/ipv4/tcp_syncookies" /* of the namespace that one is in */
+
+struct hook {
+    enum hook_setting setting;
+    struct hooking *hooking;
+    char netns[NAME_MAX + 1]; /* where the card is */
+    int interface;            /* 0: it is attached to none */
+    struct error hindrance;   /* EXIT_DONE: none */
+};
+
+/* --- which card ------------------------------------------------------------------------------ */
+
+/* The index of the other end of an interface, in the namespace of that; 0: it has none. `index` 0:
+ * the one of this name. */
+static int other_end(const char *netns, const char *name, int *index)
+{
+    struct nl_sock *socket = nl_socket_alloc();
+    struct rtnl_link *link = NULL;
+    struct netns_return back;
+    struct error error = {0};
+    int other = 0;
+
+    if (socket && netns_enter(netns, &back, &error)) {
+        if (nl_connect(socket, NETLINK_ROUTE) == 0 &&
+            rtnl_link_get_kernel(socket, *index, name, &link) == 0) {
+            *index = rtnl_link_get_ifindex(link);
+            other = rtnl_link_get_link(link);
+            rtnl_link_put(link);
+        }
+        netns_leave(&back);
+    }
+    nl_socket_free(socket);
+    return other;
+}
+
+/* Both ends must name each other: numbers of interfaces are used again in each namespace. */
+static bool find_peer(struct hook *hook, const struct side_spec *side)
+{
+    int port = 0, card = other_end(side->netns, side->device, &port);
+
+    if (card != 0 && other_end(hook->netns, NULL, &card) == port) {
+        hook->interface = card;
+        return true;
+    }
+    return error_set(&hook->hindrance, EXIT_FAILED,
+                     "no interface of namespace %s is the other end of %s", hook->netns,
+                     side->device);
+}
+
+static bool find_card(struct hook *hook, const struct side_spec *side, const char *stack)
+{
+    const char *netns = stack ? stack : side->port || side->host ? "" : side->netns;
+
+    if (netns[0] == '\0')
+        return error_set(&hook->hindrance, EXIT_FAILED,
+                         "the servers' namespace is not known: see --server-stack");
+    snprintf(hook->netns, sizeof(hook->netns), "%s", netns);
+    if (side->host)
+        return error_set(&hook->hindrance, EXIT_FAILED, "the server side is an inline: one");
+    if (side->port)
+        return find_peer(hook, side);
+    if (strcmp(netns, side->netns) != 0)
+        return error_set(&hook->hindrance, EXIT_FAILED,
+                         "the servers' card is not in their namespace %s", netns);
+    return true;
+}
+
+/* --- the card -------------------------------------------------------------------------------- */
+
+/* Without cookies the kernel would reset what it is given. */
+static bool takes_cookies(struct hook *hook)
+{
+    FILE *file = fopen(SYNCOOKIES, "re");
+    const int setting = file ? fgetc(file) : EOF;
+
+    if (file)
+        fclose(file);
+    return setting != '0' || error_set(&hook->hindrance, EXIT_FAILED,
+                                       "tcp_syncookies is 0 in namespace %s", hook->netns);
+}
+
+static bool attach(struct hook *hook, const struct side_spec *side)
+{
+    struct netns_return back;
+    bool done;
+
+    if (!netns_enter(hook->netns, &back, &hook->hindrance))
+        return false;
+    if (!hook->interface)
+        hook->interface = (int)if_nametoindex(side->device);
+    done = takes_cookies(hook) && hooking_attach(hook->hooking, hook->interface, &hook->hindrance);
+    netns_leave(&back);
+    return done;
+}
+
+static bool begin(struct hook *hook, const struct side_spec *side, const char *stack)
+{
+    if (!find_card(hook, side, stack))
+        return false;
+    hook->hooking = hooking_open(&hook->hindrance);
+    if (hook->hooking && attach(hook, side))
+        return true;
+    hooking_close(hook->hooking);
+    hook->hooking = NULL;
+    return false;
+}
+
+struct hook *hook_open(enum hook_setting setting, const struct side_spec *side, const char *stack,
+                       struct error *error)
+{
+    struct hook *hook = calloc(1, sizeof(*hook));
+
+    if (!hook) {
+        error_set(error, EXIT_FAILED, "out of memory for the hook");
+        return NULL;
+    }
+    hook->setting = setting;
+    if (setting == HOOK_OFF || begin(hook, side, stack))
+        return hook;
+    if (setting == HOOK_ON) {
+        error_set(error, EXIT_FAILED, "no hook: %s", hook->hindrance.text);
+        hook_close(hook);
+        return NULL;
+    }
+    log_line(LOG_LEVEL_INFO, "no hook, connections are spliced: %s", hook->hindrance.text);
+    return hook;
+}
+
+void hook_leave(struct hook *hook)
+{
+    struct netns_return back;
+    struct error error = {0};
+
+    if (!hook || !hook->hooking || !netns_enter(hook->netns, &back, &error))
+        return;
+    hooking_detach(hook->hooking, hook->interface);
+    netns_leave(&back);
+}
+
+void hook_close(struct hook *hook)
+{
+    if (!hook)
+        return;
+    hooking_close(hook->hooking);
+    free(hook);
+}
+
+const char *hook_hindrance(const struct hook *hook)
+{
+    if (hook->setting == HOOK_OFF)
+        return "";
+    return hook->hooking ? NULL : hook->hindrance.text;
+}
+
+struct grant *hook_grants(struct hook *hook)
+{
+    return hook->hooking ? hooking_grants(hook->hooking) : NULL;
+}

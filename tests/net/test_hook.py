@@ -1,0 +1,503 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""--hook: the server's own TCP makes the connections of clients that have proved themselves.
+
+The kernel's own counters judge (TcpPassiveOpens, connections without offsets), beside the daemon's:
+nobody fails, nothing is changed on the way, and where the server's TCP does not take a connection
+it is spliced, which its client cannot tell."""
+import contextlib
+import http.server
+import os
+import socket
+import ssl
+import threading
+import time
+
+import runner
+from lab import (
+    CLIENT4,
+    CLIENT_IF,
+    SERVER4,
+    SERVER6,
+    SERVER_IF,
+    Lab,
+    check,
+    check_equal,
+    make_root,
+    run,
+    wait_until,
+)
+from frames import Capture
+from rawtcp import parse
+from services import Service, connect
+
+IPPROTO_MPTCP = 262
+REQUEST = b"GET / HTTP/1.0\r\nHost: a\r\n\r\n"
+BYTES = 50_000_000
+
+
+def hook_lab(sides="netns", extra=(), **options):
+    """The daemon runs, with the hook; in normal mode."""
+    lab = Lab(sides=sides, **options)
+    if lab.stand_in:
+        raise runner.Skip("needs the daemon")
+    if sides == "port":
+        extra = ("--server-stack", lab.server.name, *extra)
+    lab.start(mode="normal", extra=("--hook", "auto", *extra))
+    hook = lab.cli("status")["hook"]
+    if not hook["on"] and "Linux 6.9" in hook["why"]:
+        raise runner.Skip(hook["why"])
+    return lab
+
+
+def attack(lab, address=SERVER4, port=80, **options):
+    """HTTP is learned, and synward answers for the server."""
+    lab.learn("http", port, address, **options)
+    lab.set_mode("attack")
+
+
+def hooked(lab):
+    return lab.stats()["hook"]
+
+
+def came_of(before, after):
+    """What has happened to grants in between, without what has not."""
+    return {key: after[key] - before[key] for key in after if after[key] != before[key]}
+
+
+def server_of(lab, port=80, address=SERVER4):
+    for server in lab.cli("status")["servers"]:
+        if (server["server"], server["port"]) == (address, port):
+            return server
+    return None
+
+
+def fetches(lab, count, address=SERVER4, port=80, **options):
+    """All of them succeed, and the server's TCP makes each by itself."""
+    before, opened = hooked(lab), lab.server.counter("TcpPassiveOpens")
+    result = lab.fetch("http", port, address, count=count, **options)
+    check_equal((result["ok"], result["failed"]), (count, 0), f"fetches ({result})")
+    came = came_of(before, hooked(lab))
+    check_equal(came, {"granted": count, "taken": count}, "what came of grants")
+    check_equal(lab.server.counter("TcpPassiveOpens") - opened, count, "connections it made")
+    return result
+
+
+# --- right ones --------------------------------------------------------------------------------
+
+
+def thousand(address, sides):
+    with hook_lab(sides) as lab:
+        lab.http()
+        normal = lab.learn("http", 80, address, count=50)
+        lab.set_mode("attack")
+        result = fetches(lab, 1000, address)
+        check_equal(
+            (result["distinct"], result["digest"]),
+            (normal["distinct"], normal["digest"]),
+            "answers against normal mode",
+        )
+        deltas = [flow["delta"] for flow in lab.flows() if flow["delta"] is not None]
+        check(len(deltas) >= 1000 and not any(deltas), f"{len(deltas)} have offsets, {set(deltas)}")
+        return f"p50 {result['p50_us']} us, {normal['p50_us']} us in normal mode"
+
+
+def test_1000_fetches():
+    return thousand(SERVER4, "netns")
+
+
+def test_1000_fetches_over_ipv6():
+    return thousand(SERVER6, "netns")
+
+
+def test_1000_fetches_from_a_port():
+    return thousand(SERVER4, "port")
+
+
+def test_1000_fetches_from_a_port_over_ipv6():
+    return thousand(SERVER6, "port")
+
+
+def test_32_at_once_with_two_workers():
+    with hook_lab(extra=("--workers", "2")) as lab:
+        lab.http()
+        attack(lab)
+        fetches(lab, 2000, concurrency=32)
+
+
+def test_50_megabytes_each_way():
+    with hook_lab() as lab:
+        lab.http()
+        attack(lab)
+        took = []
+        for address in (SERVER4, SERVER6):
+            lab.set_mode("normal")
+            lab.learn("http", 80, address)
+            lab.set_mode("attack")
+            for kind in ("download", "upload"):
+                before = hooked(lab)
+                result = lab.fetch(kind, 80, address, bytes=BYTES, timeout_ms=60000)
+                check_equal(result["ok"], 1, f"{kind} ({result})")
+                check_equal(came_of(before, hooked(lab)).get("taken"), 1, "taken")
+                took.append(f"{kind} {BYTES / result['p50_us']:.0f} MB/s")
+        return ", ".join(took)
+
+
+def test_nginx():
+    make_root()
+    with hook_lab() as lab:
+        lab.nginx()
+        normal = lab.learn("http", 80, count=50)
+        lab.set_mode("attack")
+        result = fetches(lab, 1000)
+        check_equal(
+            (result["distinct"], result["digest"]),
+            (normal["distinct"], normal["digest"]),
+            "answers against normal mode",
+        )
+        return f"p50 {result['p50_us']} us, {normal['p50_us']} us in normal mode"
+
+
+class Quiet(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Length", "5")
+        self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(b"hello")
+
+    def log_message(self, *_):
+        pass
+
+
+@contextlib.contextmanager
+def python_server(lab, port=80, context=None):
+    with lab.server.inside():
+        server = http.server.ThreadingHTTPServer((SERVER4, port), Quiet)
+    if context:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def test_python_http_server():
+    with hook_lab() as lab, python_server(lab):
+        attack(lab)
+        fetches(lab, 100)
+
+
+def tls_fetch(lab):
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with connect(lab, 443) as plain, context.wrap_socket(plain) as client:
+        client.sendall(REQUEST)
+        said = b""
+        while part := client.recv(1000):
+            said += part
+        check(said.endswith(b"hello"), f"{said!r}")
+
+
+def test_tls():
+    with hook_lab() as lab:
+        files = [os.path.join(lab.folder, name) for name in ("key", "certificate")]
+        run(
+            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=a"),
+            *("-keyout", files[0], "-out", files[1]),
+        )
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(files[1], files[0])
+        with python_server(lab, 443, context):
+            for _ in range(12):
+                tls_fetch(lab)
+            lab.wait_armed(443)
+            lab.set_mode("attack")
+            before = hooked(lab)
+            for _ in range(20):
+                tls_fetch(lab)
+            check_equal(came_of(before, hooked(lab)), {"granted": 20, "taken": 20}, "grants")
+
+
+def test_request_later():
+    """Behind the handshake's ACK, and in two pieces."""
+    with hook_lab() as lab:
+        lab.http()
+        attack(lab)
+        before = hooked(lab)
+        for pause in (0.3, 0, 0.3):
+            with connect(lab, 80) as client:
+                time.sleep(pause)
+                client.sendall(REQUEST)
+                check(client.recv(100).startswith(b"HTTP/1."), "answered")
+        check_equal(came_of(before, hooked(lab)), {"granted": 3, "taken": 3}, "grants")
+        with connect(lab, 80) as client:
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            client.sendall(REQUEST[:6])
+            time.sleep(0.3)
+            client.sendall(REQUEST[6:])
+            check(client.recv(100).startswith(b"HTTP/1."), "answered")
+
+
+# --- wrong ones --------------------------------------------------------------------------------
+
+
+def test_10000_silent_and_wrong_clients():
+    with hook_lab() as lab:
+        server = lab.http()
+        attack(lab)
+        opened, accepted = lab.server.counter("TcpPassiveOpens"), server.accepted()
+        for say in ("nothing", "bittorrent", "random"):
+            count = 4000 if say == "nothing" else 3000
+            lab.talkers(80, count=count, concurrency=200, say=say, hold_ms=20)
+        check_equal(lab.server.counter("TcpPassiveOpens") - opened, 0, "connections it made")
+        check_equal(server.accepted(), accepted, "accepted")
+        check_equal(lab.fetch("http", 80, count=20)["failed"], 0, "right ones, afterwards")
+
+
+# --- servers whose TCP does not take it ----------------------------------------------------------
+
+
+def spliced_instead(lab, why, outcome, times=3, port=80, count=20):
+    """Nobody fails; after three tries the server is left alone, and status says why."""
+    before = hooked(lab)
+    result = lab.fetch("http", port, count=count)
+    check_equal(result["failed"], 0, f"fetches ({result})")
+    check_equal(came_of(before, hooked(lab)), {"granted": times, outcome: times}, "grants")
+    check(why in server_of(lab, port).get("no_hook", ""), f"{server_of(lab, port)}")
+    check(f"hook: not for {SERVER4} port {port}: " in lab.cli_text("status"), "status says so")
+    return f"slowest fetch {result['worst_us'] / 1000:.0f} ms"
+
+
+def test_mptcp_listener():
+    with hook_lab() as lab:
+        with lab.server.inside():
+            listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, IPPROTO_MPTCP)
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind((SERVER4, 80))
+            listener.listen(64)
+        server = http.server.ThreadingHTTPServer((SERVER4, 80), Quiet, bind_and_activate=False)
+        server.socket.close()
+        server.socket = listener
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        try:
+            attack(lab)
+            return spliced_instead(lab, "MPTCP", "mptcp")
+        finally:
+            server.shutdown()
+            server.server_close()
+
+
+def settings_off(setting):
+    with hook_lab() as lab:
+        lab.http()
+        attack(lab)
+        lab.server.sysctl({f"net.ipv4.{setting}": 0})
+        return spliced_instead(lab, "refuses", "settings")
+
+
+def test_sack_turned_off():
+    return settings_off("tcp_sack")
+
+
+def test_scaling_turned_off():
+    return settings_off("tcp_window_scaling")
+
+
+def test_cookies_turned_off():
+    """Before the start nothing is tried; afterwards the server's resets reach nobody."""
+    with hook_lab() as lab:
+        lab.http()
+        attack(lab)
+        lab.server.sysctl({"net.ipv4.tcp_syncookies": 0})
+        said = spliced_instead(lab, "tcp_syncookies", "reset")
+    with hook_lab(server_sysctls={"net.ipv4.tcp_syncookies": 0}) as lab:
+        check_equal(
+            lab.cli("status")["hook"],
+            {"on": False, "why": f"tcp_syncookies is 0 in namespace {lab.server.name}"},
+            "status",
+        )
+    return said
+
+
+def test_program_gone():
+    """Somebody has taken the program away from the card."""
+    with hook_lab() as lab:
+        lab.http()
+        attack(lab)
+        lab.server.run("tc", "qdisc", "del", "dev", SERVER_IF, "clsact")
+        return spliced_instead(lab, "", "reset")
+
+
+def test_no_child():
+    """A filter of the server's own keeps the segment from its TCP, but no SYN."""
+    with hook_lab() as lab:
+        lab.http()
+        attack(lab)
+        chain = "type filter hook input priority 0; tcp flags & (syn|ack) == ack ct state new drop;"
+        lab.server.run("nft", "table inet f {\nchain in {\n" + chain + "\n}\n}\n")
+        return spliced_instead(lab, "did not answer within a second", "childless")
+
+
+def from_one_port(lab):
+    """A connection, None while the client has not let go of the port."""
+    with lab.client.inside():
+        client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    client.settimeout(10)
+    with contextlib.suppress(OSError):
+        client.bind((CLIENT4, 50123))
+        client.connect((SERVER4, 80))
+        return client
+    client.close()
+    return None
+
+
+def test_port_used_again():
+    """The server still has the connection before in TIME-WAIT: the client's new one is spliced."""
+    with hook_lab() as lab:
+        lab.http()
+        attack(lab)
+        before = hooked(lab)
+        for _ in range(2):
+            client = wait_until(lambda: from_one_port(lab), 5, "the port is free")
+            client.sendall(REQUEST)
+            while client.recv(1000):
+                pass
+            client.close()
+        came = came_of(before, hooked(lab))
+        check_equal(came, {"granted": 2, "taken": 1, "old": 1}, "grants")
+        check_equal(server_of(lab).get("no_hook"), None, "it is not left alone")
+
+
+def test_accept_queue_full():
+    """Nobody accepts: clients wait, as they would without synward, and are served later."""
+    with hook_lab() as lab:
+        lab.http()
+        attack(lab)
+        service = lab.server
+        with service.inside():
+            listener = socket.socket()
+            listener.bind((SERVER4, 81))
+            listener.listen(128)
+
+        def serve(count):
+            for _ in range(count):
+                one, _ = listener.accept()
+                with one:
+                    one.recv(1000)
+                    one.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+        lab.set_mode("normal")
+        thread = threading.Thread(target=serve, args=(12,))
+        thread.start()
+        lab.learn("http", 81, count=12)
+        thread.join()
+        listener.listen(1)
+        lab.set_mode("attack")
+        waiting = lab.start_fetch("http", 81, count=12, concurrency=12, timeout_ms=20000)
+        wait_until(lambda: hooked(lab)["queue_full"] >= 5, 10, "its queue is full")
+        thread = threading.Thread(target=serve, args=(12,), daemon=True)
+        thread.start()
+        result = waiting.report()
+        check_equal((result["ok"], result["failed"]), (12, 0), f"served in the end ({result})")
+        check_equal(server_of(lab, 81).get("no_hook"), None, "it is not left alone")
+        listener.close()
+        return f"slowest {result['worst_us'] / 1e6:.1f} s"
+
+
+# --- a connection without us ---------------------------------------------------------------------
+
+
+def test_killed():
+    """100 connections go on without a daemon, by nothing that it has left."""
+    with hook_lab("port", ("--when-dead", "open", "--kernel-path", "off")) as lab:
+        service = Service(lab, 81, talk)
+        for _ in range(12):
+            with connect(lab, 81) as client:
+                ask(client)
+        lab.wait_armed(81)
+        lab.cli("sources", "allow", CLIENT4)  # or some of so many idle ones would be ended
+        lab.set_mode("attack")
+        clients, before = [], hooked(lab)
+        for _ in range(100):
+            clients.append(connect(lab, 81))
+            ask(clients[-1])
+        check_equal(came_of(before, hooked(lab))["taken"], 100, "taken")
+        lab.kill_daemon()
+        for client in clients:
+            wait_until(lambda c=client: ask(c), 10, "an answer")
+        for client in clients:
+            client.close()
+        service.listening.close()
+
+
+def talk(connection):
+    """HTTP for as long as the client asks."""
+    while connection.recv(1000):
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+
+def ask(client):
+    client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    said = client.recv(1000)
+    check(said.endswith(b"ok"), f"{said!r}")
+    return True
+
+
+def test_undone_at_the_end():
+    with hook_lab("port") as lab:
+        qdiscs = lab.server.run("tc", "qdisc")
+        check("clsact" in qdiscs, qdiscs)
+        check_equal(lab.stop_daemon()[0], 0, "exit code")
+        check("clsact" not in lab.server.run("tc", "qdisc"), "a qdisc is left behind")
+
+
+def test_timestamps_never_run_backwards():
+    """As the client hears them, from the SYN-ACK on."""
+    with hook_lab() as lab:
+        lab.http()
+        attack(lab)
+        last, seen = {}, 0
+        with Capture(lab.client, CLIENT_IF) as caught:
+            fetches(lab, 200)
+            with connect(lab, 80) as client:
+                time.sleep(1.2)
+                client.sendall(REQUEST)
+                check(client.recv(100), "answered")
+        for coming, frame in caught.frames:
+            segment = parse(frame) if coming else None
+            option = segment.option("timestamps") if segment else None
+            if not option:
+                continue
+            port, value = segment.dport, option[0]
+            backwards = (value - last.get(port, value)) % 2**32 >= 2**31
+            check(not backwards, f"{value} after {last.get(port)} to port {port}")
+            last[port] = value
+            seen += 1
+        check(seen > 600, f"{seen} segments with timestamps")
+        return f"{seen} segments"
+
+
+def test_words():
+    """What a start says where it cannot be."""
+    with Lab() as lab:
+        if lab.stand_in:
+            raise runner.Skip("needs the daemon")
+        lab.make_ports()
+        client, server = f"port:p0@{lab.bridge.name}", f"port:p1@{lab.bridge.name}"
+        command = lab.daemon_command(extra=("--hook", "on"))
+        command[command.index("--client") + 1] = client
+        command[command.index("--server") + 1] = server
+        done = run(*command, ok=False)
+        check_equal(done.returncode, 1, "exit code")
+        check("no hook: the servers' namespace is not known" in done.stderr, done.stderr)
+
+
+runner.main(globals())
