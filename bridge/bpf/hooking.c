@@ -123,6 +123,11 @@ struct grant *hooking_grants(struct hooking *hooking)
     return hooking->grants;
 }
 
+int hooking_program(const struct hooking *hooking)
+{
+    return hooking->program;
+}
+
 bool hooking_attach(struct hooking *hooking, int interface, struct error *error)
 {
     DECLARE_LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = interface, .attach_point = BPF_TC_INGRESS);

@@ -25,6 +25,8 @@ void hooking_close(struct hooking *hooking);
 /* GRANTS of them, zeroed; until hooking_close(). */
 struct grant *hooking_grants(struct hooking *hooking);
 
+int hooking_program(const struct hooking *hooking);
+
 /* What a process that was killed has left there is replaced. */
 bool hooking_attach(struct hooking *hooking, int interface, struct error *error);
 void hooking_detach(struct hooking *hooking, int interface);

@@ -53,7 +53,7 @@ def connections(concurrency):
         f"conn{concurrency}",
         1.5,
         lambda lab, seconds: lab.load(concurrency, round(seconds * 1000)),
-        BOTH_MODES,
+        [*BOTH_MODES, *topology.HOOKED],
     )
 
 

@@ -12,6 +12,7 @@ import svg
 BEGIN, END = "<!-- made by `make bench WRITE=1` -->\n", "<!-- end -->\n"
 COLUMNS = ["bridge", "nft", "tap", "normal", "attack"]
 RATE, P50, P99, STREAM = "per_s", "p50_us", "p99_us", "gbit_s"
+HOOK_COLUMNS = ["bridge", "attack", "hook"]
 PATH_COLUMNS = ["bridge", "port-normal", "path-normal", "port-attack", "path-attack"]
 UNITS = {RATE: "/s", P50: " us", P99: " us", STREAM: " Gb/s"}
 
@@ -318,6 +319,24 @@ def machine_table(result):
     return table(rows) if len(rows) > 1 else ""
 
 
+def hook_table(result):
+    """Connections, joined by a splice and made by the server's own TCP."""
+    rows = [["the hook", "metric", *(result["titles"][name] for name in HOOK_COLUMNS)]]
+    for work, by_name in result["samples"].items():
+        if "hook" not in by_name:
+            continue
+        metric = metric_of(work)
+        rows.append(
+            [title_of(work), {RATE: "per second", P50: "p50", STREAM: "Gb/s"}[metric]]
+            + [with_spread(spread(values(result, work, name, metric))) for name in HOOK_COLUMNS]
+        )
+        rows.append(
+            ["", "CPU of the whole machine for one"]
+            + [with_spread(machine_us(result, work, name), " us") for name in HOOK_COLUMNS]
+        )
+    return table(rows) if len(rows) > 1 else ""
+
+
 def floods_reached(result):
     """Where the sender could not keep to a flood's rate, because what it sends to runs on its own
     time."""
@@ -360,6 +379,7 @@ def text(result):
         absolute_table(result),
         cost_table(result),
         path_table(result),
+        hook_table(result),
         machine_table(result),
         floods_reached(result),
     ]

@@ -10,6 +10,7 @@
                     answers every SYN; for the SYN rate alone
     SynwardNormal   client TAP | synward | TAP server
     SynwardAttack   the same in attack mode, with the server's profile learned before
+    HookAttack      the same, where the server's own TCP makes the connections
     PortNormal, PortAttack    client veth | synward between two port: sides | veth server
     PathNormal, PathAttack    the same with the kernel path
     Sink            client veth | nobody, for what a flood's sender costs
@@ -322,6 +323,14 @@ class SynwardAttack(SynwardNormal):
         self.set_mode("attack")
 
 
+class HookAttack(SynwardAttack):
+    name, title = "hook", "synward, attack, hook"
+
+    def join(self):
+        self.start(mode="normal", extra=("--hook", "on"))
+        return self.daemon
+
+
 class PortNormal(SynwardNormal):
     name, title, path = "port-normal", "synward between ports, normal", "off"
 
@@ -360,4 +369,5 @@ class Sink(Topology):
 ALL = [KernelBridge, NftSynproxy, BareTap, SynwardNormal, SynwardAttack]
 PORTS_NORMAL = [PortNormal, PathNormal]
 PORTS_ATTACK = [PortAttack, PathAttack]
-EVERY = [*ALL, BareAnswer, *PORTS_NORMAL, *PORTS_ATTACK, Sink]
+HOOKED = [HookAttack]
+EVERY = [*ALL, BareAnswer, *PORTS_NORMAL, *PORTS_ATTACK, *HOOKED, Sink]
