@@ -115,7 +115,7 @@ def test_clocks_three_seconds_apart():
 
 
 def test_sync_costs_no_frame_anything():
-    """In turns with sync and without: the medians of fetches are the same."""
+    """In turns with sync and without: the quietest medians of 4,000 fetches are the same."""
     make_root()
     with Spread() as lab:
         learned(lab)
@@ -133,8 +133,9 @@ def test_sync_costs_no_frame_anything():
             report = lab.fetch("http", port=80, count=4000, concurrency=1)
             check_equal(report["failed"], 0, f"fetches: {report}")
             medians[on].append(report["p50_us"])
-        with_it, without = (sorted(medians[on])[len(medians[on]) // 2] for on in (True, False))
-        check(with_it < 1.15 * without + 5, f"with sync {with_it} us, without {without} us")
+        # What else the machine does makes some longer, and none shorter.
+        with_it, without = min(medians[True]), min(medians[False])
+        check(with_it < 1.15 * without + 5, f"medians with sync and without: {medians}")
         return f"a fetch takes {with_it} us with sync, and {without} us without: {medians}"
 
 

@@ -259,8 +259,11 @@ def sync_beside(lab):
     lab.write("/etc/synward/lab.sync", "SYNC=--redis redis://127.0.0.1 --name edge\n")
     lab.inside("systemctl", "restart", UNIT)
     lab.inside("systemctl", "enable", "--now", unit)
-    wait_until(lambda: lab.cli("status")["cluster"]["state"] == "away", 10, "sync has spoken")
-    check("the store at" in lab.cli("status")["cluster"]["why"], lab.cli("status")["cluster"])
+    wait_until(
+        lambda: "the store at" in (lab.cli("status")["cluster"]["why"] or ""),
+        10,
+        f"sync has spoken: {lab.cli('status')['cluster']}",
+    )
     pid = lab.inside("systemctl", "show", "-P", "MainPID", unit).strip()
     with open(f"/proc/{lab.init}/root/proc/{pid}/status") as file:
         status = dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
