@@ -49,9 +49,11 @@ static void carry_again(struct sides *sides, struct rejoin_news *news)
 
     if (!sides->carrying)
         return;
+    carrying_lead(sides->carrying, 0, 0);
     if (news->change != PORT_BACK)
-        carrying_lead(sides->carrying, 0, 0);
-    else if (!sides_carry_again(sides, &why))
+        return;
+    carrying_shut(sides->carrying);
+    if (!sides_carry_again(sides, &why))
         snprintf(news->no_path, sizeof(news->no_path), "%.*s", (int)sizeof(news->no_path) - 1,
                  why.text);
 }

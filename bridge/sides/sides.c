@@ -404,7 +404,6 @@ bool sides_carry_again(struct sides *sides, struct error *error)
             return false;
         to[side] = (uint32_t)port_index(port);
     }
-    carrying_shut(sides->carrying);
     carrying_lead(sides->carrying, to[SIDE_CLIENT], to[SIDE_SERVER]);
     return true;
 }
