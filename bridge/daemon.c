@@ -377,10 +377,17 @@ static bool list_servers(struct daemon *daemon, const struct server_info *infos,
     *servers = calloc((size_t)*count + 1, sizeof(**servers));
     if (!*servers)
         return error_set(error, EXIT_FAILED, "out of memory for the list of servers");
-    for (uint32_t i = 0; i < *count; i++)
-        if (since_ms == 0 || server_changes_at(&daemon->changes, i, since_ms))
-            (*servers)[used++] = (struct daemon_server){
-                .info = infos[i], .since_wall_s = daemon_wall_s(daemon, infos[i].since_us)};
+    for (uint32_t i = 0; i < *count; i++) {
+        const uint32_t parts =
+            since_ms == 0 ? SERVER_PARTS_ALL : server_changes_at(&daemon->changes, i, since_ms);
+
+        if (parts)
+            (*servers)[used++] =
+                (struct daemon_server){.info = infos[i],
+                                       .since_wall_s = daemon_wall_s(daemon, infos[i].since_us),
+                                       .number = i,
+                                       .parts = parts};
+    }
     *count = used;
     return true;
 }

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "bridge/sides/carrier.h"
+#include "bridge/text/server_parts.h"
 #include "engine/engine.h"
 #include "profiles/error.h"
 #include "profiles/store/store.h"
@@ -84,6 +85,8 @@ struct daemon_side {
 struct daemon_server {
     struct server_info info; /* since_us on the monotonic clock */
     int64_t since_wall_s;    /* seconds since 1970 */
+    uint32_t number;         /* its place among all */
+    uint32_t parts;          /* that are to be told, as bits (server_parts.h) */
 };
 
 uint64_t daemon_uptime_us(const struct daemon *daemon);
@@ -129,8 +132,8 @@ void daemon_side_info(const struct daemon *daemon, enum side side, struct daemon
  */
 bool daemon_servers(struct daemon *daemon, struct daemon_server **servers, uint32_t *count,
                     struct error *error);
-/* The same, but only those that have changed since then (milliseconds of the monotonic clock), in
- * a look of this function. `*whole`: all, as it is 0, or servers have come or gone. */
+/* The same, but only what has changed since then (milliseconds of the monotonic clock), in a look
+ * of this function. `*whole`: all, as it is 0, or servers have come or gone. */
 bool daemon_servers_since(struct daemon *daemon, uint64_t since_ms, struct daemon_server **servers,
                           uint32_t *count, bool *whole, struct error *error);
 /* Sum over the workers, with the TAPs' own drop counts; `overflow` (may be NULL): those of each

@@ -16,6 +16,44 @@ static bool same_set(const struct server_changes *changes, const struct server_i
     return true;
 }
 
+static void set_changed(uint64_t changed_ms[SERVER_PARTS], uint32_t parts, uint64_t now_ms)
+{
+    for (uint32_t part = 0; part < SERVER_PARTS; part++)
+        if (parts >> part & 1)
+            changed_ms[part] = now_ms;
+}
+
+static uint32_t figures_that_differ(const struct server_figures *a, const struct server_figures *b)
+{
+    uint32_t parts = 0;
+
+#define FIGURE_DIFFERS(name, text)                                                                 \
+    if (a->name != b->name)                                                                        \
+        parts |= SERVER_PART_BIT(name);
+    SERVER_FIGURES(FIGURE_DIFFERS)
+#undef FIGURE_DIFFERS
+    if (memcmp(a->refused, b->refused, sizeof(a->refused)) != 0)
+        parts |= SERVER_PART_BIT(REFUSED);
+    if (memcmp(a->admission, b->admission, sizeof(a->admission)) != 0)
+        parts |= SERVER_PART_BIT(ADMISSION);
+    return parts;
+}
+
+static uint32_t parts_that_differ(const struct server_info *a, const struct server_info *b)
+{
+    uint32_t parts = figures_that_differ(&a->figures, &b->figures);
+
+    if (a->mode != b->mode || a->setting != b->setting || a->since_us != b->since_us ||
+        a->cause != b->cause || a->cause_value != b->cause_value || a->dead != b->dead ||
+        a->no_grants != b->no_grants)
+        parts |= SERVER_PART_BIT(MODE);
+    if (a->held != b->held || a->held_mark != b->held_mark || a->ended != b->ended)
+        parts |= SERVER_PART_BIT(HELD);
+    if (a->half_open_limit != b->half_open_limit || a->usual != b->usual)
+        parts |= SERVER_PART_BIT(LIMITS);
+    return parts;
+}
+
 static void begin_anew(struct server_changes *changes, const struct server_info *servers,
                        uint32_t count, uint64_t now_ms)
 {
@@ -32,7 +70,7 @@ static void begin_anew(struct server_changes *changes, const struct server_info 
     }
     memcpy(changes->last, servers, count * sizeof(*servers));
     for (uint32_t i = 0; i < count; i++)
-        changes->changed_ms[i] = now_ms;
+        set_changed(changes->changed_ms[i], SERVER_PARTS_ALL, now_ms);
     changes->count = count;
 }
 
@@ -44,12 +82,13 @@ void server_changes_look(struct server_changes *changes, const struct server_inf
         return;
     }
     for (uint32_t i = 0; i < count; i++) {
-        /* Padding that differs tells of too many, never of too few. */
+        /* Mostly all is the same; padding that differs costs a closer look. */
         /* NOLINTNEXTLINE(bugprone-suspicious-memory-comparison,cert-exp42-c,cert-flp37-c) */
         if (memcmp(&changes->last[i], &servers[i], sizeof(servers[i])) == 0)
             continue;
+        set_changed(changes->changed_ms[i], parts_that_differ(&changes->last[i], &servers[i]),
+                    now_ms);
         changes->last[i] = servers[i];
-        changes->changed_ms[i] = now_ms;
     }
 }
 
@@ -58,9 +97,16 @@ bool server_changes_set(const struct server_changes *changes, uint64_t since_ms)
     return since_ms == 0 || changes->set_changed_ms >= since_ms;
 }
 
-bool server_changes_at(const struct server_changes *changes, uint32_t place, uint64_t since_ms)
+uint32_t server_changes_at(const struct server_changes *changes, uint32_t place, uint64_t since_ms)
 {
-    return place >= changes->count || changes->changed_ms[place] >= since_ms;
+    uint32_t parts = 0;
+
+    if (place >= changes->count)
+        return SERVER_PARTS_ALL;
+    for (uint32_t part = 0; part < SERVER_PARTS; part++)
+        if (changes->changed_ms[place][part] >= since_ms)
+            parts |= 1u << part;
+    return parts;
 }
 
 void server_changes_free(struct server_changes *changes)

@@ -190,6 +190,9 @@ static void draw_one(struct drawing *drawing)
     snprintf(text, sizeof(text), "SYNs whose cookie has not come back %llu",
              (unsigned long long)server->unproved);
     put(drawing, TOP_PLAIN, text);
+    snprintf(text, sizeof(text), "handshakes whose client has asked for nothing %llu",
+             (unsigned long long)server->unasked);
+    put(drawing, TOP_PLAIN, text);
     snprintf(text, sizeof(text), "admitted %llu, %.1f a second, p50 %s, p99 %s",
              (unsigned long long)server->admitted, server->admit_rate,
              short_time(server->p50_us, fast), short_time(server->p99_us, slow));

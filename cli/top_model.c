@@ -48,16 +48,41 @@ static uint64_t unproved_of(struct json_object *figures)
     return sent > proofs ? (uint64_t)(sent - proofs) : 0;
 }
 
+/* Of those who had completed a handshake: one who repeats a request is counted more than once. */
+static uint64_t unasked_of(struct json_object *figures, uint64_t refused)
+{
+    static const char *const before[] = {"bad_cookie", "aside", "unknown_server", "unlistened",
+                                         "silent"};
+    struct json_object *reasons = json_object_object_get(figures, "refused");
+    int64_t left = number(figures, "proofs", 0) - number(figures, "admitted", 0) -
+                   number(figures, "failed", 0) - (int64_t)refused;
+
+    for (size_t i = 0; left + (int64_t)refused > 0 && i < sizeof(before) / sizeof(before[0]); i++)
+        left += number(reasons, before[i], 0);
+    return left > 0 ? (uint64_t)left : 0;
+}
+
 /* A counter that has fallen belongs to a daemon that has begun again. */
 static double rate(uint64_t before, uint64_t now, double seconds)
 {
     return now > before && seconds > 0 ? (double)(now - before) / seconds : 0;
 }
 
-static void take_server(struct top_server *server, struct json_object *object)
+/* What is not said is as it was. */
+static void take_said(char out[TOP_WORD], struct json_object *object, const char *key)
 {
-    struct json_object *figures = json_object_object_get(object, "figures");
-    struct json_object *refused = json_object_object_get(figures, "refused");
+    if (json_object_object_get_ex(object, key, NULL))
+        take_word(out, object, key);
+}
+
+static void take_limit(int64_t *limit, struct json_object *object, const char *key)
+{
+    if (json_object_object_get_ex(object, key, NULL))
+        *limit = number(object, key, -1);
+}
+
+static void take_name(struct top_server *server, struct json_object *object)
+{
     char *tags;
 
     output_server(object, server->name);
@@ -66,39 +91,88 @@ static void take_server(struct top_server *server, struct json_object *object)
     tags = strstr(server->key, " vlan");
     if (tags)
         *tags = '\0';
-    take_word(server->mode, object, "mode");
-    take_word(server->setting, object, "setting");
-    take_word(server->cause, object, "cause");
-    take_word(server->since, object, "since");
-    take_word(server->dead, object, "dead");
-    if (strcmp(server->dead, "-") != 0)
-        take_word(server->cause, object, "dead");
-    server->figures = json_object_get(figures);
-    server->syns = (uint64_t)number(figures, "syns", 0);
-    server->admitted = (uint64_t)number(figures, "admitted", 0);
-    server->refused = json_object_is_type(refused, json_type_object) ? sum_of(refused) : 0;
-    server->unproved = unproved_of(figures);
-    server->half_open = number(figures, "half_open", 0);
-    server->spliced = number(figures, "spliced", 0);
-    server->limit = number(object, "half_open_limit", -1);
-    server->usual = number(object, "usual_syns", -1);
 }
 
-static void follow(struct top_server *server, const struct top_server *before, double seconds)
+static void take_mode(struct top_server *server, struct json_object *object, uint64_t answer)
 {
-    struct json_object *admission = json_object_object_get(server->figures, "admission");
-    struct json_object *old = before ? json_object_object_get(before->figures, "admission") : NULL;
+    if (json_object_object_get_ex(object, "mode", NULL) ||
+        json_object_object_get_ex(object, "usual_syns", NULL))
+        server->told_mode = answer;
+    take_said(server->mode, object, "mode");
+    take_said(server->setting, object, "setting");
+    take_said(server->cause, object, "cause");
+    take_said(server->since, object, "since");
+    take_said(server->dead, object, "dead");
+    if (strcmp(server->dead, "-") != 0)
+        snprintf(server->cause, sizeof(server->cause), "%s", server->dead);
+    take_limit(&server->limit, object, "half_open_limit");
+    take_limit(&server->usual, object, "usual_syns");
+}
 
-    if (before) {
-        server->syn_rate = rate(before->syns, server->syns, seconds);
-        server->admit_rate = rate(before->admitted, server->admitted, seconds);
-        server->refuse_rate = rate(before->refused, server->refused, seconds);
-        memcpy(server->history, before->history + 1,
-               sizeof(server->history[0]) * (TOP_HISTORY - 1));
+/* Mostly a number more: no object is made for it. */
+static void take_figure(struct json_object *figures, const char *name, struct json_object *value)
+{
+    struct json_object *mine;
+
+    if (json_object_is_type(value, json_type_int) &&
+        json_object_object_get_ex(figures, name, &mine) && json_object_is_type(mine, json_type_int))
+        json_object_set_uint64(mine, json_object_get_uint64(value));
+    else
+        json_object_object_add(figures, name, json_object_get(value));
+}
+
+/* Those that are told take the place of what they were. */
+static void take_figures(struct top_server *server, struct json_object *told)
+{
+    struct json_object *refused;
+
+    json_object_put(server->told_figures);
+    server->told_figures = json_object_get(told);
+    if (!server->figures)
+        server->figures = json_object_new_object();
+    if (json_object_is_type(told, json_type_object)) {
+        json_object_object_foreach(told, name, value)
+        {
+            take_figure(server->figures, name, value);
+        }
     }
+    refused = json_object_object_get(server->figures, "refused");
+    server->syns = (uint64_t)number(server->figures, "syns", 0);
+    server->admitted = (uint64_t)number(server->figures, "admitted", 0);
+    server->refused = json_object_is_type(refused, json_type_object) ? sum_of(refused) : 0;
+    server->unproved = unproved_of(server->figures);
+    server->unasked = unasked_of(server->figures, server->refused);
+    server->half_open = number(server->figures, "half_open", 0);
+    server->spliced = number(server->figures, "spliced", 0);
+}
+
+static void push_history(struct top_server *server)
+{
+    memmove(server->history, server->history + 1, sizeof(server->history[0]) * (TOP_HISTORY - 1));
     server->history[TOP_HISTORY - 1] = (float)server->syn_rate;
-    server->p50_us = admission_percentile(admission, old, 50);
-    server->p99_us = admission_percentile(admission, old, 99);
+}
+
+/* `server` is as it was the answer before, or new; `object`: all of it, or what has changed. */
+static void take_server(struct top_server *server, struct json_object *object, uint64_t answer,
+                        double seconds)
+{
+    struct json_object *told = json_object_object_get(object, "figures");
+    struct json_object *admission = json_object_object_get(told, "admission");
+    struct json_object *before =
+        json_object_get(json_object_object_get(server->figures, "admission"));
+    const uint64_t syns = server->syns, admitted = server->admitted, refused = server->refused;
+    const bool new = server->told == 0;
+
+    take_mode(server, object, answer);
+    take_figures(server, told);
+    server->syn_rate = new ? 0 : rate(syns, server->syns, seconds);
+    server->admit_rate = new ? 0 : rate(admitted, server->admitted, seconds);
+    server->refuse_rate = new ? 0 : rate(refused, server->refused, seconds);
+    push_history(server);
+    server->p50_us = admission_percentile(admission, before, 50);
+    server->p99_us = admission_percentile(admission, before, 99);
+    json_object_put(before);
+    server->told = answer;
 }
 
 /* Mostly where it was. */
@@ -116,16 +190,27 @@ static void calm_down(struct top_server *server)
 {
     server->syn_rate = server->admit_rate = server->refuse_rate = 0;
     server->p50_us = server->p99_us = 0;
-    memmove(server->history, server->history + 1, sizeof(server->history[0]) * (TOP_HISTORY - 1));
-    server->history[TOP_HISTORY - 1] = 0;
+    push_history(server);
 }
 
 static void free_servers(struct top_server *servers, size_t count)
 {
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         json_object_put(servers[i].figures);
+        json_object_put(servers[i].told_figures);
+    }
     free(servers);
 }
+
+/* One that was there before takes its past along. */
+static void take_over(struct top_server *server, struct top_server *known)
+{
+    *server = *known;
+    known->figures = known->told_figures = NULL;
+}
+
+static const struct top_server unsaid = {
+    .mode = "-", .setting = "-", .since = "-", .cause = "-", .dead = "-", .limit = -1, .usual = -1};
 
 static void take_all(struct top_model *model, struct json_object *array, size_t count,
                      double seconds)
@@ -133,9 +218,15 @@ static void take_all(struct top_model *model, struct json_object *array, size_t 
     struct top_server *servers = output_alloc(calloc(count + 1, sizeof(*servers)));
 
     for (size_t i = 0; i < count; i++) {
-        take_server(&servers[i], json_object_array_get_idx(array, i));
-        follow(&servers[i], known_as(model, servers[i].name, i), seconds);
-        servers[i].told = model->answers;
+        struct json_object *object = json_object_array_get_idx(array, i);
+        struct top_server *known;
+
+        servers[i] = unsaid;
+        take_name(&servers[i], object);
+        known = known_as(model, servers[i].name, i);
+        if (known)
+            take_over(&servers[i], known);
+        take_server(&servers[i], object, model->answers, seconds);
     }
     free_servers(model->servers, model->count);
     model->servers = servers;
@@ -148,22 +239,12 @@ static void take_all(struct top_model *model, struct json_object *array, size_t 
 static void take_changed(struct top_model *model, struct json_object *array, size_t count,
                          double seconds)
 {
-    size_t at = 0;
-
     for (size_t i = 0; i < count; i++) {
-        struct top_server server = {.told = model->answers}, *known;
+        struct json_object *object = json_object_array_get_idx(array, i);
+        const int64_t place = number(object, "number", -1);
 
-        take_server(&server, json_object_array_get_idx(array, i));
-        while (at < model->count && strcmp(model->servers[at].name, server.name) != 0)
-            at++; /* both have the same order */
-        known = known_as(model, server.name, at);
-        if (!known) {
-            json_object_put(server.figures);
-            continue;
-        }
-        follow(&server, known, seconds);
-        json_object_put(known->figures);
-        *known = server;
+        if (place >= 0 && (uint64_t)place < model->count)
+            take_server(&model->servers[place], object, model->answers, seconds);
     }
     for (size_t i = 0; i < model->count; i++)
         if (model->servers[i].told != model->answers)

@@ -24,12 +24,13 @@ struct top_server {
     char cause[TOP_WORD], dead[TOP_WORD]; /* dead: is the cause, too */
     uint64_t syns, admitted, refused;     /* ever */
     uint64_t unproved;                    /* SYNs answered with a cookie that has not come back */
+    uint64_t unasked; /* handshakes completed by who has asked for nothing, or for nothing whole */
     double syn_rate, admit_rate, refuse_rate;
-    int64_t half_open, limit, spliced, usual; /* limit, usual -1: none */
-    uint64_t p50_us, p99_us;                  /* of admissions since the answer before; 0: none */
-    float history[TOP_HISTORY];               /* SYNs a second, the newest last */
-    struct json_object *figures;
-    uint64_t told; /* the number of the answer that named it last */
+    int64_t half_open, limit, spliced, usual;   /* limit, usual -1: none */
+    uint64_t p50_us, p99_us;                    /* of admissions since the answer before; 0: none */
+    float history[TOP_HISTORY];                 /* SYNs a second, the newest last */
+    struct json_object *figures, *told_figures; /* told: those of the answer that named it last */
+    uint64_t told, told_mode; /* the number of the answer that named it, or said its mode, last */
 };
 
 enum top_order { TOP_BY_ACTIVITY, TOP_BY_REFUSED, TOP_BY_HALF_OPEN, TOP_BY_NAME, TOP_ORDERS };
@@ -46,7 +47,8 @@ struct top_model {
 
 /*
  * An answer of `status`, or a line of `sample`, that came at this time of a clock that only goes
- * on. A line that is not whole leaves out who has not changed: nothing came to those.
+ * on. A line that is not whole leaves out who has not changed, as nothing came to those, and what
+ * has not changed of the others.
  */
 void top_take(struct top_model *model, struct json_object *status, double now_s);
 void top_sort(struct top_model *model, enum top_order order);

@@ -49,12 +49,10 @@ static struct json_object *cause_text(const struct server_info *info)
     return optional_string(cause_to_text(info->cause, info->cause_value, text));
 }
 
-static struct json_object *server_document(const struct daemon_server *server)
+static void add_mode(struct json_object *object, const struct daemon_server *server)
 {
-    struct json_object *object = json_object_new_object();
     char since[TIME_TEXT_BYTES];
 
-    document_add_server(object, &server->info.key);
     json_object_object_add(object, "mode", json_object_new_string(mode_name(server->info.mode)));
     json_object_object_add(object, "setting",
                            optional_string(mode_setting_name(server->info.setting)));
@@ -64,17 +62,41 @@ static struct json_object *server_document(const struct daemon_server *server)
     json_object_object_add(object, "dead", optional_string(server->info.dead));
     if (server->info.no_grants)
         json_object_object_add(object, "no_hook", json_object_new_string(server->info.no_grants));
-    json_object_object_add(object, "held", json_object_new_int64(server->info.held));
-    json_object_object_add(object, "held_mark", json_object_new_int64(server->info.held_mark));
-    json_object_object_add(object, "ended", json_object_new_int64(server->info.ended));
-    json_object_object_add(object, "half_open_limit",
-                           server->info.half_open_limit == TRIGGER_OFF
-                               ? NULL
-                               : json_object_new_int64(server->info.half_open_limit));
+}
+
+static void add_held(struct json_object *object, const struct server_info *info)
+{
+    json_object_object_add(object, "held", json_object_new_int64(info->held));
+    json_object_object_add(object, "held_mark", json_object_new_int64(info->held_mark));
+    json_object_object_add(object, "ended", json_object_new_int64(info->ended));
+}
+
+static void add_limits(struct json_object *object, const struct server_info *info)
+{
+    json_object_object_add(
+        object, "half_open_limit",
+        info->half_open_limit == TRIGGER_OFF ? NULL : json_object_new_int64(info->half_open_limit));
     json_object_object_add(object, "usual_syns",
-                           server->info.usual ? json_object_new_int64((server->info.usual + 1) / 2)
-                                              : NULL);
-    json_object_object_add(object, "figures", figures_document(&server->info.figures));
+                           info->usual ? json_object_new_int64((info->usual + 1) / 2) : NULL);
+}
+
+/* Those parts that are to be told. */
+static struct json_object *server_document(const struct daemon_server *server)
+{
+    struct json_object *object = json_object_new_object();
+
+    if (server->parts & SERVER_PART_BIT(NAME))
+        document_add_server(object, &server->info.key);
+    else
+        json_object_object_add(object, "number", json_object_new_int64(server->number));
+    if (server->parts & SERVER_PART_BIT(MODE))
+        add_mode(object, server);
+    if (server->parts & SERVER_PART_BIT(HELD))
+        add_held(object, &server->info);
+    if (server->parts & SERVER_PART_BIT(LIMITS))
+        add_limits(object, &server->info);
+    json_object_object_add(object, "figures",
+                           figures_document(&server->info.figures, server->parts));
     return object;
 }
 

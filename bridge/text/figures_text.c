@@ -37,14 +37,18 @@ static void add_constant(struct json_object *object, const char *name, struct js
     json_object_object_add_ex(object, name, value, JSON_C_OBJECT_ADD_CONSTANT_KEY);
 }
 
-struct json_object *figures_document(const struct server_figures *figures)
+struct json_object *figures_document(const struct server_figures *figures, uint32_t parts)
 {
     struct json_object *object = json_object_new_object();
 
-#define ADD_FIGURE(name, text) add_constant(object, #name, json_object_new_uint64(figures->name));
+#define ADD_FIGURE(name, text)                                                                     \
+    if (parts & SERVER_PART_BIT(name))                                                             \
+        add_constant(object, #name, json_object_new_uint64(figures->name));
     SERVER_FIGURES(ADD_FIGURE)
 #undef ADD_FIGURE
-    add_constant(object, "refused", refused_document(figures));
-    add_constant(object, "admission", admission_document(figures));
+    if (parts & SERVER_PART_BIT(REFUSED))
+        add_constant(object, "refused", refused_document(figures));
+    if (parts & SERVER_PART_BIT(ADMISSION))
+        add_constant(object, "admission", admission_document(figures));
     return object;
 }

@@ -5,12 +5,13 @@
 
 #include <json-c/json.h>
 
+#include "bridge/text/server_parts.h"
 #include "engine/server/figures.h"
 
 /*
- * Each figure by its name; "refused": {reason: count}, those that are not 0; "admission": counts of
- * the histogram up to the last that is not 0. The caller owns it.
+ * Those that `parts` has. Each figure by its name; "refused": {reason: count}, those that are not
+ * 0; "admission": counts of the histogram up to the last that is not 0. The caller owns it.
  */
-struct json_object *figures_document(const struct server_figures *figures);
+struct json_object *figures_document(const struct server_figures *figures, uint32_t parts);
 
 #endif

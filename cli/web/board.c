@@ -74,12 +74,8 @@ static void write_rates(FILE *out, double syns, double admitted, double refused)
     fprintf(out, "{\"syns\":%.1f,\"admitted\":%.1f,\"refused\":%.1f}", syns, admitted, refused);
 }
 
-/* Its number is its place, until the next reset. */
-static void write_server(FILE *out, const struct top_server *server, size_t number)
+static void write_mode(FILE *out, const struct top_server *server)
 {
-    fprintf(out, "{\"number\":%zu,\"name\":", number);
-    write_word(out, server->name);
-    write_field(out, "server", server->key);
     write_field(out, "mode", server->mode);
     write_field(out, "setting", server->setting);
     write_field(out, "since", server->since);
@@ -87,11 +83,46 @@ static void write_server(FILE *out, const struct top_server *server, size_t numb
     write_field(out, "dead", server->dead);
     write_limit(out, "usual_syns", server->usual);
     write_limit(out, "half_open_limit", server->limit);
+}
+
+static void write_pace(FILE *out, const struct top_server *server)
+{
     fprintf(out, ",\"p50_us\":%llu,\"p99_us\":%llu,\"rates\":", (unsigned long long)server->p50_us,
             (unsigned long long)server->p99_us);
     write_rates(out, server->syn_rate, server->admit_rate, server->refuse_rate);
+    fprintf(out, ",\"unproved\":%llu,\"unasked\":%llu", (unsigned long long)server->unproved,
+            (unsigned long long)server->unasked);
+}
+
+/* Its number is its place, until the next reset. */
+static void write_server(FILE *out, const struct top_server *server, size_t number)
+{
+    fprintf(out, "{\"number\":%zu,\"name\":", number);
+    write_word(out, server->name);
+    write_field(out, "server", server->key);
+    write_mode(out, server);
+    write_pace(out, server);
     fputs(",\"figures\":", out);
     write_value(out, server->figures);
+}
+
+/* What is new of it since it was told of last. `late`: that was more than a tick ago. */
+static void write_news(FILE *out, const struct top_server *server, size_t number, uint64_t answers,
+                       bool late)
+{
+    struct json_object *figures = late                      ? server->figures
+                                  : server->told == answers ? server->told_figures
+                                                            : NULL;
+
+    fprintf(out, "{\"number\":%zu", number);
+    if (late || server->told_mode == answers)
+        write_mode(out, server);
+    write_pace(out, server);
+    if (figures) {
+        fputs(",\"figures\":", out);
+        write_value(out, figures);
+    }
+    putc('}', out);
 }
 
 /* --- messages -------------------------------------------------------------------------------- */
@@ -293,21 +324,34 @@ static void write_order(FILE *out, const struct board *board)
     putc(']', out);
 }
 
+/* Nothing was told of one that is calm again, which is news, too. */
+static bool is_news(const struct board *board, size_t number)
+{
+    return board->model.servers[number].told == board->model.answers || board->servers[number].busy;
+}
+
+/* Those that stand first, which pages show, at once; the others by turns. */
 static void write_changed(FILE *out, struct board *board)
 {
     const char *between = "";
 
     fputs(",\"servers\":[", out);
-    for (size_t i = 0; i < board->model.count; i++) {
-        const struct top_server *server = &board->model.servers[i];
-        struct board_server *mine = &board->servers[i];
+    for (size_t place = 0; place < board->model.count; place++) {
+        const size_t number = board->model.order[place];
+        const struct top_server *server = &board->model.servers[number];
+        struct board_server *mine = &board->servers[number];
+        const bool news = is_news(board, number);
 
-        if (server->told != board->model.answers && !mine->busy)
+        if (!news && !mine->late)
             continue;
+        if (place >= BOARD_AT_ONCE && (number + board->model.answers) % BOARD_TURNS != 0) {
+            mine->late = true;
+            continue;
+        }
         mine->busy = has_rates(server);
         fputs(between, out);
-        write_server(out, server, i);
-        putc('}', out);
+        write_news(out, server, number, board->model.answers, mine->late);
+        mine->late = false;
         between = ",";
     }
     putc(']', out);

@@ -7,7 +7,8 @@
  * messages from there on. Few are kept: who is behind those, or comes from another process of ours,
  * is told `reset`, to take the state anew.
  *
- *      tick    what has changed in a second: servers, sums
+ *      tick    what has changed in a second: sums, and of servers those fields that are others;
+ *              of those that no page shows, unless somebody looks for one, within some seconds
  *      event   one line of `synward watch`
  *      away    the daemon does not answer
  *      reset   servers have come or gone, or the daemon is back
@@ -27,6 +28,8 @@
 #define BOARD_PAST     900 /* seconds */
 #define BOARD_EVENTS   200
 #define BOARD_MESSAGES 16
+#define BOARD_AT_ONCE  60 /* cards that a page shows (SHOWN_MOST of page.js) */
+#define BOARD_TURNS    5  /* ticks in which all others have their turn */
 
 /* What came in each second. */
 struct board_past {
@@ -37,6 +40,7 @@ struct board_server {
     char name[OUTPUT_SERVER_BYTES];
     struct board_past *past; /* a ring, as the board's; NULL: nothing came to it so far */
     bool busy;               /* its rates were told, and were not 0 */
+    bool late;               /* what was new of it has not been told yet */
 };
 
 struct board_message {

@@ -3,7 +3,7 @@
 // as text: names, causes and events hold the words of strangers.
 "use strict";
 
-const SHOWN_MOST = 60; // cards; others are found by their name
+const SHOWN_MOST = 60; // cards; others are found by their name, and told of later (BOARD_AT_ONCE of board.h)
 const EVENTS_MOST = 200;
 const PAST = 900, HISTORY = 60; // seconds
 const POINTS = 300; // of a chart
@@ -170,14 +170,15 @@ function grow(past, rates) {
 
 // What does not get to the server: SYNs that prove nothing, then what is refused for a reason.
 function kept(server) {
-	const figures = server.figures, before = server.before || figures, seconds = server.seconds || 1;
+	const before = server.before || server, seconds = server.seconds || 1;
 	const row = (text, total, old) => [text, rate(Math.max(0, total - old) / seconds) + " /s", count(total)];
 	const rows = [];
-	if (figures.cookies_sent > figures.proofs)
-		rows.push(row("SYNs answered with a cookie that has not come back",
-			figures.cookies_sent - figures.proofs, before.cookies_sent - before.proofs));
-	for (const [reason, total] of Object.entries(figures.refused).sort((a, b) => b[1] - a[1]))
-		rows.push(row(board.meanings[reason] || reason, total, before.refused[reason] || 0));
+	if (server.unproved > 0)
+		rows.push(row("SYNs answered with a cookie that has not come back", server.unproved, before.unproved));
+	if (server.unasked > 0)
+		rows.push(row("handshakes whose client has asked for nothing", server.unasked, before.unasked));
+	for (const [reason, total] of Object.entries(server.figures.refused).sort((a, b) => b[1] - a[1]))
+		rows.push(row(board.meanings[reason] || reason, total, before.figures.refused[reason] || 0));
 	return rows;
 }
 
@@ -456,8 +457,9 @@ function take_tick(tick) {
 	const seconds = Math.max(.1, (board.status.time_ms - before) / 1000);
 	const changed = new Map(tick.servers.map(server => [server.number, server]));
 	board.servers.forEach((old, number) => {
-		const server = changed.get(number) || old;
-		server.before = old.figures;
+		const news = changed.get(number), server = news ? {...old, ...news} : old;
+		server.before = {figures: old.figures, unproved: old.unproved, unasked: old.unasked};
+		server.figures = news && news.figures ? {...old.figures, ...news.figures} : old.figures;
 		server.seconds = seconds;
 		server.past = old.past;
 		pushed(server.past, server.rates.syns, HISTORY);

@@ -25,6 +25,7 @@ static void add_server(struct daemon *daemon, struct server_key key)
     server->info =
         (struct server_info){.key = key, .mode = MODE_NORMAL, .setting = SETTING_INHERIT};
     server->since_wall_s = 1767225600; /* 2026-01-01T00:00:00Z */
+    server->parts = SERVER_PARTS_ALL;
 }
 
 static void add_flow(struct daemon *daemon, const char *client, uint16_t port,
@@ -229,14 +230,17 @@ bool daemon_servers(struct daemon *daemon, struct daemon_server **servers, uint3
     return true;
 }
 
-/* Since the first line only the first server has changed. */
+/* Since the first line only the first server has changed, by SYNs. */
 bool daemon_servers_since(struct daemon *daemon, uint64_t since_ms, struct daemon_server **servers,
                           uint32_t *count, bool *whole, struct error *error)
 {
     *whole = since_ms == 0;
     if (!daemon_servers(daemon, servers, count, error))
         return false;
-    *count = *whole ? *count : 1;
+    if (!*whole) {
+        *count = 1;
+        (*servers)->parts = SERVER_PART_BIT(syns);
+    }
     return true;
 }
 

@@ -75,7 +75,8 @@ Test(top, who_is_left_out_has_not_changed)
     take(&model, SERVER("80", "normal", "0", "0") "," SERVER("81", "normal", "0", "0"), 10);
     take(&model, SERVER("80", "normal", "50", "0") "," SERVER("81", "attack", "70", "3"), 11);
     line = json_tokener_parse(
-        "{\"mode\":\"auto\",\"whole\":false,\"servers\":[" SERVER("81", "attack", "90", "3") "]}");
+        "{\"mode\":\"auto\",\"whole\":false,\"servers\":[{\"number\":1,\"figures\":{\"syns\":90}},"
+        "{\"number\":2,\"figures\":{}}]}");
     top_take(&model, line, 12);
     json_object_put(line);
     cr_assert_eq(model.count, 2);
@@ -88,6 +89,33 @@ Test(top, who_is_left_out_has_not_changed)
     cr_assert_float_eq(model.servers[1].history[TOP_HISTORY - 2], 70, 1e-3);
     cr_assert_eq(model.servers[0].told, 2);
     cr_assert_eq(model.servers[1].told, 3);
+    top_free(&model);
+}
+
+/* Nor is of a server that has changed what is as it was. */
+Test(top, what_is_left_out_of_a_server_has_not_changed)
+{
+    struct top_model model = {0};
+    struct json_object *line;
+
+    take(&model, SERVER("80", "attack", "100", "5"), 10);
+    line = json_tokener_parse("{\"mode\":\"auto\",\"whole\":false,\"servers\":[{\"number\":0,"
+                              "\"figures\":{\"syns\":140,\"admission\":[0,0,1,4]}}]}");
+    top_take(&model, line, 12);
+    json_object_put(line);
+    cr_assert_str_eq(model.servers[0].mode, "attack");
+    cr_assert_eq(model.servers[0].refused, 5);
+    cr_assert_eq(model.servers[0].half_open, 7);
+    cr_assert_float_eq(model.servers[0].syn_rate, 20, 1e-9);
+    cr_assert_eq(model.servers[0].p50_us, 8, "of those that are new");
+    line = json_tokener_parse("{\"mode\":\"auto\",\"whole\":false,\"servers\":[{\"number\":0,"
+                              "\"mode\":\"normal\",\"cause\":null,\"figures\":{}}]}");
+    top_take(&model, line, 13);
+    json_object_put(line);
+    cr_assert_str_eq(model.servers[0].mode, "normal");
+    cr_assert_eq(model.servers[0].syns, 140);
+    cr_assert_eq(model.servers[0].syn_rate, 0);
+    cr_assert_eq(model.servers[0].p50_us, 0);
     top_free(&model);
 }
 
@@ -138,7 +166,8 @@ Test(top, frames_fit_and_say_what_there_is)
         if (view.columns >= 80 && view.page == TOP_ONE_SERVER)
             cr_assert(strstr(page.text, "  mismatch                        5\n") &&
                           strstr(page.text, "half-open 7  spliced 0\n") &&
-                          strstr(page.text, "cookie has not come back 20080\n"),
+                          strstr(page.text, "cookie has not come back 20080\n") &&
+                          strstr(page.text, "has asked for nothing 15\n"),
                       "%s", page.text);
     }
     top_free(&model);

@@ -80,14 +80,18 @@ def test_a_flood_is_told_within_two_seconds():
         watched_lab(lab, 80, 81, 82)
         with web(lab) as page, page.follow() as events:
             next(events)
+            known = {s["number"]: s for s in page.state()["servers"]}
 
             def attack():
                 name = f"10.77.0.2:{next(ports)}"
                 flood = lab.start_flood(int(name[-2:]), count=40000, rate=20000)
                 begun = time.monotonic()
                 for kind, data, _ in events:
-                    servers = page.state() if kind == "reset" else data
-                    found = [s for s in servers.get("servers", []) if s["name"] == name]
+                    for news in (page.state() if kind == "reset" else data).get("servers", []):
+                        server = known.setdefault(news["number"], {"figures": {}})
+                        figures = {**server["figures"], **news.get("figures", {})}
+                        server.update(news, figures=figures)
+                    found = [s for s in known.values() if s["name"] == name]
                     if found and found[0]["mode"] == "attack":
                         break
                 took = time.monotonic() - begun

@@ -89,26 +89,80 @@ Test(board, a_tick_tells_what_has_changed)
     open_followed(&board);
     sample(&board, "true", TWO_CALM, 10);
     cr_expect_str_eq(next_kind(&board, &at, NULL), "reset", "the servers are new");
-    sample(&board, "false", SERVER("81", "attack", "\"half-open 201\"", "500"), 11);
+    sample(
+        &board, "false",
+        "{\"number\":1,\"mode\":\"attack\",\"cause\":\"half-open 201\",\"figures\":{\"syns\":500}}",
+        11);
     cr_expect_str_eq(next_kind(&board, &at, &tick), "tick");
     cr_expect_eq(count(tick, "servers"), 1);
     server = json_object_array_get_idx(json_object_object_get(tick, "servers"), 0);
-    cr_expect_str_eq(json_object_get_string(json_object_object_get(server, "name")),
-                     "10.77.0.2:81");
+    cr_expect_eq(json_object_get_int(json_object_object_get(server, "number")), 1);
     cr_expect_str_eq(json_object_get_string(json_object_object_get(server, "cause")),
                      "half-open 201");
     cr_expect_eq(json_object_get_int(json_object_object_get(tick, "attacked")), 1);
     cr_expect_eq(count(tick, "order"), 2, "who is attacked comes first now");
     json_object_put(tick);
-    sample(&board, "false", "", 12);
+    sample(&board, "false", "{\"number\":1,\"figures\":{\"syns\":700}}", 12);
+    cr_expect_str_eq(next_kind(&board, &at, &tick), "tick");
+    server = json_object_array_get_idx(json_object_object_get(tick, "servers"), 0);
+    cr_expect_not(json_object_object_get_ex(server, "mode", NULL), "it is as it was");
+    cr_expect_str_eq(json_object_to_json_string_ext(json_object_object_get(server, "figures"), 0),
+                     "{\"syns\":700}");
+    cr_expect_eq(json_object_get_int(json_object_object_get(tick, "attacked")), 1);
+    json_object_put(tick);
+    sample(&board, "false", "", 13);
     cr_expect_str_eq(next_kind(&board, &at, &tick), "tick");
     cr_expect_eq(count(tick, "servers"), 1, "nothing came any more, which is news");
     cr_expect_not(json_object_object_get_ex(tick, "order", NULL));
     json_object_put(tick);
-    sample(&board, "false", "", 13);
+    sample(&board, "false", "", 14);
     cr_expect_str_eq(next_kind(&board, &at, &tick), "tick");
     cr_expect_eq(count(tick, "servers"), 0);
     json_object_put(tick);
+    tick = state_of(&board);
+    server = json_object_array_get_idx(json_object_object_get(tick, "servers"), 1);
+    cr_expect_str_eq(json_object_get_string(json_object_object_get(server, "mode")), "attack");
+    cr_expect_str_eq(json_object_to_json_string_ext(json_object_object_get(server, "figures"), 0),
+                     "{\"syns\":700,\"refused\":{\"mismatch\":3},\"admission\":[]}");
+    json_object_put(tick);
+    board_close(&board);
+}
+
+/* Of a hundred that all have changed a page shows the first: the others have their turns. */
+Test(board, who_is_not_shown_is_told_of_by_turns)
+{
+    static char text[32768];
+    struct board board;
+    struct json_object *tick, *server;
+    uint64_t at = FIRST;
+    size_t told = 0, used = 0;
+
+    for (int i = 0; i < 100; i++)
+        used += (size_t)snprintf(text + used, sizeof(text) - used,
+                                 "%s{\"server\":\"10.0.0.1\",\"port\":%d,\"mode\":\"normal\","
+                                 "\"figures\":{\"syns\":1,\"proofs\":7}}",
+                                 i ? "," : "", i + 1);
+    open_followed(&board);
+    sample(&board, "true", text, 1);
+    cr_expect_str_eq(next_kind(&board, &at, NULL), "reset");
+    for (int turn = 0; turn < BOARD_TURNS; turn++) {
+        used = 0;
+        for (int i = 0; i < 100; i++)
+            used += (size_t)snprintf(text + used, sizeof(text) - used,
+                                     "%s{\"number\":%d,\"figures\":{\"syns\":%d}}", i ? "," : "", i,
+                                     turn * 10 + 11);
+        sample(&board, "false", text, turn + 2);
+        cr_expect_str_eq(next_kind(&board, &at, &tick), "tick");
+        cr_expect_geq(count(tick, "servers"), BOARD_AT_ONCE);
+        told += count(tick, "servers") - BOARD_AT_ONCE;
+        server = json_object_array_get_idx(json_object_object_get(tick, "servers"),
+                                           count(tick, "servers") - 1);
+        if (turn > 0 && count(tick, "servers") > BOARD_AT_ONCE)
+            cr_expect(strstr(json_object_to_json_string_ext(server, 0), "\"proofs\":7"),
+                      "all of one that comes late");
+        json_object_put(tick);
+    }
+    cr_expect_eq(told, 100 - BOARD_AT_ONCE, "each once");
     board_close(&board);
 }
 
