@@ -57,6 +57,7 @@ TOGETHER = [
     "test_switch.py",
     "test_watch.py",
     "test_top.py",
+    "test_first_attack.py",
     "test_web.py",
     "test_page.py",
     "test_loss.py",

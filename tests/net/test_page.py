@@ -11,6 +11,7 @@ import runner
 from browser import browser
 from lab import Lab, check, check_equal, in_time, wait_until
 from web import web
+from wire_attacks import FLOODS, find
 
 EVIL = "<script>document.title='taken'</script><img src=x onerror=document.title='taken'>"
 CARD = "[data-server='10.77.0.2:%d']"
@@ -77,6 +78,34 @@ def test_a_flood_shows_within_two_seconds_with_the_figures_of_stats():
         return f"{took * 1000:.0f} ms"
 
 
+def test_each_kind_of_flood_is_named():
+    """The server, the cause, and what is kept away, within 2 s of the moment it is protected."""
+    said = []
+    for name, setting in FLOODS.items():
+        with Lab() as lab, shown(lab) as (seen, _):
+            if setting:
+                lab.cli("profiles", "set", "10.77.0.2:80", setting)
+            attack = find(name).make()
+            attack.begin(lab)
+            wait_until(lambda lab=lab: lab.server_mode(80) == "attack", 20, f"{name}: attack mode")
+            begun = time.monotonic()
+            cause = next(s["cause"] for s in lab.cli("status")["servers"] if s["port"] == 80)
+            wait_until(
+                lambda seen=seen, cause=cause: f"10.77.0.2:80 is attacked: {cause}"
+                in seen.text("#headline")
+                and cause in seen.text(f"{CARD % 80} .cause")
+                and seen.all(f"{CARD % 80} .kept tbody tr"),
+                20,
+                f"{name}: {cause} on the page",
+            )
+            took = time.monotonic() - begun
+            attack.end()
+            check(took < 2, f"{name}: the page names it after {took:.1f} s")
+            check_quiet(seen)
+        said.append(f"{name}: {took * 1000:.0f} ms")
+    return "; ".join(said)
+
+
 def test_words_of_strangers_stay_words():
     with Lab() as lab, shown(lab) as (seen, _):
         with lab.client.inside():
@@ -127,6 +156,33 @@ def test_by_keyboard():
         )
         check_equal(names, [], "what has no name for a screen reader")
         check_quiet(seen)
+
+
+def test_an_event_is_told_once():
+    """Also by a daemon that begins again, whose events come while the page takes its state."""
+    with Lab() as lab, shown(lab) as (seen, page):
+        seen.script(
+            """
+            const real = window.fetch;
+            window.fetch = async (url, ...more) => {
+                if (String(url) === '/state') await new Promise(done => setTimeout(done, 2000));
+                return real(url, ...more);
+            };
+            """
+        )
+        lab.stop_daemon()
+        seen.expect("#headline", "does not answer")
+        lab.start(mode="auto")
+        for mode in ("attack", "normal") * 10:
+            lab.set_mode(mode, "10.77.0.2:80")
+        seen.expect("#headline", "none attacked")
+
+        def shown_events():
+            return len(seen.all("#events li"))
+
+        wait_until(lambda: shown_events() >= len(page.state()["events"]), 10, "all are told")
+        check_equal(shown_events(), len(page.state()["events"]), "events")
+        check(shown_events() > 20, f"{shown_events()} events")
 
 
 def test_without_a_token_it_asks_for_one():
@@ -187,6 +243,11 @@ def test_pictures_by_day_and_night_wide_and_narrow():
                     seen.look(width, dark)
                     wide = seen.script("return document.documentElement.scrollWidth")
                     check(wide <= width, f"the page is {wide} wide, of {width}")
+                    inside = seen.script(
+                        "const table = document.getElementById('sources');"
+                        "return table.offsetWidth <= table.parentElement.clientWidth"
+                    )
+                    check(inside, f"the sources are wider than their place, at {width}")
                     for what in ("#headline", "dt", "dd", ".mode", ".cause", ".kept th", "summary"):
                         found = contrast(seen, what)
                         check(found >= 4.5, f"contrast of {what}: {found:.1f}, dark: {dark}")

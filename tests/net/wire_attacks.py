@@ -363,6 +363,14 @@ ATTACKS = [
         lambda: Requests(lambda i: b"GET / HTTP/1.1\r\nHost: n%d.example\r\n\r\n" % i),
     ),
 ]
+# By their names, those from which a server in auto mode is protected, and what is set before.
+FLOODS = {
+    "SYNs from spoofed addresses": None,
+    "half-open connections, 60 a second": None,
+    "SYNs with a priority tag": None,
+    "real addresses that say nothing": None,
+    "real addresses, wrong requests": "trigger.mismatch=100",
+}
 
 
 def find(part_of_a_name):

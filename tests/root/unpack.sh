@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # unpack.sh DEST PACKAGE - the files of one Debian package, in a folder of their own: nothing is
-# installed, nothing of what its scripts do is done, and no service is started. What it needs is what
-# this system has. With the stamp of a finished one it does nothing and needs no network.
+# installed, nothing of what its scripts do is done, and no service is started. What it needs is
+# what this system has. With the stamp of a finished one it does nothing and needs no network.
 set -eu
 mkdir -p "$(dirname "$1")"
 dest=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
