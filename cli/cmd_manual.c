@@ -68,6 +68,22 @@ static void print_synopsis(const struct command_table *all)
     putchar('\n');
 }
 
+static void print_forms(const struct command *command)
+{
+    for (size_t form = 0; form < COMMAND_FORMS_MAX && command->forms[form]; form++) {
+        print_form(command, command->forms[form]);
+        puts("\n");
+    }
+}
+
+static void print_summary(const struct command *command)
+{
+    print_text(command->summary, strlen(command->summary));
+    puts(".\n");
+    if (command->help)
+        print_help(command->help);
+}
+
 static void print_commands(const struct command_table *all)
 {
     for (size_t i = 0; i < all->count; i++) {
@@ -76,14 +92,8 @@ static void print_commands(const struct command_table *all)
         if (command->hidden)
             continue;
         printf("## %s\n\n", command->name);
-        for (size_t form = 0; form < COMMAND_FORMS_MAX && command->forms[form]; form++) {
-            print_form(command, command->forms[form]);
-            puts("\n");
-        }
-        print_text(command->summary, strlen(command->summary));
-        puts(".\n");
-        if (command->help)
-            print_help(command->help);
+        print_forms(command);
+        print_summary(command);
     }
 }
 
@@ -133,6 +143,30 @@ static void print_settings(const struct command_table *all)
     print_help(command->help);
 }
 
+static void print_options_of(const struct command *command)
+{
+    for (enum option_id id = 0; id < OPTIONS_COUNT; id++) {
+        const struct option_info *info = option_info(id);
+
+        if (!info->hidden && command->options & UINT64_C(1) << id)
+            print_term("--", info->name, " ", info->value, info->help);
+    }
+}
+
+/* One command, as a page of its own has it. False: there is none of that name. */
+static bool print_one(const struct command_table *all, const char *name)
+{
+    struct arguments named = {.words = {name}, .word_count = 1};
+    const struct command *command = command_find(all, &named);
+
+    if (!command)
+        return false;
+    print_forms(command);
+    print_summary(command);
+    print_options_of(command);
+    return true;
+}
+
 bool cmd_manual(const struct command_table *all, const struct arguments *arguments,
                 struct error *error)
 {
@@ -149,6 +183,6 @@ bool cmd_manual(const struct command_table *all, const struct arguments *argumen
     else if (strcmp(part, "settings") == 0)
         print_settings(all);
     else
-        return error_set(error, EXIT_USAGE, "manual: no part %.100s", part);
+        return print_one(all, part) || error_set(error, EXIT_USAGE, "manual: no part %.100s", part);
     return true;
 }

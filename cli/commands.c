@@ -469,7 +469,7 @@ static const struct command commands[] = {
              "Events are numbered, also over a restart: --since NUMBER begins behind that one,\n"
              "as far as they are kept (the last 512 of the daemon that runs). KINDS are names\n"
              "with commas between: mode, setting, greeting, profile, source, store, table,\n"
-             "overflow, side, learning, stack, server, slow, config.\n"
+             "overflow, side, learning, stack, server, slow, dead, config, cluster.\n"
              "With --exec PROG is run for each event, which it finds on stdin as one line of\n"
              "JSON: one after the other, and for 10 s at most, then it is killed. What it does\n"
              "not do well is told on stderr, and the next event has its turn.\n",

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""man.py SYNWARD FOLDER - what `synward help` says of each command and option stands in synward.8,
-each key of the configuration file in synward.conf.5, and what the package needs in debian/control;
-the program, the package and the list of changes have one version.
+"""man.py SYNWARD FOLDER - what `synward help` says of each command and option stands in synward.8
+(of `web` in synward-web.8, too), each key of the configuration file in synward.conf.5, and what the
+package needs in debian/control; the program, the package and the list of changes have one version.
 
 The pages in FOLDER are taken as groff would read it, without its requests and fonts, and both texts
 without the ends of their lines."""
@@ -79,6 +79,14 @@ def package():
     ]
 
 
+def page_of_web(synward, folder):
+    """What synward-web.8 lacks of `synward help web`."""
+    with open(os.path.join(folder, "synward-web.8"), encoding="utf-8") as file:
+        text = plain(file.read())
+    wanted = [" ".join(part.split()) for part in parts(ask(synward, "help", "web"))]
+    return [f"synward-web.8 lacks {part}" for part in wanted if part not in text]
+
+
 def version(synward):
     """Who says another version than the program does."""
     told = ask(synward, "version").split()[-1]
@@ -95,7 +103,13 @@ def version(synward):
 def main():
     synward, folder = sys.argv[1:3]
     passed = failed = 0
-    for wrong in (configuration(synward, folder), package(), version(synward)):
+    checks = (
+        configuration(synward, folder),
+        page_of_web(synward, folder),
+        package(),
+        version(synward),
+    )
+    for wrong in checks:
         passed, failed = passed + (not wrong), failed + bool(wrong)
         for text in wrong:
             print(f"FAILED {text}")

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <stdlib.h>
 
+#include "bridge/events/events.h"
 #include "cli/commands.h"
 #include "engine/version.h"
 #include "tests/cli/support_stdout.h"
@@ -175,6 +176,22 @@ Test(commands, unreachable_daemon)
             caught_stderr(),
             "synward: no daemon answers at /nonexistent/c.sock: start `synward run`, or "
             "give its --control SOCKET\n");
+    }
+}
+
+Test(commands, help_of_watch_names_each_kind_of_event)
+{
+    const char *kinds;
+
+    catch_output();
+    cr_assert_eq(run("help watch"), 0);
+    kinds = strstr(caught_stdout(), "KINDS are names");
+    cr_assert_not_null(kinds);
+    for (int kind = 0; kind < EVENT_KINDS_COUNT; kind++) {
+        const char *name = event_kind_name((enum event_kind)kind);
+        const char *found = strstr(kinds, name);
+
+        cr_expect(found && strspn(found + strlen(name), ",.") == 1, "%s", name);
     }
 }
 
