@@ -214,6 +214,10 @@ def test_machine_that_lacks_something():
         expect(jit[(None, "jit")], "note", "interpreted")
         tun = doctor(before=[*hidden_behind("/dev/net", None), zero])
         expect(tun[(None, "tun")], "wrong", "no /dev/net/tun")
+    asks = "/proc/sys/net/bridge/bridge-nf-call-iptables"
+    script = f"mount -t tmpfs none /proc/sys/net; mkdir {os.path.dirname(asks)}; echo 1 >{asks}"
+    bridges = doctor(before=["unshare", "--mount", "sh", "-c", f'{script}; exec "$@"', "sh"])
+    expect(bridges[(None, "br_netfilter")], "note", "pass its iptables")
 
 
 def forbid_io_uring():

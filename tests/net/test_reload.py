@@ -185,11 +185,15 @@ def test_no_frame_is_lost():
                 f"open_per_second = {500 + number}",
             )
             check_equal(lab.fetch("http", port=80, count=10)["failed"], 0, "fetches")
+            # One word of it is wrong: nothing of it is taken, also while all this comes.
+            config.refused(f"[server {SERVER4}:80]", "open_per_second = 1", "check = whole")
+            limit = lab.profile(80)["configured"]["open_per_second"]
+            check_equal(limit, str(500 + number), "what was in force stays so")
         wait_until(lambda: not sender.running(), 20, "all is sent")
         wait_until(lambda: "seen" in said(receiver), 30, "all is received")
         check_equal(said(receiver).split()[-1], str(DATAGRAMS), "datagrams that came")
         check_equal(lab.stats()["frames"]["tap_overflow"], 0, "frames that the TAPs lost")
-    return f"{RELOADS} reloads"
+    return f"{RELOADS} reloads, and as many that were refused"
 
 
 def test_a_server_that_comes_later():
