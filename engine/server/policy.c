@@ -66,6 +66,14 @@ static bool may_wait(const struct server_policy *server)
            server->pattern.line_bytes_max > 0 || server->pattern.lengths > 0;
 }
 
+bool policy_may_go_on(const struct server_policy *server, const uint8_t *request, size_t bytes)
+{
+    return server->unknown == UNKNOWN_MINOR && server->has_pattern &&
+           (server->protocols & 1u << PROTOCOL_UNKNOWN) && !may_wait(server) && bytes > 0 &&
+           pattern_check(&server->pattern, request, bytes) == MATCH_MORE &&
+           foreign_check(server->protocols, request, bytes) != MATCH_YES;
+}
+
 /* What can only be another protocol's fits no pattern, however it looks. */
 static __attribute__((noinline)) enum match check_pattern(const struct server_policy *server,
                                                           const uint8_t *request, size_t bytes)

@@ -17,6 +17,7 @@
 #define BRISK_TOTAL_MS  60000u
 #define TYPED_IDLE_MS   60000u
 #define TYPED_TOTAL_MS  300000u
+#define BRIEF_MS        300u
 #define SCARCE_IDLE_MS  5000u
 #define SCARCE_TOTAL_MS 20000u
 /* Second slots of a source are looked at so often: slots may be scarce by then */
@@ -173,6 +174,8 @@ static uint32_t life_left(const struct engine *engine, const struct flow *flow,
     uint32_t idle_ms = (uint32_t)(((uint64_t)(flow_clock(now_us) - flow->used) << 16) / 1000);
     uint32_t age_ms = (uint32_t)(now_us / 1000) - slot->since_ms;
 
+    if (slot->flags & SLOT_BRIEF)
+        total = BRIEF_MS;
     return least(idle > idle_ms ? idle - idle_ms : 0, total > age_ms ? total - age_ms : 0);
 }
 
@@ -198,6 +201,12 @@ bool kept_tick(struct engine *engine, uint64_t now_us)
         return false;
     slot = &engine->slots.slots[index];
     flow = &engine->flows.flows[slot->flow];
+    if (!life_left(engine, flow, slot, now_us) && (slot->flags & SLOT_BRIEF)) {
+        slot->flags = (uint16_t)((slot->flags & ~SLOT_BRIEF) | SLOT_AS_IS);
+        set_timer(engine, flow, slot, now_us);
+        request_again(engine, flow, now_us);
+        return true;
+    }
     if (!life_left(engine, flow, slot, now_us)) {
         engine->counters.requests_unfinished++;
         kept_cut(engine, flow, now_us);

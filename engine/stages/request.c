@@ -142,6 +142,8 @@ struct request {
     struct slot *slot; /* of it */
     struct checked checked;
     bool fits;     /* the check has said yes */
+    bool brief;    /* it is waited for a moment whether there is more */
+    bool as_is;    /* it was */
     size_t needed; /* bytes that are not worth another look before they have come */
 };
 
@@ -313,9 +315,9 @@ static void keep(struct engine *engine, struct passage *passage, struct server *
         return;
     slot->needed = (uint16_t)(request->needed < SLOT_BYTES ? request->needed : SLOT_BYTES);
     slot->protocol = (uint8_t)request->checked.protocol;
-    slot->flags = (uint16_t)(slot->flags & ~(SLOT_FITS | SLOT_TYPED | SLOT_WAITS));
-    slot->flags |=
-        (uint16_t)((request->fits ? SLOT_FITS : 0) | (is_brisk(server, request) ? 0 : SLOT_TYPED));
+    slot->flags = (uint16_t)(slot->flags & ~(SLOT_FITS | SLOT_TYPED | SLOT_WAITS | SLOT_BRIEF));
+    slot->flags |= (uint16_t)((request->fits ? SLOT_FITS : 0) | (request->brief ? SLOT_BRIEF : 0) |
+                              (is_brisk(server, request) ? 0 : SLOT_TYPED));
     kept_wait(engine, passage, &engine->flows.flows[slot->flow]);
 }
 
@@ -386,6 +388,14 @@ static void open_header(struct engine *engine, struct passage *passage, struct s
                  &request->said);
 }
 
+/* It is no request so far, and may become one in a moment. */
+static bool __attribute__((noinline))
+may_go_on(const struct server *server, const struct request *request)
+{
+    return !request->as_is && !request->said.fin && request->said.bytes < SLOT_BYTES &&
+           policy_may_go_on(server->policy, request->said.data, request->said.bytes);
+}
+
 static inline void judge_request(struct engine *engine, struct passage *passage,
                                  struct server *server, const struct proof *proof,
                                  struct flow *closing, struct request *request)
@@ -411,7 +421,11 @@ static inline void judge_request(struct engine *engine, struct passage *passage,
         request->said.protocol = request->checked.protocol;
         match = find_end(server, request);
     }
-    if (match == MATCH_NO)
+    if (match == MATCH_NO && may_go_on(server, request)) {
+        request->brief = true;
+        request->needed = request->said.bytes + 1;
+        keep(engine, passage, server, proof, closing, request);
+    } else if (match == MATCH_NO)
         refuse_unless_right(engine, passage, server, proof, closing, request);
     else if (match == MATCH_MORE)
         decide_unfinished(engine, passage, server, proof, closing, request);
@@ -504,6 +518,7 @@ void request_goes_on(struct engine *engine, struct passage *passage, struct flow
         .slot = slot,
         .checked = {.protocol = (enum protocol_id)slot->protocol},
         .fits = slot->flags & SLOT_FITS,
+        .as_is = slot->flags & SLOT_AS_IS,
         .needed = slot->needed,
     };
 
@@ -511,8 +526,8 @@ void request_goes_on(struct engine *engine, struct passage *passage, struct flow
         end_unfinished(engine, passage, server, &request);
         return;
     }
-    if (slot->bytes < slot->needed && !request.said.fin && !(slot->flags & SLOT_WAITS) &&
-        slot->bytes < SLOT_BYTES) {
+    if (slot->bytes < slot->needed && !request.said.fin &&
+        !(slot->flags & (SLOT_WAITS | SLOT_AS_IS)) && slot->bytes < SLOT_BYTES) {
         kept_wait(engine, passage, flow);
         return;
     }

@@ -66,6 +66,8 @@ enum slot_flags {
     SLOT_FITS = 1 << 5,       /* the check of its protocol said yes: only the end is awaited */
     SLOT_TYPED = 1 << 6,      /* a line that somebody may be typing: it has more time */
     SLOT_SECOND = 1 << 7,     /* its source held another slot when it came */
+    SLOT_BRIEF = 1 << 11,     /* it may be all that there is: decided soon as it stands */
+    SLOT_AS_IS = 1 << 12,     /* it was waited for in vain */
 };
 
 struct slot {

@@ -261,6 +261,74 @@ Test(request, unmistakable_ones_are_wrong_from_the_first_day)
     bench_end(b);
 }
 
+/* A client that writes four bytes of a header, and then the rest, at a server whose requests had
+ * eight at least. */
+static uint32_t says_the_header(struct bench *b, uint16_t number)
+{
+    uint32_t c;
+
+    bench_client(b, number);
+    c = get_cookie(b, OFFERS);
+    client_says(b, .flags = "P.", .seq = X + 1, .ack = c + 1, .payload = "\001\002\003\004",
+                .payload_bytes = 4);
+    return c;
+}
+
+static struct bench *takes_headers(void)
+{
+    struct bench *b = bench_new(SETTING_ATTACK);
+    struct server_policy *policy = bench_policy(b, HTTP);
+
+    takes_unknown(b, UNKNOWN_MINOR);
+    policy->protocols = UINT64_C(1) << PROTOCOL_UNKNOWN;
+    policy->has_pattern = true;
+    policy->pattern = (struct pattern){.least_bytes = 8, .pairs = 2, .pair = {{0, 1}, {1, 2}}};
+    return b;
+}
+
+Test(request, one_in_two_parts_is_waited_for_a_moment)
+{
+    struct bench *b = takes_headers();
+
+    for (uint16_t i = 1; i <= 2 * MINOR_PER_SOURCE; i++) {
+        uint32_t c = says_the_header(b, i);
+
+        held(b);
+        cr_assert_str_eq(bench_flow_state(b), "kept");
+        bench_wait(b, SECOND_US / 10);
+        to_client(b, .flags = ".", .seq = c + 1, .ack = X + 5);
+        client_says(b, .flags = "P.", .seq = X + 5, .ack = c + 1, .payload = "\005\006\007\010",
+                    .payload_bytes = 4);
+        to_server(b, .flags = "S", .seq = X, .options = ANY_OPTIONS);
+        cr_assert_str_eq(bench_flow_state(b), "opening");
+        bench_forget(b);
+    }
+    bench_end(b);
+}
+
+/* It may be all that its client says: then it is opened as before, for few. */
+Test(request, header_alone_is_decided_as_it_stands)
+{
+    struct bench *b = takes_headers();
+    unsigned opened = 0, reset = 0;
+
+    for (uint16_t i = 1; i <= 4; i++) {
+        says_the_header(b, i);
+        bench_forget(b);
+    }
+    bench_wait(b, SECOND_US * 4 / 10);
+    bench_forget(b);
+    for (uint16_t i = 1; i <= 4; i++) {
+        bench_client(b, i);
+        opened += strcmp(bench_flow_state(b), "opening") == 0;
+        reset += strcmp(bench_flow_state(b), "none") == 0;
+    }
+    cr_assert_eq(opened, MINOR_PER_SOURCE);
+    cr_assert_eq(reset, 4 - MINOR_PER_SOURCE);
+    cr_assert_eq(bench_counters(b)->requests_mismatched, 0, "nobody is blamed");
+    bench_end(b);
+}
+
 Test(request, minor_one_is_opened_and_the_next_is_reset)
 {
     struct bench *b = bench_new(SETTING_ATTACK);
