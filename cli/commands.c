@@ -25,7 +25,8 @@
     "the command is for all of them.\n"
 #define SERVER_FORMS                                                                               \
     "SERVER:PORT is 10.77.0.2:110 or [fd77::2]:110; an address alone stands for all\n"             \
-    "its ports.\n" EVERY_VLAN
+    "its ports. 10.77.0.2:53/udp is who is asked there over UDP, alone, 53/tcp the\n"              \
+    "other, and 53 both.\n" EVERY_VLAN
 
 /* clang-format off */
 #define PROFILES_HELP                                                                              \

@@ -88,6 +88,8 @@ void document_add_enforced_to(struct json_object *object, const struct profile *
     json_object_object_add(object, "mark", json_object_new_string(profile_mark(profile, mark)));
     if (configured)
         json_object_object_add(object, "configured", configured);
+    json_object_object_add(object, "transport",
+                           json_object_new_string(server_transport_name(&profile->key)));
     json_object_object_add(object, "kept_until",
                            until_s ? json_object_new_string(time_to_text(until_s, time)) : NULL);
 }

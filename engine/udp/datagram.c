@@ -151,7 +151,7 @@ uint32_t datagram_turn(const struct frame *frame, const struct datagram *datagra
     store_be16(udp + UDP_CHECKSUM_AT, 0);
     sum = checksum_native(sum_of_addresses(frame), checksum_native_length(PROTO_UDP, bytes));
     checksum_native_store(udp + UDP_CHECKSUM_AT, checksum_native_add_long(sum, udp, bytes));
-    if (!load_be16(udp + UDP_CHECKSUM_AT)) /* 0 would say that there is none (RFC 768) */
+    if (!load_be16(udp + UDP_CHECKSUM_AT)) /* 0 says that there is none (RFC 768) */
         store_be16(udp + UDP_CHECKSUM_AT, 0xffff);
     return datagram->l4 + bytes;
 }

@@ -70,7 +70,7 @@ static struct json_object *schema_vlan(void)
 /* Beside the inner tag of the key, so behind the tags. */
 static struct json_object *write_transport(const void *record)
 {
-    return json_text(profile_is_udp(record) ? "udp" : "tcp");
+    return json_text(profile_is_udp(record) ? "udp" : NULL); /* where it is left out, tcp */
 }
 
 static void read_transport(struct json_reader *reader, struct json_object *value, void *record)
@@ -91,7 +91,7 @@ static const struct field key_fields[] = {
     {FIELD_UINT("port", struct profile, key.port, UINT16_MAX), .flags = FIELD_NEEDED,
      .schema_text = "{\"type\": \"integer\", \"minimum\": 1, \"maximum\": 65535}"},
     {FIELD_OWN("vlan", write_vlan, read_vlan), .schema = schema_vlan},
-    {FIELD_OWN("transport", write_transport, read_transport),
+    {FIELD_OWN("transport", write_transport, read_transport), .flags = FIELD_LEFT_OUT,
      .schema_text = "{\"enum\": [\"tcp\", \"udp\", null]}"},
     {0},
 };

@@ -157,6 +157,8 @@ int main(int argc, char **argv)
     const struct sigaction action = {.sa_handler = on_signal};
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
+    puts("ready");
+    fflush(stdout);
     while (!server.stop)
         serve(epoll, udp, listener);
     return 0;

@@ -51,6 +51,32 @@ Test(learner, pop3_server_is_learned_and_armed_by_the_eighth_connection)
     cr_assert_eq(profile->tcp.model.variants[0].seen, 8);
 }
 
+static void observe_query(const struct server_key *key)
+{
+    struct observation observation = {
+        .kind = OBSERVED_QUERY,
+        .server = server_key_over(key, true),
+        .query = {.asked = {DNS_RD}, .answered = {DNS_QR | DNS_RD, DNS_RA}, .question_same = true}};
+
+    learner_observe(learner, &observation, WALL_US);
+}
+
+Test(learner, query_over_udp_needs_dns_over_tcp)
+{
+    const struct server_key key = test_server(), udp = server_key_over(&key, true);
+
+    observe_query(&key);
+    cr_assert_null(store_find(store, &udp), "nobody is there to send its clients to");
+    store_add(store, &key)->accepted = UINT64_C(1) << PROTOCOL_DNS;
+    for (uint32_t answers = 1; answers <= ARMED_REQUESTS; answers++) {
+        observe_query(&key);
+        cr_assert_eq(store_find(store, &udp)->requests, answers);
+        cr_assert_eq(profile_armed(store_find(store, &udp)), answers == ARMED_REQUESTS);
+    }
+    cr_assert_eq(store_find(store, &udp)->protocol, PROTOCOL_DNS);
+    cr_assert_eq(server()->requests, 0, "the one over TCP has learned nothing");
+}
+
 Test(learner, facts_of_a_long_connection_count_before_it_ends_and_once)
 {
     struct talk talk = talk_open(learner, 1);
