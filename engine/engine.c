@@ -12,6 +12,7 @@
 #include "engine/shard/shard.h"
 #include "engine/stages/again.h"
 #include "engine/stages/answering.h"
+#include "engine/stages/telling.h"
 #include "engine/stages/carry.h"
 #include "engine/stages/granting.h"
 #include "engine/stages/half_open.h"
@@ -90,7 +91,7 @@ struct pieces {
     void *engine, *outbox, *observations, *limits, *sources, *greetings, *synacks;
     void *stray, *asked, *proofs, *served, *greeted, *udp, *held_sources;
     void *held_queues, *held_watch, *rolled;
-    void *servers, *slots, *openings, *carried, *answering, *flows;
+    void *servers, *slots, *openings, *carried, *answering, *telling, *told, *flows;
 };
 
 static size_t lay_out(const struct engine_config *config, uint8_t *base, struct pieces *pieces)
@@ -120,6 +121,9 @@ static size_t lay_out(const struct engine_config *config, uint8_t *base, struct 
     pieces->openings = place(&layout, opening_pool_bytes(config->openings_max));
     pieces->carried = config->records ? place(&layout, sizeof(struct carried)) : NULL;
     pieces->answering = config->answers.records ? place(&layout, sizeof(struct answering)) : NULL;
+    pieces->telling = config->tells.hub ? place(&layout, sizeof(struct telling)) : NULL;
+    pieces->told =
+        config->tells.hub ? place(&layout, config->servers_max * sizeof(struct told_server)) : NULL;
     pieces->flows = place(&layout, flow_table_bytes(config->flows_max));
     return layout.used;
 }
@@ -205,6 +209,11 @@ struct engine *engine_init(void *memory, const struct engine_config *config, uin
         engine->answering->records = config->answers.records;
         engine->flows.known = config->answers.known;
     }
+    if (pieces.telling) {
+        engine->telling = pieces.telling;
+        engine->telling->share = config->tells;
+        engine->telling->servers = pieces.told;
+    }
     for (int family = 0; family < 2; family++) {
         engine->default_promise[family].generation = DEFAULT_PROMISE_GENERATION;
         synack_default_model(family == 0, &engine->default_promise[family].synack);
@@ -269,6 +278,8 @@ bool engine_tick(struct engine *engine, uint64_t now_us)
         if (!some) {
             if (engine->answering)
                 answering_tick(engine, now_us);
+            if (engine->telling)
+                telling_tick(engine, now_us);
             return false;
         }
     }
@@ -319,6 +330,11 @@ struct carried *engine_carried(struct engine *engine)
 struct answering *engine_answering(struct engine *engine)
 {
     return engine->answering;
+}
+
+struct telling *engine_telling(struct engine *engine)
+{
+    return engine->telling;
 }
 
 bool engine_settle_is_due(struct engine *engine)

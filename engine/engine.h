@@ -80,6 +80,8 @@ void engine_settle(struct engine *engine);
  * answers for nobody.
  */
 struct answering *engine_answering(struct engine *engine);
+/* The same for servers of which the kernel tells (stages/telling.h). NULL: it tells of nothing. */
+struct telling *engine_telling(struct engine *engine);
 
 /* From here on the engine reads `policy` (may be NULL) and no longer the one before. */
 void engine_adopt_policy(struct engine *engine, const struct policy *policy, uint64_t now_us);

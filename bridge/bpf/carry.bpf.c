@@ -15,6 +15,9 @@
  * that covers nothing of this. Nothing is changed before all has been decided: a frame that goes up
  * goes up as it came.
  *
+ * Of a connection that is only followed, or that no record was written of, SYN, FIN and all else is
+ * passed on here as well where the engine need but be told of it (tell.bpf.h).
+ *
  * While no worker is alive (bypass.h) nothing is on its way through one: gates and order count for
  * nothing then, FIN and RST are carried, and what of a splice cannot be is dropped.
  *
@@ -26,10 +29,8 @@
 #include "bridge/bpf/carry.h"
 #include "bridge/bpf/carry_parts.bpf.h"
 #include "bridge/bpf/reject.bpf.h"
+#include "bridge/bpf/tell.bpf.h"
 #include "engine/tcp/flow_record.h"
-
-#define FROM_CLIENT 0
-#define FROM_SERVER 1
 
 #define IPV6_LABEL       bpf_htonl(0xfffff)
 #define TCP_SEQ_AT       4
@@ -39,24 +40,6 @@
 #define SACK_HEAD        bpf_htonl(0x01010500)
 #define SACK_HEAD_MASK   bpf_htonl(0xffffff00)
 #define SACK_BLOCKS_MAX  4
-
-/* From the IP header on. */
-struct ipv4_begin {
-    __u8 version, tos;
-    __be16 bytes, id, fragment;
-    __u8 ttl, protocol;
-    __be16 checksum;
-    __be32 src, dst;
-    struct tcp_header tcp;
-};
-
-struct ipv6_begin {
-    __be32 first; /* version, traffic class, flow label */
-    __be16 bytes;
-    __u8 next, hop_limit;
-    __be32 src[4], dst[4];
-    struct tcp_header tcp;
-};
 
 struct segment {
     __u32 l4; /* offset of the TCP header */
@@ -188,6 +171,15 @@ INLINE struct carry_value *find(struct __sk_buff *skb, int from, struct segment 
     return skb->protocol == ETHERTYPE_IPV6 ? find6(skb, from, segment, plain) : NULL;
 }
 
+/* What is known of those that went before a segment of a gate in JOIN. */
+enum join { JOIN_UNKNOWN, JOIN_QUIET /* all are out */, JOIN_BUSY };
+
+/* Why `next` and order count for nothing. */
+struct leave {
+    bool alone; /* no worker is alive */
+    bool quiet; /* nothing is on its way through one */
+};
+
 /* --- the words of a record ------------------------------------------------------------------- */
 
 INLINE __u64 read_way(const struct flow_record *record, int from)
@@ -219,8 +211,9 @@ INLINE void set_gate(struct flow_record *record, int from, __u32 serial, __u32 g
  * somebody else was faster.
  */
 INLINE bool advance(struct flow_record *record, int from, __u32 serial,
-                    const struct segment *segment, bool alone)
+                    const struct segment *segment, struct leave leave)
 {
+    const bool alone = leave.alone;
     const __u32 fin = alone && (segment->flags & FLAG_FIN) ? 1 : 0;
     const __u32 end = segment->seq + segment->payload_bytes + fin;
     __u64 was = read_way(record, from);
@@ -231,8 +224,9 @@ INLINE bool advance(struct flow_record *record, int from, __u32 serial,
         __u64 found;
 
         if (record_serial(was) != serial ||
-            (!alone && (record_gate(was) == RECORD_UP ||
-                        (record_gate(was) == RECORD_JOIN && segment->seq != record_next(was)))))
+            (!alone &&
+             (record_gate(was) == RECORD_UP || (!leave.quiet && record_gate(was) == RECORD_JOIN &&
+                                                segment->seq != record_next(was)))))
             return false;
         if (is == was)
             return true;
@@ -439,16 +433,25 @@ INLINE bool learner_wants(const struct flow_record *record, int from, const stru
            segment->seq - record->begin[from] < RECORD_WATCH_BYTES;
 }
 
-INLINE __u32 judge(struct __sk_buff *skb, int from, struct flow_record *record, __u64 way,
-                   const struct segment *segment, struct edit *edit, bool alone)
+/* A segment before this one may still be on its way through the engine. */
+INLINE bool may_overtake(__u64 way, const struct segment *segment, struct leave leave)
 {
+    if (leave.alone)
+        return false;
+    return record_gate(way) == RECORD_UP ||
+           (record_gate(way) == RECORD_JOIN && !leave.quiet && segment->seq != record_next(way));
+}
+
+INLINE __u32 judge(struct __sk_buff *skb, int from, struct flow_record *record, __u64 way,
+                   const struct segment *segment, struct edit *edit, struct leave leave)
+{
+    const bool alone = leave.alone;
     const bool spliced = record->flags & RECORD_EDIT;
     const __u32 theirs = record_next(read_way(record, !from));
     const __u32 tick = (__u32)((bpf_ktime_get_coarse_ns() / 1000) >> 16);
     __u32 ack = segment->ack, floor;
 
-    if (!alone && (record_gate(way) == RECORD_UP ||
-                   (record_gate(way) == RECORD_JOIN && segment->seq != record_next(way))))
+    if (may_overtake(way, segment, leave))
         return CARRY_up_order;
     if (!alone && learner_wants(record, from, segment))
         return CARRY_up_learning;
@@ -493,17 +496,23 @@ INLINE void count_carried(const struct __sk_buff *skb, int from, __u32 figures)
 }
 
 #define CARRY_STRANGER (-3) /* of no connection that is carried; nothing was counted */
+#define CARRY_WAITS    (-4) /* to be asked again with what is known of those before it */
+/* What goes up, and was not counted: that, and whether it would be changed. */
+#define CARRY_UP(what)      (-16 - 2 * (int)(what))
+#define CARRY_UP_EDIT       1
+#define CARRY_UP_OF(action) ((__u32)(-16 - (action)) / 2)
 
-/* Called, as answer_syn() is: both have their places on the stack, which has 512 bytes. */
-static __attribute__((noinline)) int carry(struct __sk_buff *skb, int from)
+/* Called, as answer_syn() is: both have their places on the stack, which has 512 bytes. `join`:
+ * enum join. */
+static __attribute__((noinline)) int carry(struct __sk_buff *skb, int from, int join)
 {
     const __u32 first = 0;
     const struct carry_settings *settings = bpf_map_lookup_elem(&carry_switch, &first);
+    const struct leave leave = {.alone = bypassed(), .quiet = join == JOIN_QUIET};
     struct segment segment = {0};
     struct edit edit = {0};
     struct carry_value *value;
     struct flow_record *record;
-    const bool alone = bypassed();
     bool plain = false, edits;
     __u32 to, what, index, serial, figures;
     __u64 way;
@@ -523,25 +532,25 @@ static __attribute__((noinline)) int carry(struct __sk_buff *skb, int from)
     figures = value->figures;
     record = bpf_map_lookup_elem(&carry_records, &index);
     way = record ? read_way(record, from) : 0;
-    if (!record || record_serial(way) != serial) {
-        count(CARRY_up_unknown);
-        return TC_ACT_UNSPEC;
-    }
+    if (!record || record_serial(way) != serial)
+        return CARRY_UP(CARRY_up_unknown);
     edits = record->flags & RECORD_EDIT;
-    what = (segment.flags &
-            (alone ? FLAG_SYN | FLAG_ACK : FLAG_SYN | FLAG_FIN | FLAG_RST | FLAG_ACK)) != FLAG_ACK
+    if (join == JOIN_UNKNOWN && !leave.alone && record_gate(way) == RECORD_JOIN &&
+        segment.seq != record_next(way))
+        return CARRY_WAITS;
+    what = (segment.flags & (leave.alone ? FLAG_SYN | FLAG_ACK
+                                         : FLAG_SYN | FLAG_FIN | FLAG_RST | FLAG_ACK)) != FLAG_ACK
                ? CARRY_up_flags
-               : judge(skb, from, record, way, &segment, &edit, alone);
-    if (what == CARRY_carried && !advance(record, from, serial, &segment, alone))
+               : judge(skb, from, record, way, &segment, &edit, leave);
+    if (what == CARRY_carried && !advance(record, from, serial, &segment, leave))
         what = CARRY_up_order;
-    if (alone && edits && what != CARRY_carried && !(segment.flags & FLAG_SYN)) {
+    if (leave.alone && edits && what != CARRY_carried && !(segment.flags & FLAG_SYN)) {
         count(CARRY_lost);
         return TC_ACT_SHOT;
     }
     if (what != CARRY_carried) {
         shut_gates(record, from, serial, &segment);
-        count(what);
-        return TC_ACT_UNSPEC;
+        return CARRY_UP(what) - (edits || what == CARRY_up_learning ? CARRY_UP_EDIT : 0);
     }
     if (edits && !write_edit(skb, from, record, &segment, &edit)) {
         count(CARRY_lost);
@@ -552,11 +561,28 @@ static __attribute__((noinline)) int carry(struct __sk_buff *skb, int from)
     return (int)bpf_redirect(to, 0);
 }
 
-INLINE int up_if_stranger(int action)
+INLINE int carry_or_wait(struct __sk_buff *skb, int from)
 {
-    if (action != CARRY_STRANGER)
+    const int action = carry(skb, from, JOIN_UNKNOWN);
+
+    return action == CARRY_WAITS ? carry(skb, from, is_quiet(skb, from) ? JOIN_QUIET : JOIN_BUSY)
+                                 : action;
+}
+
+/* What carry() has left: told and passed on, or up. */
+INLINE int tell_or_up(struct __sk_buff *skb, int from, int action)
+{
+    const __u32 first = 0;
+    const struct carry_settings *settings = bpf_map_lookup_elem(&carry_switch, &first);
+    const bool stranger = action == CARRY_STRANGER;
+
+    if (!settings || (!stranger && action > CARRY_UP(0)))
         return action;
-    count(CARRY_up_unknown);
+    if (tell(skb, from, stranger || (action & 1) == 0)) {
+        count(CARRY_told);
+        return (int)bpf_redirect(settings->to[!from], 0);
+    }
+    count(stranger ? CARRY_up_unknown : CARRY_UP_OF(action));
     return TC_ACT_UNSPEC;
 }
 
@@ -570,27 +596,29 @@ int carry_from_client(struct __sk_buff *skb)
 
     if (action != ANSWER_LEFT)
         return action;
-    action = carry(skb, FROM_CLIENT);
+    action = carry_or_wait(skb, FROM_CLIENT);
     if (action == CARRY_STRANGER) {
         const int rejected = reject(skb);
 
+        if (rejected == TC_ACT_UNSPEC)
+            tell(skb, FROM_CLIENT, false);
         if (rejected != ANSWER_LEFT)
             return rejected;
     }
-    return up_if_stranger(action);
+    return tell_or_up(skb, FROM_CLIENT, action);
 }
 
 /* For kernels whose verifier does not take the part that answers. */
 SEC("tc")
 int carry_from_client_alone(struct __sk_buff *skb)
 {
-    return up_if_stranger(carry(skb, FROM_CLIENT));
+    return tell_or_up(skb, FROM_CLIENT, carry_or_wait(skb, FROM_CLIENT));
 }
 
 SEC("tc")
 int carry_from_server(struct __sk_buff *skb)
 {
-    return up_if_stranger(carry(skb, FROM_SERVER));
+    return tell_or_up(skb, FROM_SERVER, carry_or_wait(skb, FROM_SERVER));
 }
 
 char carry_license[] SEC("license") = "GPL";

@@ -23,6 +23,9 @@
 #define TCP_BYTES       20
 #define TCP_CHECKSUM_AT 16
 
+#define FROM_CLIENT 0
+#define FROM_SERVER 1
+
 #define FLAG_FIN 0x01
 #define FLAG_SYN 0x02
 #define FLAG_RST 0x04
@@ -33,6 +36,24 @@ struct tcp_header {
     __be32 seq, ack;
     __u8 offset, flags;
     __be16 window, checksum, urgent;
+};
+
+/* From the IP header on. */
+struct ipv4_begin {
+    __u8 version, tos;
+    __be16 bytes, id, fragment;
+    __u8 ttl, protocol;
+    __be16 checksum;
+    __be32 src, dst;
+    struct tcp_header tcp;
+};
+
+struct ipv6_begin {
+    __be32 first; /* version, traffic class, flow label */
+    __be16 bytes;
+    __u8 next, hop_limit;
+    __be32 src[4], dst[4];
+    struct tcp_header tcp;
 };
 
 struct {

@@ -31,6 +31,7 @@ struct carrying {
     struct record_figures *figures;
     struct carrying_sizes sizes;
     struct answer_maps *answers[ANSWER_SHARDS_MAX];
+    struct tell_maps *tells;
     struct error no_answers; /* why there are none */
     atomic_ulong unrecorded;
 };
@@ -66,6 +67,8 @@ static bool size_maps(const struct bpf_object *object, const struct carrying_siz
         if (!map || bpf_map__set_max_entries(map, maps[i].entries) != 0)
             return false;
     }
+    if (!tell_maps_size(object, sizes->servers))
+        return false;
     if (sizes->pulse >= 0 &&
         bpf_map__reuse_fd(bpf_object__find_map_by_name(object, "bypass_pulse"), sizes->pulse) != 0)
         return false;
@@ -118,6 +121,9 @@ static bool find_parts(struct carrying *carrying, const struct carrying_sizes *s
     carrying->sizes = *sizes;
     carrying->records = shared(carrying, "carry_records", records_bytes(sizes));
     carrying->figures = shared(carrying, "carry_figures", figures_bytes(sizes));
+    /* Who is told of a segment is whose engine has its connection: there must be one alone. */
+    if (sizes->answers.shards == 1)
+        carrying->tells = tell_maps_open(carrying->object, sizes->servers);
     return carrying->records && carrying->figures &&
            (!answers || open_answers(carrying, &sizes->answers));
 }
@@ -212,6 +218,7 @@ void carrying_close(struct carrying *carrying)
         munmap(carrying->figures, figures_bytes(&carrying->sizes));
     for (uint32_t shard = 0; shard < ANSWER_SHARDS_MAX; shard++)
         answer_maps_close(carrying->answers[shard]);
+    tell_maps_close(carrying->tells);
     bpf_object__close(carrying->object);
     free(carrying);
 }
@@ -219,6 +226,11 @@ void carrying_close(struct carrying *carrying)
 struct answer_maps *carrying_answers(struct carrying *carrying, uint32_t shard)
 {
     return shard < ANSWER_SHARDS_MAX ? carrying->answers[shard] : NULL;
+}
+
+struct tell_maps *carrying_tells(struct carrying *carrying)
+{
+    return carrying->tells;
 }
 
 const char *carrying_no_answers(const struct carrying *carrying)
@@ -239,6 +251,9 @@ void carrying_share(struct carrying *carrying, uint32_t shard, struct engine_con
     config->record_figures = carrying->figures + (size_t)shard * carrying->sizes.servers;
     if (answers)
         config->answers = answer_maps_share(answers);
+    if (carrying->tells)
+        config->tells =
+            (struct tell_share){.hub = carrying->tells->hub, .servers = carrying->tells->servers};
 }
 
 int carrying_program(const struct carrying *carrying, enum side from)

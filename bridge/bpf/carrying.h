@@ -16,6 +16,7 @@
 
 #include "bridge/bpf/answer_maps.h"
 #include "bridge/bpf/carry.h"
+#include "bridge/bpf/tell_maps.h"
 #include "engine/tables/carried.h"
 #include "engine/tcp/frame.h"
 #include "profiles/error.h"
@@ -37,6 +38,8 @@ void carrying_close(struct carrying *carrying);
  * says why. */
 struct answer_maps *carrying_answers(struct carrying *carrying, uint32_t shard);
 const char *carrying_no_answers(const struct carrying *carrying);
+/* Of the part that tells of what it passes on, to the only engine. NULL: it tells of nothing. */
+struct tell_maps *carrying_tells(struct carrying *carrying);
 /* Zeroed; until carrying_close(). */
 struct flow_record *carrying_records(struct carrying *carrying);
 /* What the engine of a shard has of both. */

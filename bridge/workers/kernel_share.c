@@ -64,3 +64,15 @@ void kernel_share_answers(struct kernel_share *share, uint64_t now_us)
     answer_maps_obey(share->answers, answering->orders, answering->orders_count);
     answering->orders_count = 0;
 }
+
+bool kernel_share_tells(struct kernel_share *share, bool learning)
+{
+    struct telling *telling = engine_telling(share->engine);
+
+    if (!telling)
+        return false;
+    telling->unlearned = !learning;
+    tell_maps_obey(carrying_tells(share->carrying), telling->orders, telling->orders_count);
+    telling->orders_count = 0;
+    return telling->let > 0;
+}

@@ -29,6 +29,9 @@ void kernel_share_orders(struct kernel_share *share, uint32_t waiting);
 /* The end of a batch: what it has let through is on its way before the kernel may carry what
  * follows. */
 void kernel_share_settle(struct kernel_share *share, struct ring *ring);
+/* Of which servers it tells; `learning`: somebody is to see some of their connections whole. False:
+ * of none. */
+bool kernel_share_tells(struct kernel_share *share, bool learning);
 void kernel_share_answers(struct kernel_share *share, uint64_t now_us);
 
 #endif

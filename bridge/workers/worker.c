@@ -30,6 +30,7 @@
 #include "bridge/base/escape.h"
 #include "bridge/bpf/bypass.h"
 #include "bridge/workers/kernel_share.h"
+#include "bridge/workers/told.h"
 #include "engine/stages/handover.h"
 
 #define OBSERVATION_SLOTS 2048u /* 3.2 MiB; a batch brings a few hundred at most */
@@ -64,6 +65,7 @@ struct worker {
     bool halted;           /* main thread */
     bool ring_bell, nudge; /* what the main thread is told of: now, or when it next looks */
     struct kernel_share kernel;
+    struct told told;
     uint32_t deaths_seen; /* bpf/bypass.h */
     uint64_t
         stale_us; /* when it first threw away what came beside others that are alive; 0: not now */
@@ -186,6 +188,19 @@ static void handle_frame(struct worker *worker, const struct ring_frame *frame, 
     if (engine_outbox(worker->engine)->count > 0)
         send_outbox(worker);
     kernel_share_orders(&worker->kernel, CARRIED_ORDERS / 2);
+}
+
+/* What the kernel has passed on before what comes up now. */
+static void follow_told(struct worker *worker, uint64_t now_us)
+{
+    struct told_frame frame;
+
+    while (told_next(&worker->told, &frame)) {
+        engine_told(worker->engine, &frame, now_us);
+        if (engine_outbox(worker->engine)->count > 0)
+            send_outbox(worker);
+        kernel_share_orders(&worker->kernel, CARRIED_ORDERS / 2);
+    }
 }
 
 /* Wall time is asked for where cookies are shared only. */
@@ -354,6 +369,7 @@ static void throw_away(struct worker *worker, uint64_t now_us)
     bool any = false;
 
     while (ring_next(worker->ring, &frame)) {
+        told_note(&worker->told, &frame);
         ring_release(worker->ring, &frame);
         engine_counters(worker->engine)->frames_stale++;
         any = true;
@@ -387,20 +403,27 @@ static void run(struct worker *worker)
             wait_us = STALE_WAIT_US;
         else if (deadline_us == UINT64_MAX)
             wait_us = UINT64_MAX;
-        ring_wait(worker->ring, wait_us);
+        ring_wait(worker->ring, told_wait_us(&worker->told, wait_us));
         stale = is_stale(worker);
         now_us = clock_now_us();
         adopt_policy(worker, now_us);
+        told_begin(&worker->told, now_us);
+        follow_told(worker, now_us);
         if (ring_woken(worker->ring))
             serve_requests(worker, now_us);
         if (stale)
             throw_away(worker, now_us);
-        while (ring_next(worker->ring, &frame))
+        while (ring_next(worker->ring, &frame)) {
+            follow_told(worker, now_us);
+            told_note(&worker->told, &frame);
             handle_frame(worker, &frame, now_us);
+        }
         steer(worker, now_us);
         more = tick(worker, now_us);
         kernel_share_settle(&worker->kernel, worker->ring);
         kernel_share_answers(&worker->kernel, now_us);
+        told_end(&worker->told, worker->ring, kernel_share_tells(&worker->kernel, worker->learning),
+                 now_us);
         check_sides(worker);
         worker->nudge |= ring_asks_for_core(worker->ring);
         send_observations(worker);
@@ -438,6 +461,8 @@ static bool make_engine(struct worker *worker)
         worker->kernel.answers = carrying_answers(worker->options.carrying, worker->options.index);
         answer_maps_begin(worker->kernel.answers, config);
     }
+    if (config->tells.hub)
+        told_open(&worker->told, carrying_tells(worker->options.carrying), config->table_seed);
     engine_set_setting(worker->engine, NULL, worker->options.mode, now_us);
     adopt_policy(worker, now_us);
     if (worker->options.inherit)
@@ -480,6 +505,7 @@ static void *thread_main(void *argument)
     sem_post(&worker->ready);
     if (ok) {
         run(worker);
+        told_close(&worker->told);
         end_openings(worker);
     }
     ring_close(worker->ring);

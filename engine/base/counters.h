@@ -15,6 +15,7 @@
  * engine, as ever. */
 #define SYNWARD_KERNEL_COUNTERS(X)                                                                 \
     X(kernel, carried, "segments of known connections carried in the kernel")                      \
+    X(kernel, told, "segments to and from servers in normal mode passed on in the kernel")         \
     X(kernel, up_other, "frames that went up: no plain TCP over IP without tags")                  \
     X(kernel, up_unknown, "segments that went up: of no connection that the kernel carries")       \
     X(kernel, up_flags, "segments that went up: SYN, FIN, RST, or no ACK")                         \

@@ -12,6 +12,7 @@
 #include "engine/tcp/cookie.h"
 #include "engine/tcp/flow_record.h"
 #include "engine/tcp/grant.h"
+#include "engine/tcp/tell_record.h"
 
 /* What the engine shares with a kernel that answers SYNs for it. All zeroed; the caller's. */
 struct answer_share {
@@ -20,6 +21,12 @@ struct answer_share {
     struct tag *asked;             /* TAGS_ASKED of them (shard.h) */
     uint32_t *served;              /* served_max of them */
     uint32_t cores;                /* that answer; ANSWER_CORES at most */
+};
+
+/* What it shares with one that passes segments on and tells of them. All zeroed; the caller's. */
+struct tell_share {
+    struct tell_hub *hub;        /* NULL, the default: it tells of none */
+    struct tell_server *servers; /* servers_max of them */
 };
 
 struct engine_config {
@@ -49,6 +56,7 @@ struct engine_config {
     struct answer_share answers;
     struct grant *grants;    /* GRANTS of them, of all shards, zeroed; NULL, the default: servers
                                 are asked by SYNs */
+    struct tell_share tells;
     struct handed_flow *log; /* tables/joined_log.h, zeroed; NULL, the default: none */
     uint32_t log_rows;
     uint16_t *joined; /* tcp/joined.h, of all shards, zeroed; NULL, the default: nobody asks */

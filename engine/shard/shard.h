@@ -54,6 +54,7 @@ struct held {
 };
 
 struct answering;
+struct telling;
 struct rolled_keys;
 struct udp;
 
@@ -87,6 +88,7 @@ struct engine {
     struct rolled_keys *rolled;  /* stages/proof.c; NULL: no keys are being rolled */
     struct answering *answering; /* stages/answering.h; NULL: the kernel answers for nobody */
     struct udp *udp;             /* stages/udp.h */
+    struct telling *telling;     /* stages/telling.h; NULL: it tells of nothing */
 };
 
 /* What one shard may have of a limit that all share, in general: connections come to each as often

@@ -28,6 +28,7 @@ from lab import (
 BULK_BYTES = 300_000_000  # the 20 frames before a connection is carried are less than 1 %
 LOSSY_BYTES = 10_000_000
 LONG_BYTES = 2_000_000_000
+SHORT_ONES = 1000
 ON = ("--kernel-path", "on")
 CARRIED = 0.99  # of a stream's frames
 
@@ -183,6 +184,73 @@ def test_short_connections():
         check_equal(result["failed"], 0, f"fetches ({result})")
         check_equal(lab.server_program.accepted() - accepted, 300, "connections accepted")
         lab.wait_no_flows()
+
+
+class Unlearned:
+    """A lab whose kernel passes on what it tells of, from the first connections on: nobody learns,
+    so nobody is to see any whole."""
+
+    def __init__(self, mode):
+        self.lab = daemon_only(Lab(sides="port"))
+        self.mode = mode
+
+    def __enter__(self):
+        lab = self.lab
+        lab.start(mode=self.mode, extra=("--kernel-path", "auto", "--learn", "off"))
+        path = lab.cli("status")["kernel_path"]
+        if not path["on"]:
+            lab.close()
+            raise runner.Skip(path["why"])
+        lab.server_program = lab.http()
+        for address in (SERVER4, SERVER6):
+            wait_until(lambda a=address: self.is_told(a), 20, "the kernel tells of what passes")
+        return lab
+
+    def is_told(self, address):
+        before = kernel(self.lab)["told"]
+        self.lab.fetch("http", 80, address, count=20)
+        return kernel(self.lab)["told"] > before + 100
+
+    def __exit__(self, *error):
+        return self.lab.__exit__(*error)
+
+
+def few_go_up(address):
+    """Where nobody learns, not one of a connection's frames needs to: the one that wakes a worker
+    that sleeps does, and what follows it on its heels."""
+    with Unlearned("normal") as lab:
+        server = lab.server_program
+        before, accepted = kernel(lab), server.accepted()
+        result = lab.fetch("http", 80, address, count=SHORT_ONES, concurrency=8)
+        check_equal(result["failed"], 0, f"fetches ({result})")
+        after = kernel(lab)
+        check_equal(server.accepted() - accepted, SHORT_ONES, "connections accepted")
+        up, passed = sum(went_up(before, after).values()), after["told"] - before["told"]
+        check(up <= 2 * SHORT_ONES, f"{up} went up, {passed} passed, of {SHORT_ONES} connections")
+        check(passed >= 5 * SHORT_ONES, f"{passed} passed of {SHORT_ONES} connections")
+        figures = lab.cli("stats", f"[{address}]:80" if ":" in address else f"{address}:80")
+        check(figures["servers"][0]["figures"]["syns"] >= SHORT_ONES, f"all are known: {figures}")
+        lab.wait_no_flows()
+        return f"{up} of {up + passed} went up"
+
+
+def test_few_frames_of_short_connections_go_up():
+    return few_go_up(SERVER4)
+
+
+def test_few_frames_of_short_connections_go_up_over_ipv6():
+    return few_go_up(SERVER6)
+
+
+def test_flood_that_passes_is_noticed():
+    """By what is told of it, while the kernel passes it on."""
+    with Unlearned("auto") as lab:
+        syns = lab.cli("stats", f"{SERVER4}:80")["servers"][0]["figures"]["syns"]
+        flood = lab.start_flood(80, count=200_000, rate=20_000)
+        wait_until(lambda: lab.server_mode(80) == "attack", 10, "attack mode")
+        flood.report()
+        told_of = lab.cli("stats", f"{SERVER4}:80")["servers"][0]["figures"]["syns"]
+        check(told_of > syns, "SYNs are known")
 
 
 def test_resets_and_ends_are_seen():

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Tests of engine/stages/telling.c: of which servers the kernel tells, and what is made of it. The
+ * kernel is played by hand. */
+#include <criterion/criterion.h>
+
+#include <string.h>
+
+#include "engine/shard/observe.h"
+#include "engine/stages/telling.h"
+#include "tests/engine/support_engine.h"
+
+#define SERVERS 64u
+
+static struct tell_hub hub;
+static struct tell_server servers[SERVERS];
+
+static struct bench *begin(void)
+{
+    struct engine_config config;
+
+    memset(&hub, 0, sizeof(hub));
+    memset(servers, 0, sizeof(servers));
+    bench_config(&config);
+    cr_assert_leq(config.servers_max, SERVERS);
+    config.observed_per_second = 16;
+    config.tells = (struct tell_share){.hub = &hub, .servers = servers};
+    return bench_new_sized(SETTING_AUTO, &config);
+}
+
+/* It has passed. */
+static void passes(struct bench *b, enum side from)
+{
+    const struct told_frame told = {.from = from,
+                                    .buffer = b->sent.buffer,
+                                    .bytes = b->sent.bytes,
+                                    .wire_bytes = b->sent.bytes - OFFLOAD_BYTES,
+                                    .capacity = sizeof(b->sent.buffer)};
+
+    engine_told(b->engine, &told, b->now_us);
+}
+
+#define client_passes(b, ...) (client_builds(b, __VA_ARGS__), passes(b, SIDE_CLIENT))
+#define server_passes(b, ...) (server_builds(b, __VA_ARGS__), passes(b, SIDE_SERVER))
+
+static void tick(struct bench *b)
+{
+    while (engine_tick(b->engine, b->now_us))
+        ;
+}
+
+static const struct tell_server *state_of(struct bench *b)
+{
+    return &servers[bench_server(b, HTTP) - b->engine->servers.slots];
+}
+
+/* So many connections in this time, completed. */
+static void connections(struct bench *b, uint32_t count, uint64_t us)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        bench_client(b, (uint16_t)(i % 32));
+        client_passes(b, .flags = "S", .seq = X, .options = OFFERS);
+        server_passes(b, .flags = "S.", .seq = Y, .ack = X + 1, .options = OFFERS);
+        client_passes(b, .flags = "R.", .seq = X + 1, .ack = Y + 1);
+    }
+    b->now_us += us;
+    tick(b);
+}
+
+static void becomes_busy(struct bench *b)
+{
+    tick(b);
+    connections(b, 64, SECOND_US / 4); /* the learner takes 4 of them */
+}
+
+Test(telling, busy_server_is_told_of_but_for_what_the_learner_takes)
+{
+    struct bench *b = begin();
+    struct telling *telling = engine_telling(b->engine);
+
+    tick(b);
+    connections(b, 2, SECOND_US / 4);
+    cr_assert_eq(state_of(b)->asked, TELL_SHARES, "the learner takes all");
+    cr_assert_eq(telling->orders_count, 0);
+    connections(b, 64, SECOND_US / 4);
+    cr_assert_eq(state_of(b)->asked, TELL_SHARES / 16);
+    cr_assert_eq(state_of(b)->held, TELL_SHARES, "some may have begun before");
+    cr_assert_eq(telling->orders_count, 1);
+    cr_assert(telling->orders[0].add);
+    for (uint32_t look = 0; look < 2 * TELLING_HOLD; look++)
+        connections(b, 64, SECOND_US / 4);
+    cr_assert_eq(state_of(b)->held, TELL_SHARES / 16);
+    cr_assert_eq(telling->orders_count, 1);
+    cr_assert_eq(telling->let, 1);
+    bench_end(b);
+}
+
+Test(telling, all_is_told_where_nobody_learns)
+{
+    struct bench *b = begin();
+
+    engine_telling(b->engine)->unlearned = true;
+    tick(b);
+    for (uint32_t look = 0; look <= 2 * TELLING_HOLD; look++)
+        connections(b, 1, SECOND_US / 4);
+    cr_assert_eq(state_of(b)->asked, 0);
+    cr_assert_eq(state_of(b)->held, 0);
+    bench_end(b);
+}
+
+Test(telling, nothing_is_told_from_the_attack_mode_on)
+{
+    struct bench *b = begin();
+
+    becomes_busy(b);
+    cr_assert_lt(state_of(b)->asked, TELL_SHARES);
+    for (uint32_t i = 0; i < 201; i++) {
+        bench_client(b, (uint16_t)(1000 + i));
+        client_passes(b, .flags = "S", .seq = X, .options = OFFERS);
+    }
+    cr_assert_eq(bench_server(b, HTTP)->mode, MODE_ATTACK, "a flood that passes is noticed");
+    tick(b);
+    cr_assert_eq(state_of(b)->asked, TELL_SHARES);
+    cr_assert_eq(state_of(b)->held, TELL_SHARES);
+    bench_end(b);
+}
+
+Test(telling, what_is_left_of_an_attack_is_waited_for)
+{
+    struct bench *b = begin();
+
+    becomes_busy(b);
+    server_set_mode(bench_server(b, HTTP), MODE_ATTACK, TRIGGER_HALF_OPEN, 201, b->now_us);
+    tick(b);
+    b->now_us += SECOND_US;
+    server_set_mode(bench_server(b, HTTP), MODE_NORMAL, TRIGGER_NONE, 0, b->now_us);
+    connections(b, 64, SECOND_US);
+    cr_assert_eq(state_of(b)->asked, TELL_SHARES);
+    b->now_us += COOKIE_LIFETIME_US;
+    tick(b);
+    connections(b, 64, SECOND_US / 4);
+    cr_assert_lt(state_of(b)->asked, TELL_SHARES);
+    bench_server(b, HTTP)->figures.spliced = 1;
+    connections(b, 64, SECOND_US / 4);
+    cr_assert_eq(state_of(b)->asked, TELL_SHARES, "its numbers are not the same on both sides");
+    bench_server(b, HTTP)->figures.spliced = 0;
+    connections(b, 64, SECOND_US / 4);
+    cr_assert_eq(state_of(b)->asked, TELL_SHARES, "nor of what closes");
+    bench_end(b);
+}
+
+Test(telling, syns_go_up_while_the_operator_has_rules_of_sources)
+{
+    struct bench *b = begin();
+    const struct source_rule rule = {
+        .state = SOURCE_ASIDE, .by = SOURCE_BY_OPERATOR, .length = 128};
+
+    tick(b);
+    cr_assert_eq(hub.syns_up, 0);
+    cr_assert(engine_set_source(b->engine, &rule, b->now_us));
+    tick(b);
+    cr_assert_neq(hub.syns_up, 0);
+    bench_end(b);
+}
+
+Test(telling, connection_that_passes_is_followed_to_its_end)
+{
+    struct bench *b = begin();
+
+    client_passes(b, .flags = "S", .seq = X, .options = OFFERS);
+    cr_assert_str_eq(bench_flow_state(b), "half-open");
+    server_passes(b, .flags = "S.", .seq = Y, .ack = X + 1, .options = OFFERS);
+    client_passes(b, .flags = "P.", .seq = X + 1, .ack = Y + 1, .payload = REQUEST);
+    cr_assert_str_eq(bench_flow_state(b), "established");
+    server_passes(b, .flags = "F.", .seq = Y + 1, .ack = X + 19);
+    client_passes(b, .flags = "F.", .seq = X + 19, .ack = Y + 2);
+    cr_assert_str_eq(bench_flow_state(b), "closing");
+    cr_assert_null(bench_observed(b), "the learner sees all of a connection, or nothing");
+    cr_assert_eq(bench_counters(b)->learning_flows_passed_over, 1);
+    bench_end(b);
+}
+
+Test(telling, only_the_headers_are_needed)
+{
+    struct bench *b = begin();
+    struct told_frame told = {.from = SIDE_CLIENT, .capacity = sizeof(b->sent.buffer)};
+
+    client_passes(b, .flags = "S", .seq = X, .options = OFFERS);
+    server_passes(b, .flags = "S.", .seq = Y, .ack = X + 1, .options = OFFERS);
+    client_builds(b, .flags = "P.", .seq = X + 1, .ack = Y + 1, .payload = REQUEST);
+    told.buffer = b->sent.buffer;
+    told.wire_bytes = b->sent.bytes - OFFLOAD_BYTES;
+    told.bytes = b->sent.bytes - (uint32_t)strlen(REQUEST);
+    memset(told.buffer + told.bytes, 0, strlen(REQUEST));
+    engine_told(b->engine, &told, b->now_us);
+    cr_assert_eq(flow_cold(&b->engine->flows, bench_flow(b))->client_next, X + 19);
+    cr_assert_eq(bench_server(b, HTTP)->figures.bytes_in, told.wire_bytes);
+    bench_end(b);
+}
+
+Test(telling, who_is_seen_by_the_learner_is_left_by_it_where_a_part_is_missing)
+{
+    struct bench *b = begin();
+
+    handshake(b, OFFERS, OFFERS);
+    while (bench_observed(b))
+        ;
+    client_passes(b, .flags = "P.", .seq = X + 1, .ack = Y + 1, .payload = REQUEST);
+    cr_assert_null(bench_observed(b));
+    cr_assert_not(observe_follows(flow_cold(&b->engine->flows, bench_flow(b))));
+    bench_end(b);
+}
