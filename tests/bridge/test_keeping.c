@@ -4,13 +4,10 @@
 
 #include <criterion/criterion.h>
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "profiles/store/store.h"
@@ -149,41 +146,4 @@ Test(keeping, says_why_a_file_cannot_be_saved)
     cr_assert(strstr(error.text, "no folder"), "%s", error.text);
     store_free(store);
     keeping_stop(keeping);
-}
-
-/* Nobody else is there to find it out: no program, no TAP. */
-Test(keeping, says_when_the_bridge_has_died, .timeout = 20)
-{
-    struct bypass_pulse *pulse =
-        mmap(NULL, sizeof(*pulse), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    const struct keeping_parts parts = {.store_path = path, .pulse = pulse};
-    const struct sandbox none = {.denied = {.code = EXIT_FAILED}};
-    struct error error = {0};
-    int begun[2];
-    char word;
-    pid_t bridge;
-
-    cr_assert_neq(pulse, MAP_FAILED);
-    cr_assert_eq(pipe(begun), 0);
-    for (uint32_t killed = 0; killed < 2; killed++) {
-        bridge = fork();
-        if (bridge == 0) {
-            struct keeping *keeping = keeping_start(&parts, &none, &error);
-
-            if (!killed) /* at first an orderly end */
-                keeping_stop(keeping);
-            if (write(begun[1], "b", 1) == 1 && keeping)
-                pause();
-            _exit(1);
-        }
-        cr_assert_eq(read(begun[0], &word, 1), 1);
-        cr_assert_eq(pulse->deaths, 0, "it lives");
-        kill(bridge, SIGKILL);
-        waitpid(bridge, NULL, 0);
-        while (killed && __atomic_load_n(&pulse->deaths, __ATOMIC_ACQUIRE) == 0)
-            usleep(1000);
-        cr_assert_eq(pulse->deaths, killed);
-        cr_assert_eq(bypass_is_dead(pulse), killed);
-    }
-    munmap(pulse, sizeof(*pulse));
 }

@@ -15,6 +15,7 @@ from beat import Beat
 from lab import CLIENT4, PORTS, SERVER4, SERVER_IF, Lab, check, check_equal, run, wait_until
 
 DEAD_S = 3  # bridge/bpf/bypass.h
+PIDFD_GETFD = 438
 SYNS = 8  # a second for each server, and so many at once
 LONG_BYTES = 400_000_000
 SLACK_S = 0.25  # what a machine that others use may add
@@ -64,6 +65,34 @@ def test_killed():
         check("clsact" not in lab.bridge.run("tc", "qdisc"), "a qdisc is left behind")
         check("PROMISC" not in lab.bridge.run("ip", "link", "show", PORTS[0]), "promiscuous")
         return f"holes: {hole * 1000:.0f} ms at the kill, {again * 1000:.0f} ms at the next start"
+
+
+@contextlib.contextmanager
+def taps_held(pid):
+    """Somebody else keeps the daemon's TAPs open, so that they outlive it."""
+    syscall, held = ctypes.CDLL(None, use_errno=True).syscall, []
+    with os.fdopen(os.pidfd_open(pid)) as process:
+        for name in os.listdir(f"/proc/{pid}/fd"):
+            if os.readlink(f"/proc/{pid}/fd/{name}") == "/dev/net/tun":
+                held.append(syscall(PIDFD_GETFD, process.fileno(), int(name), 0))
+    check(held and min(held) >= 0, f"TAPs of the daemon: {held}")
+    try:
+        yield
+    finally:
+        for fd in held:
+            os.close(fd)
+
+
+def test_the_keeper_tells_of_a_death():
+    """As the TAPs are still there the kernel would find it out after 3 s only."""
+    with dead_lab() as lab, Beat(lab) as beat:
+        with taps_held(lab.daemon.pid):
+            begin = time.monotonic()
+            lab.kill_daemon()
+            wait_until(lambda: len(beat.since(begin)) > 200, 10, "datagrams go by")
+            hole = beat.longest_gap_s(begin)
+            check(hole < DEAD_S / 2, f"a hole of {hole * 1000:.0f} ms")
+        return f"a hole of {hole * 1000:.0f} ms"
 
 
 def test_stopped():
