@@ -16,7 +16,7 @@ shift 3
 here=$(dirname "$0")
 # In the order in which the two lanes take about as long.
 lane1="random_inputs engine frame"
-lane2="greeting tcp_options requests store capture texts"
+lane2="greeting dns tcp_options requests store capture texts"
 if [ $# -gt 0 ]; then
 	lane1="$*"
 	lane2=
@@ -34,7 +34,7 @@ mkdir -p "$fuzz/corpus" "$fuzz/crashes" "$fuzz/logs"
 longest() {
 	case $1 in
 	tcp_options) echo 44 ;;
-	greeting | requests | texts) echo 512 ;;
+	greeting | requests | texts | dns) echo 512 ;;
 	engine) echo 1024 ;;
 	frame) echo 2048 ;;
 	*) echo 6144 ;;
@@ -43,7 +43,7 @@ longest() {
 
 seconds_of() {
 	case $1 in
-	requests | store | capture | texts) echo $(((seconds + 2) / 3)) ;;
+	requests | store | capture | texts | dns) echo $(((seconds + 2) / 3)) ;;
 	*) echo "$seconds" ;;
 	esac
 }

@@ -13,6 +13,7 @@
 #include "profiles/model/profile.h"
 #include "profiles/store/store.h"
 #include "tests/engine/support_frames.h"
+#include "tests/engine/support_udp.h"
 
 static const char *folder;
 
@@ -102,6 +103,23 @@ static void mapped_seeds(void)
         step[3] = (uint8_t)frame.bytes;
         memcpy(step + 4, frame.buffer, frame.bytes);
         seed("engine", step, 4 + frame.bytes);
+    }
+}
+
+/* Queries over UDP, of both families, with EDNS and without. */
+static void dns_seeds(void)
+{
+    static const char *const ends[][2] = {{"198.51.100.7:4000", "192.0.2.1:53"},
+                                          {"[2001:db8:1::7]:4000", "[2001:db8::1]:53"}};
+    uint8_t message[DNS_TEST_BYTES];
+    struct test_frame frame;
+
+    for (int i = 0; i < 4; i++) {
+        const struct dns_words words = {.id = 7, .name = "a.test", .edns = i & 1};
+        const uint32_t bytes = dns_message_write(message, &words);
+
+        datagram_write(&frame, ends[i / 2][0], ends[i / 2][1], message, bytes);
+        seed("dns", frame.buffer + OFFLOAD_BYTES, frame.bytes - OFFLOAD_BYTES);
     }
 }
 
@@ -484,6 +502,7 @@ int main(int count, char **arguments)
     frame_seeds();
     mapped_seeds();
     option_seeds();
+    dns_seeds();
     engine_seeds();
     deep_engine_seeds();
     greeting_seeds();
