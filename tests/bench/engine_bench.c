@@ -24,6 +24,7 @@
 #include "engine/base/bytes.h"
 #include "engine/base/checksum.h"
 #include "engine/engine.h"
+#include "engine/tables/source_lists.h"
 #include "tests/engine/support_frames.h"
 
 #define CAPACITY    68000
@@ -35,6 +36,7 @@
 #define SYN_OPTIONS "mss=1460 sack ts=1/0 nop ws=7"
 #define DATA_BYTES  1448
 #define LEAST_FLOWS 32768
+#define LISTED      1000000 /* addresses of each family */
 #define STRAYS      2000
 #define OTHERS      20000 /* the first client of those whose requests are kept */
 #define REQUEST     "GET / HTTP/1.1\r\nHost: www.example.net\r\n\r\n"
@@ -290,6 +292,37 @@ static void begin_syn6(struct bench *bench)
             .from = CLIENT6, .to = SERVER6, .flags = "S", .seq = 100, .options = SYN_OPTIONS});
 }
 
+/* An operator has put a million addresses aside, of which no client is one. */
+static void list_a_million(struct bench *bench)
+{
+    static struct source_lists lists;
+    struct range4 *v4 = malloc(LISTED * sizeof(*v4));
+    struct range6 *v6 = malloc(LISTED * sizeof(*v6));
+
+    for (uint32_t i = 0; i < LISTED; i++) {
+        const uint32_t one = i * (UINT32_MAX / LISTED) + 2100;
+        const struct addr6 other = {i * (UINT64_MAX / LISTED), 1};
+
+        v4[i] = (struct range4){one, one};
+        v6[i] = (struct range6){other, other};
+    }
+    lists = (struct source_lists){.v4 = v4, .v6 = v6, .v4_count = LISTED, .v6_count = LISTED};
+    source_lists_index(&lists);
+    engine_set_source_lists(bench->engine, &lists);
+}
+
+static void begin_syn_listed(struct bench *bench)
+{
+    list_a_million(bench);
+    begin_syn(bench);
+}
+
+static void begin_syn6_listed(struct bench *bench)
+{
+    list_a_million(bench);
+    begin_syn6(bench);
+}
+
 static uint32_t next_client(struct bench *bench, uint32_t n)
 {
     return load(bench, &bench->frame, bench->from, n);
@@ -474,6 +507,8 @@ static void begin_to_server(struct bench *bench)
 static const struct kind kinds[] = {
     {"syn", begin_syn, next_client, SIDE_CLIENT, VERDICT_REPLY, NULL},
     {"syn6", begin_syn6, next_client, SIDE_CLIENT, VERDICT_REPLY, NULL},
+    {"syn-listed", begin_syn_listed, next_client, SIDE_CLIENT, VERDICT_REPLY, NULL},
+    {"syn6-listed", begin_syn6_listed, next_client, SIDE_CLIENT, VERDICT_REPLY, NULL},
     {"ack", begin_ack, next_proof, SIDE_CLIENT, VERDICT_DROP, NULL},
     {"ack-bad", begin_bad, next_bad, SIDE_CLIENT, VERDICT_DROP, NULL},
     {"ack-bad-shared", begin_bad, next_bad, SIDE_CLIENT, VERDICT_DROP, shared},
