@@ -64,7 +64,7 @@ static void add_reason(struct table *table, struct json_object *server, struct j
     table_cell(table, "%s", example_text(reason, example));
 }
 
-/* "14203 requests, 3 would be refused, of which the server accepted 1". */
+/* "14203 requests, 3 would be refused, of which the server accepted 1", or none would. */
 static void print_sum(struct json_object *servers)
 {
     int64_t requests = 0, refused = 0, accepted = 0;
@@ -76,9 +76,10 @@ static void print_sum(struct json_object *servers)
         refused += json_object_get_int64(json_object_object_get(server, "refused"));
         accepted += json_object_get_int64(json_object_object_get(server, "refused_accepted"));
     }
-    printf("%" PRId64 " requests, %" PRId64 " would be refused, of which the server accepted "
-           "%" PRId64 "\n",
-           requests, refused, accepted);
+    printf("%" PRId64 " requests, %" PRId64 " would be refused", requests, refused);
+    if (refused)
+        printf(", of which the server accepted %" PRId64, accepted);
+    putchar('\n');
 }
 
 static bool print_rehearsal(const struct arguments *arguments, struct json_object *document,

@@ -102,9 +102,9 @@ static void head(struct drawing *drawing)
     char text[LINE_BYTES];
 
     snprintf(text, sizeof(text),
-             "synward %s  mode %s  learning %s  up %s  %zu servers, %zu attacked", model->version,
+             "synward %s  mode %s  learning %s  up %s  %zu server%s, %zu attacked", model->version,
              model->mode, model->learning ? "on" : "off", model->uptime, model->count,
-             model->attacked);
+             model->count == 1 ? "" : "s", model->attacked);
     put(drawing, model->attacked ? TOP_ATTACK : TOP_PLAIN, text);
 }
 
