@@ -22,5 +22,6 @@ enum server_part {
 
 #define SERVER_PART_BIT(part) (1u << SERVER_PART_##part)
 #define SERVER_PARTS_ALL      ((1u << SERVER_PARTS) - 1)
+_Static_assert(SERVER_PARTS < 32, "each part has its bit");
 
 #endif
