@@ -362,8 +362,9 @@ static void check_sides(struct worker *worker)
 }
 
 /* Whoever sent them has sent them again by now, another way round. Where another worker is alive
- * fresh ones come as well: then what has come for a moment is no longer what was waiting. */
-static void throw_away(struct worker *worker, uint64_t now_us)
+ * fresh ones come as well: then what has come for a moment is no longer what was waiting. `again`:
+ * it was stale before the wait, too. */
+static void throw_away(struct worker *worker, bool again, uint64_t now_us)
 {
     struct ring_frame frame;
     bool any = false;
@@ -378,7 +379,8 @@ static void throw_away(struct worker *worker, uint64_t now_us)
         worker->stale_us = worker->stale_us ? worker->stale_us : now_us;
         any = now_us - worker->stale_us < STALE_MOST_US;
     }
-    if (any)
+    /* A wait that was over by its time while nobody ran has not looked. */
+    if (any || !again)
         return;
     worker->stale_us = 0;
     bypass_alive(worker->options.pulse, &worker->deaths_seen);
@@ -397,6 +399,7 @@ static void run(struct worker *worker)
     while (!worker->stopping) {
         const uint64_t deadline_us = more ? now_us : engine_next_deadline(worker->engine);
         uint64_t wait_us = deadline_us > now_us ? deadline_us - now_us : 0;
+        const bool again = stale;
         struct ring_frame frame;
 
         if (stale)
@@ -412,7 +415,7 @@ static void run(struct worker *worker)
         if (ring_woken(worker->ring))
             serve_requests(worker, now_us);
         if (stale)
-            throw_away(worker, now_us);
+            throw_away(worker, again, now_us);
         while (ring_next(worker->ring, &frame)) {
             follow_told(worker, now_us);
             told_note(&worker->told, &frame);
