@@ -6,6 +6,7 @@
 #include "engine/shard/connection.h"
 #include "engine/shard/observe.h"
 #include "engine/stages/track.h"
+#include "engine/stages/udp.h"
 #include "engine/tables/carried.h"
 
 #define SECOND_US 1000000ull
@@ -24,6 +25,7 @@ static bool may_be_told(const struct engine *engine, const struct server *server
                         const struct told_server *told, uint64_t now_us)
 {
     return server->mode == MODE_NORMAL && !server->key.vlan.id[0] &&
+           !server_key_is_udp(&server->key) && !udp_needs_connections(server) &&
            engine->config.observed_per_second &&
            !server_counts_mismatches(&engine->servers, server) &&
            (!told->edited_us || now_us - told->edited_us >= COOKIE_LIFETIME_US) &&

@@ -7,7 +7,8 @@
  * that we answered for of which something may still be on its way: there every segment goes
  * through unchanged, and following it (track.h) may come a moment later. What the learner is to see
  * of a connection it sees whole, so those that it gets (observe.h) go up; of a server with more
- * connections than that, a part of them.
+ * connections than that, a part of them. Of a server that speaks DNS all go up: they prove who may
+ * ask over UDP (udp.h).
  *
  * There is one where the caller gave what both share (engine_config.tells). Orders are for the
  * caller, who tells the kernel which place a server has.

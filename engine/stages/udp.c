@@ -70,11 +70,6 @@ struct udp *udp_init(void *memory, const uint64_t seed[2])
 
 /* --- who is asked ---------------------------------------------------------------------------- */
 
-static bool speaks_dns(const struct server *server)
-{
-    return server && server->policy && (server->policy->protocols >> PROTOCOL_DNS & 1);
-}
-
 static bool is_protected(const struct server *server)
 {
     return server->mode == MODE_ATTACK && server->policy && server->policy->armed;
@@ -98,7 +93,7 @@ static bool find_server(struct engine *engine, const struct passage *passage, st
 
     query->key = server_key_over(&key, true);
     query->server = server_find(&engine->servers, &query->key);
-    return query->server || speaks_dns(over_tcp(engine, &query->key));
+    return query->server || udp_needs_connections(over_tcp(engine, &query->key));
 }
 
 static bool is_known_over(struct engine *engine, const struct query *query, struct vlan_ids vlan,
@@ -352,7 +347,7 @@ void udp_set_proved(struct engine *engine, const struct server_key *tcp,
 void udp_proved(struct engine *engine, const struct server *tcp, const struct ip_addr *client,
                 uint64_t now_us)
 {
-    if (!speaks_dns(tcp) || !note_proved(engine, &tcp->key, client, now_us))
+    if (!udp_needs_connections(tcp) || !note_proved(engine, &tcp->key, client, now_us))
         return;
     engine->counters.queries_proved++;
     if (engine->servers.shards > 1)
@@ -364,8 +359,8 @@ void udp_asked_over_tcp(struct engine *engine, const struct server *tcp,
 {
     const struct frame *frame = &passage->frame;
 
-    if (speaks_dns(tcp) && policy_check_request(tcp->policy, frame_payload(frame),
-                                                frame->payload_present) == MATCH_YES)
+    if (udp_needs_connections(tcp) && policy_check_request(tcp->policy, frame_payload(frame),
+                                                           frame->payload_present) == MATCH_YES)
         udp_proved(engine, tcp, &passage->key.client, passage->now_us);
 }
 

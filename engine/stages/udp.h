@@ -27,6 +27,13 @@ size_t udp_bytes(void);
 /* In zeroed memory. */
 struct udp *udp_init(void *memory, const uint64_t seed[2]);
 
+/* Over TCP: its connections prove who may ask over UDP, so each is to be seen from its beginning.
+ */
+static inline bool udp_needs_connections(const struct server *tcp)
+{
+    return tcp && tcp->policy && (tcp->policy->protocols >> PROTOCOL_DNS & 1);
+}
+
 /* A frame that is no TCP segment and no ICMP error. True where its verdict is final. */
 bool udp_frame(struct engine *engine, struct passage *passage);
 

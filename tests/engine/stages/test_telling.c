@@ -107,6 +107,17 @@ Test(telling, all_is_told_where_nobody_learns)
     bench_end(b);
 }
 
+Test(telling, connections_that_prove_who_may_ask_over_udp_go_up)
+{
+    struct bench *b = begin();
+
+    bench_policy(b, HTTP)->protocols |= 1ull << PROTOCOL_DNS;
+    becomes_busy(b);
+    cr_assert_eq(state_of(b)->asked, TELL_SHARES);
+    cr_assert_eq(engine_telling(b->engine)->orders_count, 0);
+    bench_end(b);
+}
+
 Test(telling, nothing_is_told_from_the_attack_mode_on)
 {
     struct bench *b = begin();
