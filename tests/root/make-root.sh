@@ -47,8 +47,9 @@ interop)
         transmission-daemon transmission-cli aria2 opentracker amule-daemon amule-utils openssl
         memcached nats-server slapd ldap-utils git rsync ngircd prosody haproxy icecast2
         beanstalkd gearman-job-server gearman-tools mpd mpc dictd dict uwsgi-core microsocks
-        fingerd finger gophernicus zabbix-agent tinysshd distcc"
-    unpack_alone="pure-ftpd pure-ftpd-common"
+        fingerd finger gophernicus zabbix-agent tinysshd distcc
+        kamailio dnsmasq-base knot-dnsutils subversion php8.2-fpm libicu72 libnsl2"
+    unpack_alone="pure-ftpd pure-ftpd-common postfix"
     ;;
 redteam)
     install=apache2-bin,slowhttptest
@@ -122,7 +123,7 @@ make_accounts()
     apart chroot "$DEST" sh -euc '
         useradd -u 1000 -s /bin/sh -d /mnt/home tester
         echo tester:secret | chpasswd
-        for name in sshd dovecot dovenull Debian-exim ftp; do
+        for name in sshd dovecot dovenull Debian-exim ftp postfix postdrop; do
             useradd -r -s /usr/sbin/nologin -d /mnt/nobody "$name"
         done
         touch /etc/hosts # a test may mount its own over it'
