@@ -446,8 +446,8 @@ Test(telling, one_of_many_goes_up_and_all_where_nobody_reads)
         struct made made;
 
         make_frame(&scene.talks[1], SIDE_CLIENT, TCP_SYN, 0, 0, &made);
-        cr_assert_eq(kernel_passes(&scene, &made),
-                     i != TELL_ENTRIES_LATE && i <= TELL_ENTRIES_FULL, "%u", i);
+        cr_assert_eq(kernel_passes(&scene, &made), i != TELL_ENTRIES_LATE && i <= TELL_ENTRIES_FULL,
+                     "%u", i);
     }
     follow(&scene);
     cr_assert(client_sends(&scene, TCP_SYN, 0));
