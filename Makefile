@@ -304,7 +304,7 @@ $(BUILD)/%.tidy: $(BUILD)/%.o .clang-tidy
 
 lint-cppcheck:
 	@cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 --enable=warning,performance,portability \
-		--suppress=missingInclude --suppress=unknownMacro:bridge/bpf/carry.bpf.c --suppress=unknownMacro:bridge/bpf/bypass.bpf.c -I. engine profiles bridge cli
+		--suppress=missingInclude --suppress=unknownMacro:bridge/bpf/carry.bpf.c --suppress=unknownMacro:bridge/bpf/bypass.bpf.c --suppress=unknownMacro:bridge/bpf/hook.bpf.c -I. engine profiles bridge cli
 
 #: make sanitize   unit tests and simulator under ASan and UBSan
 sanitize: deps

@@ -5,7 +5,7 @@
  *
  *      segment --> no grant for it (engine/tcp/grant.h) --------------------> the server, as it is
  *             \--> a listener: the kernel makes a socket of our cookie -----> that socket
- *             \--> the socket that was made of it is there -----------------> that socket
+ *             \--> the socket that was made of it, or an old one, is there -> that socket
  *             \--> neither, or the kernel will not -------------------------> dropped: the engine
  *                                                                reads why, and asks by a SYN
  *
@@ -257,7 +257,9 @@ int hook_grant(struct __sk_buff *skb)
         return TC_ACT_UNSPEC;
     outcome = hand_over(skb, &segment, grant);
     *(volatile __u32 *)&grant->outcome = outcome;
-    return outcome == GRANT_childless || outcome == GRANT_known ? TC_ACT_UNSPEC : TC_ACT_SHOT;
+    return outcome == GRANT_childless || outcome == GRANT_known || outcome == GRANT_old
+               ? TC_ACT_UNSPEC
+               : TC_ACT_SHOT;
 }
 
 char _license[] SEC("license") = "GPL";

@@ -230,19 +230,28 @@ static void fall_back(struct engine *engine, struct flow *flow, struct opening *
     opening_ask(engine, flow, opening, now_us);
 }
 
+/* By the program's word the server may still answer. */
+static bool may_be_answered(enum grant_outcome outcome)
+{
+    return outcome == GRANT_unseen || outcome == GRANT_childless || outcome == GRANT_known;
+}
+
+static enum grant_outcome outcome_of(const struct engine *engine, const struct opening *opening)
+{
+    const uint32_t outcome = __atomic_load_n(&grant_of(engine, opening)->outcome, __ATOMIC_RELAXED);
+
+    return outcome < GRANT_OUTCOMES_COUNT ? (enum grant_outcome)outcome : GRANT_memory;
+}
+
 void granting_due(struct engine *engine, struct flow *flow, struct opening *opening,
                   uint64_t now_us)
 {
-    const uint32_t outcome = __atomic_load_n(&grant_of(engine, opening)->outcome, __ATOMIC_RELAXED);
-    const bool may_come =
-        outcome == GRANT_unseen || outcome == GRANT_childless || outcome == GRANT_known;
+    const enum grant_outcome outcome = outcome_of(engine, opening);
 
-    if (may_come && now_us < opening->granted_us + WAIT_US)
+    if (may_be_answered(outcome) && now_us < opening->granted_us + WAIT_US)
         opening_set_timer(engine, flow, opening->granted_us + WAIT_US);
     else
-        fall_back(engine, flow, opening,
-                  outcome < GRANT_OUTCOMES_COUNT ? (enum grant_outcome)outcome : GRANT_memory,
-                  now_us);
+        fall_back(engine, flow, opening, outcome, now_us);
 }
 
 /* --- the server answers ---------------------------------------------------------------------- */
@@ -289,6 +298,7 @@ bool granting_answered(struct engine *engine, struct passage *passage, struct fl
                        struct opening *opening)
 {
     const struct frame *frame = &passage->frame;
+    enum grant_outcome outcome;
 
     if (is_of_socket(frame, opening)) {
         join(engine, passage, flow, opening);
@@ -296,8 +306,12 @@ bool granting_answered(struct engine *engine, struct passage *passage, struct fl
     }
     if (!opening->grant)
         return false;
-    /* A listener's, that knows nothing of our cookie; a socket's own has an ACK. */
-    if ((frame->flags & (TCP_RST | TCP_ACK)) == TCP_RST && frame->seq == opening->c + 1)
+    outcome = outcome_of(engine, opening);
+    /* An old connection answers; or a listener that knows nothing of our cookie does: a socket's
+     * own RST has an ACK. */
+    if (!may_be_answered(outcome))
+        fall_back(engine, flow, opening, outcome, passage->now_us);
+    else if ((frame->flags & (TCP_RST | TCP_ACK)) == TCP_RST && frame->seq == opening->c + 1)
         fall_back(engine, flow, opening, GRANT_reset, passage->now_us);
     passage_drop(engine, passage, DROP_swallowed);
     return true;

@@ -267,6 +267,21 @@ Test(granting, rule_1_5_an_old_connection_says_nothing_of_the_server)
     scenario_end(s);
 }
 
+/* At once, by what it says to a segment that is not its own. */
+Test(granting, rule_1_5_an_old_connections_answer_is_enough)
+{
+    struct scenario *s = grant_scenario();
+
+    step_granted(s);
+    grants_say(GRANT_old);
+    inject(s, SERVER, ". o:o(0) ack x+100000 win 509 <nop,nop,TS val 77 ecr 5>");
+    expect_asked(s);
+    expect_nothing(s);
+    expect_count(s, hook_old, 1);
+    step_spliced(s);
+    scenario_end(s);
+}
+
 Test(granting, rule_1_5_who_was_greeted_or_is_small_is_spliced)
 {
     struct scenario *s = grant_scenario();
