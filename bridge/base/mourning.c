@@ -27,8 +27,8 @@ static int make(pthread_mutex_t *life)
 
 struct mourning *mourning_begin(struct error *error)
 {
-    struct mourning *mourning = mmap(NULL, sizeof(*mourning), PROT_READ | PROT_WRITE,
-                                     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    struct mourning *mourning =
+        mmap(NULL, sizeof(*mourning), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     const int reason = mourning == MAP_FAILED ? errno : make(&mourning->life);
 
     if (reason == 0)

@@ -54,8 +54,8 @@ struct engine_config {
     struct record_figures
         *record_figures; /* servers_max of them; NULL where there are no records */
     struct answer_share answers;
-    struct grant *grants;    /* GRANTS of them, of all shards, zeroed; NULL, the default: servers
-                                are asked by SYNs */
+    struct grant *grants; /* GRANTS of them, of all shards, zeroed; NULL, the default: servers
+                             are asked by SYNs */
     struct tell_share tells;
     struct handed_flow *log; /* tables/joined_log.h, zeroed; NULL, the default: none */
     uint32_t log_rows;
