@@ -48,7 +48,8 @@ interop)
         memcached nats-server slapd ldap-utils git rsync ngircd prosody haproxy icecast2
         beanstalkd gearman-job-server gearman-tools mpd mpc dictd dict uwsgi-core microsocks
         fingerd finger gophernicus zabbix-agent tinysshd distcc
-        kamailio dnsmasq-base knot-dnsutils subversion php8.2-fpm libicu72 libnsl2"
+        kamailio dnsmasq-base knot-dnsutils subversion php8.2-fpm libicu72 libnsl2
+        libnet-ssleay-perl libio-socket-inet6-perl"
     unpack_alone="pure-ftpd pure-ftpd-common postfix"
     ;;
 redteam)
