@@ -164,8 +164,8 @@ class Crowd:
             client.close()
 
 
-def learned_lab(lab, mode, address=SERVER4, extra=(), **pop3):
-    lab.start(mode="normal", extra=extra)
+def learned_lab(lab, mode, address=SERVER4, **pop3):
+    lab.start(mode="normal")
     lab.http()
     lab.pop3(**pop3)
     lab.learn("http", 80, address)
@@ -202,8 +202,7 @@ def all_places(mode, service, loss=0, address=SERVER4):
     if loss:
         places = [place for place in places if place in WITH_LOSS]
     with Lab() as lab:
-        # Of a SYN that the kernel has answered nobody knows, to say it again (doc/limits.md).
-        learned_lab(lab, mode, address, extra=("--kernel-path", "off") if loss else ())
+        learned_lab(lab, mode, address)
         if loss:
             lab.lose(loss, "client")
         never = {"opening"} if lab.stand_in else set()
