@@ -17,10 +17,11 @@
  *                others
  *      rules     by prefix: the operator's last word
  *      settings  by server, and "all": the mode that the operator set last
- *      lists     by name: the list of sources that the operator imported last; its prefixes stand
- * in list:NAME:DIGEST profiles  by server; its writer teaches it while he lives, all others take it
- * as it is changes   the stream: names of profiles, bounded; who fell behind reads all again. It
- * wakes others for all that is new, too
+ *      lists     by name: the list of sources that the operator imported last
+ *      list:NAME:DIGEST
+ *                its prefixes
+ *      profiles  by server; its writer teaches it while he lives, all others take it as it is
+ *      changes   the stream: names of profiles, bounded; who fell behind reads all again
  *
  * What counts is kept here and in the daemon. A store that is empty, slow, gone, or somebody else's
  * takes nothing away: at worst nothing new is heard.

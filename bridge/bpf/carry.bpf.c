@@ -501,6 +501,8 @@ INLINE void count_carried(const struct __sk_buff *skb, int from, __u32 figures)
 #define CARRY_UP(what)      (-16 - 2 * (int)(what))
 #define CARRY_UP_EDIT       1
 #define CARRY_UP_OF(action) ((__u32)(-16 - (action)) / 2)
+#define CARRY_IS_UP(action) ((action) <= CARRY_UP(0))
+#define CARRY_EDITS(action) ((action)&CARRY_UP_EDIT)
 
 /* Called, as answer_syn() is: both have their places on the stack, which has 512 bytes. `join`:
  * enum join. */
@@ -576,9 +578,9 @@ INLINE int tell_or_up(struct __sk_buff *skb, int from, int action)
     const struct carry_settings *settings = bpf_map_lookup_elem(&carry_switch, &first);
     const bool stranger = action == CARRY_STRANGER;
 
-    if (!settings || (!stranger && action > CARRY_UP(0)))
+    if (!settings || (!stranger && !CARRY_IS_UP(action)))
         return action;
-    if (tell(skb, from, stranger || (action & 1) == 0)) {
+    if (tell(skb, from, stranger || !CARRY_EDITS(action))) {
         count(CARRY_told);
         return (int)bpf_redirect(settings->to[!from], 0);
     }

@@ -203,8 +203,6 @@ static __attribute__((noinline)) int tell(struct __sk_buff *skb, int from, int m
     struct tell_view view = {0};
     struct tell_way *way;
 
-    if (!hub || !hub->awake_until_us)
-        may_tell = 0;
     if (!hub)
         return 0;
     tell_read(skb, from, hub, &view);

@@ -42,7 +42,7 @@
     X(hook, granted, "connections that the server's own TCP was to make of a cookie")              \
     X(hook, taken, "of these, such as it made")                                                    \
     X(hook, no_place, "connections spliced: no place to write down what was promised")             \
-    X(hook, unseen, "grants that came to nothing: no answer, and its card's program saw none")     \
+    X(hook, unseen, "grants that came to nothing: its card's program saw no segment")              \
     X(hook, childless, "grants that came to nothing: given to its TCP, no answer within 1 s")      \
     X(hook, known, "grants that came to nothing: its TCP has the connection, and is silent")       \
     X(hook, old, "grants that came to nothing: an old connection of these ends is there")          \

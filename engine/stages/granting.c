@@ -312,7 +312,8 @@ bool granting_answered(struct engine *engine, struct passage *passage, struct fl
     if (!may_be_answered(outcome))
         fall_back(engine, flow, opening, outcome, passage->now_us);
     else if ((frame->flags & (TCP_RST | TCP_ACK)) == TCP_RST && frame->seq == opening->c + 1)
-        fall_back(engine, flow, opening, GRANT_reset, passage->now_us);
+        fall_back(engine, flow, opening, outcome == GRANT_unseen ? GRANT_unseen : GRANT_reset,
+                  passage->now_us);
     passage_drop(engine, passage, DROP_swallowed);
     return true;
 }

@@ -37,13 +37,11 @@ static uint32_t share_of(const struct engine *engine, const struct server *serve
                          const struct told_server *told, uint64_t elapsed_us)
 {
     const uint64_t syns = server->figures.syns - told->syns;
-    uint64_t wanted;
+    const uint64_t wanted =
+        (uint64_t)limit_share(engine, engine->config.observed_per_second) * elapsed_us / SECOND_US;
 
     if (engine->telling->unlearned)
         return 0;
-    wanted =
-        (uint64_t)limit_share(engine, engine->config.observed_per_second) * elapsed_us / SECOND_US;
-
     if (syns <= wanted)
         return TELL_SHARES;
     return wanted * TELL_SHARES >= syns ? (uint32_t)(wanted * TELL_SHARES / syns) : 1;

@@ -393,14 +393,13 @@ static bool client_datagram(struct engine *engine, struct passage *passage, stru
     return false;
 }
 
-static bool server_datagram(struct engine *engine, const struct passage *passage,
+static void server_datagram(struct engine *engine, const struct passage *passage,
                             struct query *query)
 {
     if (query->server)
         figures_frame(&query->server->figures, false, passage->frame.bytes);
     if (dns_is_answer(query->message, query->bytes))
         answer_passes(engine, query, passage->now_us);
-    return false;
 }
 
 bool udp_frame(struct engine *engine, struct passage *passage)
@@ -420,6 +419,8 @@ bool udp_frame(struct engine *engine, struct passage *passage)
     query.message = datagram_payload(&passage->frame, &query.datagram);
     query.bytes = query.datagram.payload_bytes;
     query.hash = hash_of(engine, passage, &query.datagram);
-    return passage->from == SIDE_CLIENT ? client_datagram(engine, passage, &query)
-                                        : server_datagram(engine, passage, &query);
+    if (passage->from == SIDE_CLIENT)
+        return client_datagram(engine, passage, &query);
+    server_datagram(engine, passage, &query);
+    return false;
 }

@@ -30,7 +30,7 @@ enum grant_flags {
  * spliced, where the server does not answer.
  */
 #define GRANT_OUTCOMES(X)                                                                          \
-    X(unseen, "the program at its card saw no segment, and the server did not answer")             \
+    X(unseen, "the program at its card saw no segment")                                            \
     X(childless, "its TCP was given the connection, and did not answer within a second")           \
     X(known, "its TCP has the connection, and did not answer within a second")                     \
     X(old, "an old connection of these ends is still there")                                       \

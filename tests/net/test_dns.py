@@ -96,10 +96,6 @@ def learned(lab, mode="auto", queries=24, extra=(), **options):
     return server
 
 
-def proved_for(lab):
-    return lab.stats()["queries"]["proved"]
-
-
 def test_is_learned_and_shown():
     with Lab() as lab:
         learned(lab)

@@ -364,6 +364,7 @@ def purge(lab):
     left = [name for name in names.splitlines() if not re.search(HISTORY, name)]
     check_equal(left, [], "what is left of synward")
     check_equal(lab.inside("getent", "group", "synward", ok=False).returncode, 2, "the group")
+    check_equal(lab.inside("getent", "passwd", "synward-sync", ok=False).returncode, 2, "the user")
     check_equal(
         lab.inside("sh", "-c", "ps -e -o comm | grep -c synward || true").strip(), "0", "ps"
     )
