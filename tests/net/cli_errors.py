@@ -306,7 +306,8 @@ def test_stale_socket_is_replaced():
 
 def test_socket_of_a_killed_daemon():
     with Lab() as lab:
-        first = Process([SYNWARD, *run_arguments(lab)], lab.log("first"))
+        taps = [*run_arguments(lab), "--card", "tap"]
+        first = Process([SYNWARD, *taps], lab.log("first"))
         try:
             wait_until(lambda: os.path.exists(lab.control), 10, "the first daemon is ready")
         finally:
@@ -319,7 +320,7 @@ def test_socket_of_a_killed_daemon():
             "TAPs gone",
         )
         fails(lab, ["status", "--control", lab.control], UNREACHABLE)
-        lab._keep(Process([SYNWARD, *run_arguments(lab)], lab.log("second")))
+        lab._keep(Process([SYNWARD, *taps], lab.log("second")))
         wait_until(
             lambda: run(SYNWARD, "status", "--control", lab.control, ok=False).returncode == 0,
             10,

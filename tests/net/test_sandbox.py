@@ -72,11 +72,12 @@ def test_no_thread_has_a_privilege():
 
 
 def test_the_keeper_has_few_and_runs_no_program():
-    """Between ports it has a second thread, which waits for the daemon's death."""
-    for sides, count in (("netns", 1), ("port", 2)):
-        with running(sides) as lab:
+    """Between ports, as cards are that are veth ends, it has a second thread, which waits for the
+    daemon's death."""
+    for sides, extra, count in (("netns", ("--card", "tap"), 1), ("netns", (), 2), ("port", (), 2)):
+        with running(sides, extra=extra) as lab:
             found = threads(keeper_of(lab.daemon.pid)).values()
-            check_equal(len(found), count, f"threads of the keeper of {sides} sides")
+            check_equal(len(found), count, f"threads of the keeper of {sides} sides {extra}")
             for status in found:
                 check_equal(status["Name"], "synward-keeper", "its name")
                 check_equal(status["CapBnd"], NO_CAPABILITIES, "its bounding set")
