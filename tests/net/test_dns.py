@@ -1,76 +1,28 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """DNS over UDP on real traffic: a server is learned, told apart from the one over TCP, and its
 clients are told to come over TCP while it is attacked."""
-import json
 import socket
-import struct
-import threading
-import time
 
 import runner
-from lab import CLIENT_IF, SERVER4, SERVER6, Lab, check, check_equal, run, wait_until
+from asking import (
+    PORT,
+    QR,
+    RA,
+    RD,
+    TC,
+    flood_in_auto,
+    learn,
+    over_tcp,
+    over_udp,
+    query,
+    resolve,
+    udp_profile,
+    udp_server,
+    usual,
+)
+from lab import CLIENT_IF, SERVER4, SERVER6, Lab, check, check_equal, wait_until
 
-PORT = 53
-QR, TC, RD, RA = 0x80, 0x02, 0x01, 0x80
 NOTIFY = 4 << 3
-ANSWER_MORE, CONNECTION_MORE = 16, 200  # bytes by which an answer may be longer than its query
-
-
-def query(number, name="www.Example.test", flags=RD, edns=False):
-    labels = b"".join(bytes([len(part)]) + part.encode() for part in name.split("."))
-    head = struct.pack("!HBBHHHH", number, flags, 0, 1, 0, 0, int(edns))
-    return head + labels + b"\0\0\1\0\1" + (b"\0\0\x29\x04\xd0\0\0\0\0\0\0" if edns else b"")
-
-
-def over_udp(message, address=SERVER4, timeout_s=1.0):
-    """The answer, or None."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    with socket.socket(family, socket.SOCK_DGRAM) as one:
-        one.settimeout(timeout_s)
-        one.connect((address, PORT))
-        one.send(message)
-        try:
-            answer = one.recv(4096)
-        except TimeoutError:
-            return None
-        return answer if answer[:2] == message[:2] else None
-
-
-def over_tcp(message, address=SERVER4, timeout_s=2.0):
-    with socket.create_connection((address, PORT), timeout=timeout_s) as one:
-        one.sendall(struct.pack("!H", len(message)) + message)
-        answer = one.recv(4096)
-    return answer[2:] if len(answer) > 2 else None
-
-
-def resolve(number, address=SERVER4, tries=3, timeout_s=1.0):
-    """As a stub does: again after a second, and over TCP where it is told so. How it was answered,
-    or None."""
-    for _ in range(tries):
-        answer = over_udp(query(number), address, timeout_s)
-        if answer is None:
-            continue
-        if not answer[2] & TC:
-            return "udp"
-        try:
-            return "tcp" if over_tcp(query(number), address) else None
-        except OSError:
-            continue
-    return None
-
-
-def udp_profile(lab):
-    for profile in lab.cli("profiles").get("profiles", []):
-        if profile["port"] == PORT and profile["transport"] == "udp":
-            return profile
-    return None
-
-
-def udp_server(lab):
-    for server in lab.cli("status")["servers"]:
-        if server["port"] == PORT and server["transport"] == "udp" and server["server"] == SERVER4:
-            return server
-    return None
 
 
 def learned(lab, mode="auto", queries=24, extra=(), **options):
@@ -80,19 +32,7 @@ def learned(lab, mode="auto", queries=24, extra=(), **options):
     lab.start(mode=mode, extra=extra)
     server = lab._server("dns_server", PORT, options)
     wait_until(lambda: lab.server.listens(PORT), 5, "it listens")
-    with lab.client.inside():
-        for number in range(12):
-            check(over_tcp(query(number)), "an answer over TCP")
-    lab.wait_armed(PORT)
-
-    def armed():
-        with lab.client.inside():
-            for number in range(queries):
-                check(over_udp(query(number, edns=number % 2 == 1)), "an answer over UDP")
-        profile = udp_profile(lab)
-        return profile and profile["evidence"]["armed"]
-
-    wait_until(armed, 10, "armed over UDP")
+    learn(lab, queries)
     return server
 
 
@@ -154,61 +94,6 @@ def test_under_attack_by_the_operator():
         lab.set_mode("default", f"{SERVER4}:53/udp")
 
 
-class Honest(threading.Thread):
-    """Asks every 50 ms from the client's namespace, until it is told to stop."""
-
-    def __init__(self, namespace):
-        super().__init__()
-        self.namespace, self.stop, self.results = namespace, threading.Event(), []
-
-    def run(self):
-        with self.namespace.inside():
-            number = 0
-            while not self.stop.is_set():
-                begin, number = time.monotonic(), number + 1
-                self.results.append((begin, resolve(number)))
-                self.stop.wait(0.05)
-
-
-def interface_bytes(lab):
-    """(sent, received) by the client's card."""
-    shown = json.loads(run("ip", "-n", lab.client.name, "-s", "-j", "link", "show", CLIENT_IF))
-    stats = shown[0]["stats64"]
-    return stats["tx"]["bytes"], stats["rx"]["bytes"]
-
-
-def flood_in_auto(lab, server, count, rate, address=SERVER4):
-    """Honest clients beside a flood: what reached the server, and what they met."""
-    honest = Honest(lab.client)
-    before = server.counts()["accepted"]
-    sent, received = interface_bytes(lab)
-    honest.start()
-    begin = time.monotonic()
-    report = lab.flood(PORT, address=address, count=count, rate=rate, dns="yes")
-    took = time.monotonic() - begin
-    state = udp_server(lab)
-    honest.stop.set()
-    honest.join()
-    now_sent, now_received = interface_bytes(lab)
-    late = [how for at, how in honest.results if at > begin + 1]
-    check_equal(state["mode"], "attack", f"the mode ({state})")
-    check(len(late) > 10, f"honest queries: {len(late)}")
-    check_equal(late.count(None), 0, f"failures after the first second ({honest.results})")
-    # The server's own answers to honest clients are longer than what they asked.
-    how = [how for _, how in honest.results]
-    own = ANSWER_MORE * how.count("udp") + CONNECTION_MORE * how.count("tcp")
-    out_bytes, in_bytes = now_received - received, now_sent - sent
-    check(out_bytes <= in_bytes + own, f"{out_bytes} bytes out, {in_bytes} in, {own} of the server")
-    reached = server.counts()["accepted"] - before
-    early = [how for at, how in honest.results if at <= begin + 1]
-    return reached, (
-        f"{report['sent']:,} forged queries in {took:.1f} s, {reached:,} reached the server, "
-        f"cause {state['cause']}, honest {len(late)} without a failure after the first second "
-        f"({late.count('tcp')} over TCP), {early.count(None)} of {len(early)} failed in it, "
-        f"{out_bytes:,} bytes out for {in_bytes:,} in"
-    )
-
-
 def test_flood_that_the_server_cannot_answer():
     """No history is needed: what it leaves unanswered tells."""
     with Lab() as lab:
@@ -230,7 +115,7 @@ def test_flood_at_many_times_the_usual():
     with Lab() as lab:
         server = learned(lab)
         usual(lab)
-        reached, text = flood_in_auto(lab, server, 500000, 100000)
+        reached, text = flood_in_auto(lab, server.accepted, 500000, 100000)
         check(reached < 50000, f"{reached} forged queries reached the server")
         return text
 
@@ -257,17 +142,6 @@ def test_flood_over_ipv6():
         with lab.client.inside():
             check(resolve(7, SERVER6), "an honest one")
         return f"{lab.stats()['queries']['truncated']:,} told to come over TCP"
-
-
-def usual(lab, seconds=13):
-    """The server's own past: a few queries a second."""
-    end = time.monotonic() + seconds
-    with lab.client.inside():
-        number = 0
-        while time.monotonic() < end:
-            number += 1
-            check(over_udp(query(number)), "an answer in calm")
-            time.sleep(0.1)
 
 
 def test_comes_back_to_normal():
