@@ -119,6 +119,7 @@ INTEROP = [
     "test_shell.py",
     "test_ftp.py",
     "test_databases.py",
+    "test_dns_udp.py",
     "test_web.py",
 ]
 # A thousand clients each: one file at a time.

@@ -49,7 +49,8 @@ interop)
         beanstalkd gearman-job-server gearman-tools mpd mpc dictd dict uwsgi-core microsocks
         fingerd finger gophernicus zabbix-agent tinysshd distcc
         kamailio dnsmasq-base knot-dnsutils subversion php8.2-fpm libicu72 libnsl2
-        libnet-ssleay-perl libio-socket-inet6-perl"
+        libnet-ssleay-perl libio-socket-inet6-perl
+        unbound bind9 knot bind9-dnsutils"
     unpack_alone="pure-ftpd pure-ftpd-common postfix"
     ;;
 redteam)
