@@ -436,7 +436,8 @@ void track_speaks(struct engine *engine, const struct passage *passage, const st
         trigger_spoke(&server->counts, slot);
     if (passage->frame.seq == cold->client_isn + 1) {
         first_request(engine, passage, server);
-        udp_asked_over_tcp(engine, server, passage);
+        if (!flow_is_half_open(flow)) /* a forged address can say it, too, but not to a live flow */
+            udp_asked_over_tcp(engine, server, passage);
     }
 }
 

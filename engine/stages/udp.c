@@ -256,7 +256,8 @@ static void pass_directly(struct engine *engine, const struct query *query, uint
 {
     engine->counters.queries_passed++;
     query->server->figures.passed++;
-    tag_put_first(&engine->udp->asked, query->hash, load_be16(query->message), now_us);
+    if (dns_is_query(query->message, query->bytes))
+        tag_put_first(&engine->udp->asked, query->hash, load_be16(query->message), now_us);
 }
 
 /* That it was told so is noted until it comes over TCP: those who never do are the attack. */

@@ -299,6 +299,37 @@ Test(udp, who_asks_directly_does_so_as_often_as_is_usual)
     bench_end(b);
 }
 
+Test(udp, who_does_not_know_the_servers_number_proves_nothing)
+{
+    static const char request[] = "\0\22\0\1\1\0\0\1\0\0\0\0\0\0\1a\0\0\1\0\1";
+    struct bench *b = dns_bench(SETTING_AUTO, true);
+
+    client_says(b, .flags = "S", .seq = X);
+    server_says(b, .flags = "S.", .seq = Y, .ack = X + 1);
+    client_says(b, .flags = "P.", .seq = X + 1, .ack = Y + 7, .payload = request,
+                .payload_bytes = sizeof(request) - 1);
+    cr_assert_eq(bench_counters(b)->queries_proved, 0);
+    bench_forget(b);
+    engine_set_setting(b->engine, NULL, SETTING_ATTACK, b->now_us);
+    asks(b, CLIENT_A, DNS, 1);
+    truncated(b, 34);
+    bench_end(b);
+}
+
+Test(udp, what_is_no_query_waits_for_no_answer)
+{
+    struct bench *b = dns_bench(SETTING_AUTO, true);
+
+    asks_over_tcp(b, CLIENT_A);
+    engine_set_setting(b->engine, NULL, SETTING_ATTACK, b->now_us);
+    put(b, SIDE_CLIENT, CLIENT_A, DNS, 0);
+    passes(b);
+    answers(b, DNS, CLIENT_A, 0, 0); /* the id that stands behind the frame */
+    passes(b);
+    cr_assert_eq(rate_sum(&udp_server(b, DNS)->counts.handshakes, b->now_us), 0);
+    bench_end(b);
+}
+
 Test(udp, what_tc_is_no_answer_to_is_dropped_unless_its_source_is_known)
 {
     struct bench *b = dns_bench(SETTING_AUTO, true);
