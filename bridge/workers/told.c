@@ -92,11 +92,17 @@ static bool fill_frame(struct told *told, struct told_frame *frame)
     return true;
 }
 
+void told_look(struct told *told)
+{
+    if (told->maps)
+        told->until = __atomic_load_n(&told->maps->hub->head, __ATOMIC_ACQUIRE);
+}
+
 bool told_next(struct told *told, struct told_frame *frame)
 {
     struct tell_maps *maps = told->maps;
 
-    while (maps) {
+    while (maps && maps->hub->tail != told->until) {
         const uint64_t tail = maps->hub->tail;
         struct tell_entry *entry = &maps->entries[tail & (TELL_ENTRIES - 1)];
 

@@ -4,7 +4,8 @@
  * (engine/tcp/tell_record.h), and tells it what of those that went up has been written.
  *
  *      told_begin()     a batch begins: we are there
- *      told_next()      each entry, before each frame: what was told of is older
+ *      told_look()      before each frame: what was told of up to now is older
+ *      told_next()      each entry of that; under a flood they never come to an end
  *      told_note()      a frame that has come up
  *      told_end()       the batch is over; `waited`: somebody waits for what it has let through
  *      told_wait_us()   how long to sleep
@@ -33,6 +34,7 @@ struct told {
     struct flow_seed seed;
     uint32_t quiet; /* batches in which nothing came */
     bool came;      /* something, in this one */
+    uint64_t until; /* of the entries: as far as told_look() saw */
     uint32_t noted;
     struct {
         uint16_t way;
@@ -47,6 +49,7 @@ struct told {
 void told_open(struct told *told, struct tell_maps *maps, const uint64_t table_seed[2]);
 /* After ring_wait(), which has written what was queued. */
 void told_begin(struct told *told, uint64_t now_us);
+void told_look(struct told *told);
 /* False: there is none. The frame stays good until the next call. */
 bool told_next(struct told *told, struct told_frame *frame);
 void told_note(struct told *told, const struct ring_frame *frame);

@@ -195,6 +195,7 @@ static void follow_told(struct worker *worker, uint64_t now_us)
 {
     struct told_frame frame;
 
+    told_look(&worker->told);
     while (told_next(&worker->told, &frame)) {
         engine_told(worker->engine, &frame, now_us);
         if (engine_outbox(worker->engine)->count > 0)

@@ -251,4 +251,7 @@ void engine_told(struct engine *engine, const struct told_frame *told, uint64_t 
         told_of_stranger(engine, &passage);
     else
         told_of_flow(engine, &passage, index);
+    /* A batch of them may be long, and the kernel passes on more meanwhile. */
+    if (engine->servers.attacks_begun != engine->telling->attacks_begun)
+        telling_tick(engine, now_us);
 }

@@ -52,7 +52,7 @@ struct telling {
     struct told_server *servers; /* servers_max of them */
 };
 
-/* At the end of each batch. */
+/* With each batch. */
 void telling_tick(struct engine *engine, uint64_t now_us);
 
 /* A frame's headers: `offload` in front of them, `bytes` with it, `wire_bytes` of the frame. */
@@ -62,7 +62,8 @@ struct told_frame {
     uint32_t bytes, wire_bytes, capacity;
 };
 
-/* It has gone out as it came. */
+/* It has gone out as it came. Of a server that goes into attack mode by it the kernel passes on no
+ * more from here on. */
 void engine_told(struct engine *engine, const struct told_frame *told, uint64_t now_us);
 
 #endif

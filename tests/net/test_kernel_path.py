@@ -253,6 +253,17 @@ def test_flood_that_passes_is_noticed():
         check(told_of > syns, "SYNs are known")
 
 
+def test_flood_that_passes_is_not_passed_for_long():
+    """However fast it comes: what a worker was told of late is bounded, and so is what goes up."""
+    with Unlearned("auto") as lab:
+        before = lab.server.counter("TcpInSegs")
+        sent = lab.flood(80, count=400_000, rate=150_000)["sent"]
+        check_equal(lab.server_mode(80), "attack", "mode under the flood")
+        reached = lab.server.counter("TcpInSegs") - before
+        check(reached < 3_000, f"{reached} of {sent} SYNs reached the server")
+        return f"{reached} of {sent} SYNs reached the server"
+
+
 def test_resets_and_ends_are_seen():
     """A download that the client breaks off, and one whose server is killed: both ends hear of it,
     and so does synward."""

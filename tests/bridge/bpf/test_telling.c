@@ -288,6 +288,7 @@ static void follow(struct scene *scene)
 {
     struct told_frame frame;
 
+    told_look(scene->told);
     while (told_next(scene->told, &frame)) {
         engine_told(scene->engine, &frame, NOW_US);
         empty(scene->engine);
