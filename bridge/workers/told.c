@@ -17,6 +17,8 @@ void told_open(struct told *told, struct tell_maps *maps, const uint64_t table_s
     if (!maps)
         return;
     told->seed = flow_seed_of(table_seed);
+    for (uint32_t i = 0; i < TELL_WAYS; i++)
+        told->ways[i] = (struct told_way){.least = {INT16_MAX, INT16_MAX}};
     tell_maps_begin(maps, table_seed);
 }
 
@@ -25,15 +27,32 @@ static void say_awake(const struct told *told, uint64_t until_us)
     __atomic_store_n(&told->maps->hub->awake_until_us, until_us, __ATOMIC_RELEASE);
 }
 
-static void add_written(struct tell_way *way, uint32_t from)
+static int16_t behind(const struct tell_way *way, uint32_t from)
 {
-    __atomic_store_n(&way->written[from], way->written[from] + 1, __ATOMIC_RELEASE);
+    return (int16_t)(__atomic_load_n(&way->up[from], __ATOMIC_RELAXED) - way->written[from]);
+}
+
+static void add_written(struct tell_way *way, uint32_t from, uint32_t count)
+{
+    __atomic_store_n(&way->written[from], way->written[from] + count, __ATOMIC_RELEASE);
+}
+
+static void note_least(struct told_way *noted, const struct tell_way *way, uint32_t from)
+{
+    const int16_t now = behind(way, from);
+
+    if (now < noted->least[from])
+        noted->least[from] = now;
 }
 
 static void all_written(struct told *told)
 {
-    for (uint32_t i = 0; i < told->noted; i++)
-        add_written(&told->maps->ways[told->notes[i].way], told->notes[i].from);
+    for (uint32_t i = 0; i < told->noted; i++) {
+        const uint32_t place = told->notes[i].way, from = told->notes[i].from;
+
+        add_written(&told->maps->ways[place], from, 1);
+        note_least(&told->ways[place], &told->maps->ways[place], from);
+    }
     told->noted = 0;
 }
 
@@ -176,21 +195,25 @@ void told_note(struct told *told, const struct ring_frame *frame)
     told->notes[told->noted++].from = (uint8_t)frame->from;
 }
 
-/* What a queue had no room for never came. What is behind by as much as a second ago is behind by
- * that for ever. */
+/*
+ * What a queue had no room for never came. A way is behind by that and by what is under way, which
+ * is none at some time in a second or two: what it has been behind by at the least, in one second
+ * as in the one before, never came.
+ */
 static void compare(struct told *told)
 {
     for (uint32_t i = 0; i < TELL_WAYS; i++)
         for (uint32_t from = 0; from < 2; from++) {
             struct tell_way *way = &told->maps->ways[i];
-            const uint16_t behind =
-                (uint16_t)(__atomic_load_n(&way->up[from], __ATOMIC_RELAXED) - way->written[from]);
+            struct told_way *noted = &told->ways[i];
 
-            if (behind && behind == told->behind[i][from])
-                __atomic_store_n(&way->written[from],
-                                 __atomic_load_n(&way->up[from], __ATOMIC_RELAXED),
-                                 __ATOMIC_RELEASE);
-            told->behind[i][from] = behind;
+            note_least(noted, way, from);
+            if (noted->least[from] && noted->least[from] == noted->before[from]) {
+                add_written(way, from, (uint32_t)noted->least[from]);
+                noted->least[from] = 0;
+            }
+            noted->before[from] = noted->least[from];
+            noted->least[from] = INT16_MAX;
         }
 }
 

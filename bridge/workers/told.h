@@ -29,6 +29,12 @@
 #define TOLD_AWAKE_US 20000u
 #define TOLD_NOTED    512u /* frames of a batch, at the most */
 
+/* By how much written are behind those that went up, by the side that sends. */
+struct told_way {
+    int16_t least[2];  /* since the last comparison */
+    int16_t before[2]; /* between that and the one before it */
+};
+
 struct told {
     struct tell_maps *maps; /* NULL: nothing is told */
     struct flow_seed seed;
@@ -41,7 +47,7 @@ struct told {
         uint8_t from;
     } notes[TOLD_NOTED];
     uint64_t compared_us; /* what went up, with what was written */
-    uint16_t behind[TELL_WAYS][2];
+    struct told_way ways[TELL_WAYS];
     struct tell_entry entry;
     uint8_t buffer[OFFLOAD_BYTES + TELL_HEADERS + 128]; /* of the entry, as a frame */
 };

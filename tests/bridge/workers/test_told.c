@@ -214,6 +214,24 @@ Test(told, what_never_came_is_not_waited_for)
     end(stage);
 }
 
+Test(told, what_is_under_way_at_each_comparison_is_waited_for)
+{
+    struct stage *stage = begin();
+    struct tell_way *way;
+
+    make_segment(stage, TCP_ACK, false);
+    way = way_of_segment(stage);
+    way->up[SIDE_CLIENT] = 1;
+    for (uint64_t second = 0; second < 5; second++) {
+        comes_up(stage);
+        told_begin(&stage->told, NOW_US);
+        way->up[SIDE_CLIENT]++; /* the next one */
+        told_end(&stage->told, NULL, false, NOW_US + second * SECOND_US);
+        cr_assert_eq(way->written[SIDE_CLIENT], second + 1);
+    }
+    end(stage);
+}
+
 Test(told, worker_looks_again_says_that_it_sleeps_and_looks_once_more)
 {
     struct stage *stage = begin();
