@@ -26,8 +26,9 @@
 #define TELL_ENTRIES_FULL 1024u /* so many unread: all goes up */
 #define TELL_ENTRIES_LATE 128u  /* so many: one goes up, which wakes the worker */
 #define TELL_WAYS         4096u
-#define TELL_SHARES       256u /* the lowest bits of the hash */
-#define TELL_HEADERS      104u /* of Ethernet, IP and TCP together; longer ones go up */
+#define TELL_SHUT         8192u /* more than a queue has room for */
+#define TELL_SHARES       256u  /* the lowest bits of the hash */
+#define TELL_HEADERS      104u  /* of Ethernet, IP and TCP together; longer ones go up */
 
 /* `number`: one more than how many came before, once all of it is there. */
 struct tell_entry {

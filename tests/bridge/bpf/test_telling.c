@@ -435,6 +435,25 @@ Test(telling, nothing_overtakes_what_went_up)
     close_scene(&scene);
 }
 
+Test(telling, nothing_overtakes_what_went_up_while_a_port_was_away)
+{
+    struct scene scene = open_scene(false);
+
+    cr_assert(client_sends(&scene, TCP_SYN, 0));
+    cr_assert(client_sends(&scene, TCP_ACK, 10));
+    carrying_shut(scene.carrying);
+    cr_assert_not(client_sends(&scene, TCP_ACK, 10), "others were not counted");
+    next_batch(&scene);
+    cr_assert_not(client_sends(&scene, TCP_ACK, 10), "of which none is out yet");
+    for (uint64_t second = 0; second < 3; second++) {
+        next_batch(&scene);
+        told_end(scene.told, NULL, false, NOW_US + second * 1000000);
+    }
+    told_begin(scene.told, NOW_US);
+    cr_assert(client_sends(&scene, TCP_ACK, 10));
+    close_scene(&scene);
+}
+
 Test(telling, one_of_many_goes_up_and_all_where_nobody_reads)
 {
     struct scene scene = open_scene(false);
