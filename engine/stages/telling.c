@@ -90,14 +90,25 @@ static void hold_share(struct told_server *told, uint32_t share, bool next_perio
         told->most[0] = share;
 }
 
+/* All of them before any is added: a server may have come back at another place. */
+static void forget_gone(const struct server_table *servers, struct telling *telling)
+{
+    for (uint32_t place = 0; place < servers->capacity; place++)
+        if (telling->servers[place].added &&
+            (!server_slot_used(servers, place) ||
+             !server_key_equal(&telling->servers[place].key, &servers->slots[place].key)) &&
+            !forget(telling, place))
+            return;
+}
+
 static void look_at(struct engine *engine, struct telling *telling, uint32_t place, uint64_t now_us)
 {
     const struct server *server = &engine->servers.slots[place];
     struct told_server *told = &telling->servers[place];
     uint32_t held;
 
-    if (told->added && !server_key_equal(&told->key, &server->key) && !forget(telling, place))
-        return;
+    if (told->added && !server_key_equal(&told->key, &server->key))
+        return; /* there was no room to say so */
     note_edited(server, told, now_us);
     if (!may_be_told(engine, server, told, now_us)) {
         write_state(telling, place, TELL_SHARES, TELL_SHARES);
@@ -149,12 +160,10 @@ void telling_tick(struct engine *engine, uint64_t now_us)
     if (!telling->begun)
         begin(engine, telling, now_us);
     telling->let = 0;
-    for (uint32_t place = 0; place < servers->capacity; place++) {
+    forget_gone(servers, telling);
+    for (uint32_t place = 0; place < servers->capacity; place++)
         if (server_slot_used(servers, place))
             look_at(engine, telling, place, now_us);
-        else if (telling->servers[place].added)
-            forget(telling, place);
-    }
     telling->attacks_begun = servers->attacks_begun;
     telling->attacked = servers->attacked;
     if (now_us - telling->looked_us >= TELLING_US) {

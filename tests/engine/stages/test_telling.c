@@ -94,6 +94,25 @@ Test(telling, busy_server_is_told_of_but_for_what_the_learner_takes)
     bench_end(b);
 }
 
+Test(telling, server_that_has_come_back_is_forgotten_where_it_was_first)
+{
+    struct bench *b = begin();
+    struct telling *telling = engine_telling(b->engine);
+    const uint32_t last = b->engine->servers.capacity - 1;
+    uint32_t place;
+
+    tick(b);
+    connections(b, 2, SECOND_US / 4);
+    place = (uint32_t)(bench_server(b, HTTP) - b->engine->servers.slots);
+    cr_assert_lt(place, last);
+    telling->servers[last] = (struct told_server){.key = bench_server(b, HTTP)->key, .added = true};
+    connections(b, 64, SECOND_US / 4);
+    cr_assert_eq(telling->orders_count, 2);
+    cr_assert(!telling->orders[0].add && telling->orders[0].place == last);
+    cr_assert(telling->orders[1].add && telling->orders[1].place == place);
+    bench_end(b);
+}
+
 Test(telling, all_is_told_where_nobody_learns)
 {
     struct bench *b = begin();
