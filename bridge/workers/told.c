@@ -239,9 +239,14 @@ uint64_t told_wait_us(const struct told *told, uint64_t wait_us)
     return told->maps && told->quiet < 2 && wait_us > TOLD_LOOK_US ? TOLD_LOOK_US : wait_us;
 }
 
-void told_close(struct told *told)
+void told_last(struct told *told)
 {
     if (told->maps)
         say_awake(told, 0);
+}
+
+void told_close(struct told *told)
+{
+    told_last(told);
     told->maps = NULL;
 }

@@ -61,6 +61,8 @@ bool told_next(struct told *told, struct told_frame *frame);
 void told_note(struct told *told, const struct ring_frame *frame);
 void told_end(struct told *told, struct ring *ring, bool waited, uint64_t now_us);
 uint64_t told_wait_us(const struct told *told, uint64_t wait_us);
+/* The kernel tells no more; what it has told is still read. */
+void told_last(struct told *told);
 /* Nobody reads any more. */
 void told_close(struct told *told);
 

@@ -509,6 +509,8 @@ static void *thread_main(void *argument)
     sem_post(&worker->ready);
     if (ok) {
         run(worker);
+        told_last(&worker->told);
+        follow_told(worker, clock_now_us());
         told_close(&worker->told);
         end_openings(worker);
     }

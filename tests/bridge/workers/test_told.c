@@ -232,6 +232,23 @@ Test(told, what_is_under_way_at_each_comparison_is_waited_for)
     end(stage);
 }
 
+Test(told, what_was_told_last_is_read)
+{
+    struct stage *stage = begin();
+    struct told_frame frame;
+
+    make_segment(stage, TCP_ACK, false);
+    told_begin(&stage->told, NOW_US);
+    put_entry(stage, 0);
+    told_last(&stage->told);
+    cr_assert_eq(stage->maps.hub->awake_until_us, 0);
+    cr_assert(next(stage, &frame));
+    put_entry(stage, 1);
+    told_close(&stage->told);
+    cr_assert_not(next(stage, &frame));
+    end(stage);
+}
+
 Test(told, worker_looks_again_says_that_it_sleeps_and_looks_once_more)
 {
     struct stage *stage = begin();
