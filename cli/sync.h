@@ -183,6 +183,10 @@ bool sync_read_hash(struct sync *sync, enum sync_hash hash, uint64_t most_ms, va
                     struct error *error);
 /* The pass over it that was made last is whole. */
 bool sync_has_read(const struct sync *sync, enum sync_hash hash);
+/* What is known of a value, made where nothing is; NULL: there is no room. */
+struct sync_known *sync_known_of(struct sync *sync, const char *name, const char *field);
+/* It was taken away from the store, and this bridge is the one to say it again. */
+bool sync_is_missed(const struct sync *sync, enum sync_hash hash, const struct sync_known *known);
 /* One step of it, as it stands there. */
 typedef bool scan_taker(void *context, const redisReply *field, const redisReply *text,
                         struct error *error);

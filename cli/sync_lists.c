@@ -32,14 +32,6 @@ static const char *digest_of(struct json_object *list)
     return document_string(list, "digest");
 }
 
-static struct sync_known *known_of(struct sync *sync, const char *name)
-{
-    char key[SYNC_KEY_BYTES];
-
-    return sync_memory_of(sync->memory, (struct sync_place){sync_key(sync, "lists", key), name},
-                          true);
-}
-
 static bool is_known(const struct sync_known *known, const char *digest)
 {
     return strcmp(known->state, digest) == 0;
@@ -69,7 +61,7 @@ static void begin(struct sync_list *list, enum sync_list_work work, const char *
 static void end(struct sync *sync, bool done)
 {
     struct sync_list *list = &sync->list;
-    struct sync_known *known = known_of(sync, list->name);
+    struct sync_known *known = sync_known_of(sync, "lists", list->name);
 
     if (done && known)
         remember(sync, known, list->digest);
@@ -149,7 +141,7 @@ static struct json_object *piece_of(struct sync *sync, struct error *error)
 
 static void say_refused(struct sync *sync, const char *why)
 {
-    struct sync_known *known = known_of(sync, sync->list.name);
+    struct sync_known *known = sync_known_of(sync, "lists", sync->list.name);
 
     if (known && !known->refused_ms)
         log_line(LOG_LEVEL_WARNING, "the list %s is not taken: %s", sync->list.name, why);
@@ -222,7 +214,7 @@ static bool write_piece(struct sync *sync, const char *prefixes, struct error *e
 static bool finish(struct sync *sync, struct error *error)
 {
     char name[SYNC_LIST_KEY_BYTES], key[SYNC_KEY_BYTES];
-    struct sync_known *known = known_of(sync, sync->list.name);
+    struct sync_known *known = sync_known_of(sync, "lists", sync->list.name);
     struct sync_list before = sync->list;
     const struct sync_command expire =
         sync_command_of("EXPIRE", sync_key(sync, key_of(&sync->list, name), key), "2592000");
@@ -273,23 +265,16 @@ static bool write_on(struct sync *sync, struct error *error)
     return list->from > 0 || finish(sync, error);
 }
 
-/* It was taken away from the store, and this bridge is the one to say it again. */
-static bool is_missed(const struct sync *sync, const struct sync_known *known)
-{
-    return sync_has_read(sync, SYNC_LISTS) && known->seen != sync->scan[SYNC_LISTS].pass &&
-           (strcmp(known->writer, sync->node) == 0 || !sync_node_lives(sync, known->writer));
-}
-
 /* The first that is new here, or another one than was heard, is written. */
 static void find_new(struct sync *sync, struct json_object *lists)
 {
     for (size_t i = 0; i < json_object_array_length(lists); i++) {
         struct json_object *list = json_object_array_get_idx(lists, i);
         const char *name = document_string(list, "name"), *digest = digest_of(list);
-        const struct sync_known *known = name && digest ? known_of(sync, name) : NULL;
+        const struct sync_known *known = name && digest ? sync_known_of(sync, "lists", name) : NULL;
 
         if (sync->list.work == SYNC_LIST_IDLE && known &&
-            (!is_known(known, digest) || is_missed(sync, known)))
+            (!is_known(known, digest) || sync_is_missed(sync, SYNC_LISTS, known)))
             begin(&sync->list, SYNC_LIST_WRITE, name, digest, 0);
     }
 }
@@ -302,7 +287,8 @@ static bool say_gone(struct sync *sync, struct json_object *lists, struct error 
          done && sync->lists_before && i < json_object_array_length(sync->lists_before); i++) {
         struct json_object *list = json_object_array_get_idx(sync->lists_before, i);
         const char *name = document_string(list, "name");
-        struct sync_known *known = has(lists, name, NULL) ? NULL : known_of(sync, name);
+        struct sync_known *known =
+            has(lists, name, NULL) ? NULL : sync_known_of(sync, "lists", name);
 
         if (!known || is_known(known, CLEAR))
             continue;

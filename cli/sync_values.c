@@ -268,3 +268,17 @@ bool sync_has_read(const struct sync *sync, enum sync_hash hash)
 {
     return !sync->scan[hash].cursor[0];
 }
+
+struct sync_known *sync_known_of(struct sync *sync, const char *name, const char *field)
+{
+    char key[SYNC_KEY_BYTES];
+
+    return sync_memory_of(sync->memory, (struct sync_place){sync_key(sync, name, key), field},
+                          true);
+}
+
+bool sync_is_missed(const struct sync *sync, enum sync_hash hash, const struct sync_known *known)
+{
+    return sync_has_read(sync, hash) && known->seen != sync->scan[hash].pass &&
+           (strcmp(known->writer, sync->node) == 0 || !sync_node_lives(sync, known->writer));
+}

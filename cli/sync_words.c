@@ -65,15 +65,6 @@ static int64_t until_of(struct json_object *word)
     return json_object_get_int64(json_object_object_get(word, "until_s"));
 }
 
-static struct sync_known *known_of(struct sync *sync, const struct word_kind *kind,
-                                   const char *name)
-{
-    char key[SYNC_KEY_BYTES];
-
-    return sync_memory_of(sync->memory, (struct sync_place){sync_key(sync, kind->name, key), name},
-                          true);
-}
-
 static void remember(const struct sync *sync, struct sync_known *known, const char *state,
                      int64_t until_s)
 {
@@ -86,14 +77,6 @@ static bool is_known(const struct sync_known *known, const char *state, int64_t 
 {
     return known->state[0] && strcmp(known->state, state) == 0 &&
            llabs(known->until_s - until_s) <= NEAR_S;
-}
-
-/* It was taken away from the store, and this bridge is the one to say it again. */
-static bool is_missed(const struct sync *sync, const struct word_kind *kind,
-                      const struct sync_known *known)
-{
-    return sync_has_read(sync, kind->hash) && known->seen != sync->scan[kind->hash].pass &&
-           (strcmp(known->writer, sync->node) == 0 || !sync_node_lives(sync, known->writer));
 }
 
 /* --- what others say -------------------------------------------------------------------------- */
@@ -164,10 +147,10 @@ static bool say_words(struct sync *sync, const struct word_kind *kind, struct js
         const char *state = document_string(word, kind->state);
         char name[NAME_BYTES];
         struct sync_known *known =
-            state && kind->name_of(word, name) ? known_of(sync, kind, name) : NULL;
+            state && kind->name_of(word, name) ? sync_known_of(sync, kind->name, name) : NULL;
 
         if (known && known->handed != sync->round && (i == 0 || sync_has_time(sync)) &&
-            (!is_known(known, state, until_of(word)) || is_missed(sync, kind, known)))
+            (!is_known(known, state, until_of(word)) || sync_is_missed(sync, kind->hash, known)))
             done = write_word(sync, kind, name, word, known, error);
     }
     return done;
@@ -187,7 +170,7 @@ static bool stands_in(const struct word_kind *kind, struct json_object *words, c
 static bool say_it_is_gone(struct sync *sync, const struct word_kind *kind, const char *name,
                            struct json_object *word, struct error *error)
 {
-    struct sync_known *known = known_of(sync, kind, name);
+    struct sync_known *known = sync_known_of(sync, kind->name, name);
     struct json_object *gone = NULL;
     bool done;
 
