@@ -21,6 +21,7 @@
 #define ROOM_MS       60000u  /* what was over before is forgotten where there is no room */
 #define DAEMON_MS     5000u
 #define SCHEMA        "1"
+#define TIME_MOST_S   (1ll << 40) /* in microseconds it is no overflow */
 
 bool sync_node_lives(const struct sync *sync, const char *name)
 {
@@ -49,27 +50,54 @@ static bool refuse(struct sync *sync, struct error *error)
     return error->code == EXIT_DONE;
 }
 
+/* A figure of TIME as the store writes it: digits, and less than `limit`. */
+static bool read_figure(const redisReply *reply, int64_t limit, int64_t *figure)
+{
+    if (reply->type != REDIS_REPLY_STRING || reply->len == 0 || reply->len > 18 ||
+        strspn(reply->str, "0123456789") != reply->len)
+        return false;
+    *figure = strtoll(reply->str, NULL, 10);
+    return *figure < limit;
+}
+
+/* What is written carries a version of this clock: one that is made up would outlast the store. */
+static bool read_time(const redisReply *reply, int64_t *store_us)
+{
+    int64_t s, us;
+
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2 ||
+        !read_figure(reply->element[0], TIME_MOST_S, &s) ||
+        !read_figure(reply->element[1], 1000000, &us))
+        return false;
+    *store_us = s * 1000000 + us;
+    return true;
+}
+
 /* The store's clock stands between those of all bridges. */
 static bool check_clock(struct sync *sync, struct error *error)
 {
     const struct sync_command command = sync_command_of("TIME");
     redisReply *reply = sync_store_ask(&sync->store, &command, error);
-    const bool right = reply && reply->type == REDIS_REPLY_ARRAY && reply->elements == 2 &&
-                       reply->element[0]->type == REDIS_REPLY_STRING &&
-                       reply->element[1]->type == REDIS_REPLY_STRING;
-    const int64_t store_ms = right ? strtoll(reply->element[0]->str, NULL, 10) * 1000 : 0;
-    const int64_t store_us = right ? strtoll(reply->element[1]->str, NULL, 10) : 0;
-    const int64_t ours_ms = json_object_get_int64(json_object_object_get(sync->heard, "clock_ms"));
+    const int64_t ours_us =
+        json_object_get_int64(json_object_object_get(sync->heard, "clock_ms")) * 1000;
+    int64_t store_us = 0;
+    bool right;
 
     if (!reply)
         return false;
-    sync->store_ahead_us = store_ms * 1000 + store_us - (int64_t)clock_wall_us();
+    right = read_time(reply, &store_us);
     freeReplyObject(reply);
-    if (right && llabs(store_ms - ours_ms) <= CLUSTER_CLOCK_MOST_US / 1000)
-        return true;
-    error_set(error, EXIT_FAILED, "this bridge's clock of cookies is %.1f s off the store's",
-              (double)(ours_ms - store_ms) / 1000);
-    return refuse(sync, error);
+    if (!right) {
+        error_set(error, EXIT_FAILED, "the store at %.80s: says no time", sync->store.url);
+        return refuse(sync, error);
+    }
+    if (llabs(store_us - ours_us) > CLUSTER_CLOCK_MOST_US) {
+        error_set(error, EXIT_FAILED, "this bridge's clock of cookies is %.1f s off the store's",
+                  (double)(ours_us - store_us) / 1e6);
+        return refuse(sync, error);
+    }
+    sync->store_ahead_us = store_us - (int64_t)clock_wall_us();
+    return true;
 }
 
 static bool is_fingerprint(const struct sync *sync, unsigned key, const redisReply *reply)

@@ -764,6 +764,16 @@ def lie_about_time(connection, word):
     )
 
 
+def lie_about_microseconds(connection, word):
+    """The second is right: what is written at it would be kept as the newest for good."""
+    now = f"{int(time.time())}".encode()
+    connection.sendall(
+        b"*2\r\n$10\r\n" + now + b"\r\n$19\r\n9000000000000000000\r\n"
+        if word == "TIME"
+        else b"*-1\r\n"
+    )
+
+
 def test_a_store_that_is_none():
     answers = {
         "drip": (drip, "away", "in time"),
@@ -772,6 +782,7 @@ def test_a_store_that_is_none():
         "many": (lambda c, _: c.sendall(b"*2147483647\r\n"), "away", "the store at"),
         "http": (lambda c, _: c.sendall(b"HTTP/1.1 400 Bad\r\n\r\n"), "away", "no Redis"),
         "time": (lie_about_time, "refused", "off the store's"),
+        "microseconds": (lie_about_microseconds, "refused", "says no time"),
     }
     with Cluster("a") as cluster:
         a = cluster.bridges[0]
