@@ -159,6 +159,7 @@ static void note_refused(struct sync *sync, const char *name, struct json_object
     else if (!known->refused_ms && sync->refused == NAMED_MOST)
         log_line(LOG_LEVEL_WARNING, "and more that it does not take: no more is said of it");
     known->refused_ms = sync_wall_ms();
+    known->untaken = true;
 }
 
 void sync_note_refused(struct sync *sync)

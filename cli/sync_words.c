@@ -19,6 +19,7 @@
 #define GONE_MS    (86400u * 1000)
 #define NEAR_S     5 /* the ends of one rule, as two daemons say it */
 #define TOLD_WORDS 100u
+#define AGAIN_MS   5000u /* after the daemon has not taken one */
 #define NAME_BYTES 128
 
 /* What the words of one kind have in common. */
@@ -71,12 +72,20 @@ static void remember(const struct sync *sync, struct sync_known *known, const ch
     snprintf(known->state, sizeof(known->state), "%s", state);
     known->until_s = until_s;
     known->daemon = sync->daemon;
+    known->untaken = false;
 }
 
 static bool is_known(const struct sync_known *known, const char *state, int64_t until_s)
 {
     return known->state[0] && strcmp(known->state, state) == 0 &&
            llabs(known->until_s - until_s) <= NEAR_S;
+}
+
+/* The daemon has it, or is not to be told again yet. */
+static bool is_settled(const struct sync *sync, const struct sync_known *known, uint64_t now_ms)
+{
+    return known->daemon == sync->daemon &&
+           (!known->untaken || now_ms < known->refused_ms + AGAIN_MS);
 }
 
 /* --- what others say -------------------------------------------------------------------------- */
@@ -93,13 +102,15 @@ static void take_word(struct sync *sync, enum sync_word kind_number, const char 
 
     /* One that was only written again is no new word, and one said here meanwhile counts. */
     if (!state || !kind->name_of(content, name) || strcmp(name, field) != 0 ||
-        (is_known(known, state, until_s) && known->daemon == sync->daemon) ||
+        (is_known(known, state, until_s) && is_settled(sync, known, now_ms)) ||
         (until_s && until_s <= now_s))
         return;
     if (json_object_array_length(told) == TOLD_WORDS) {
         sync->more = true;
         return;
     }
+    if (!is_known(known, state, until_s))
+        known->refused_ms = 0; /* another word: where it is not taken, that is said */
     remember(sync, known, state, until_s);
     known->handed = sync->round;
     json_object_object_add(content, "field", json_object_new_string(field));
@@ -137,8 +148,35 @@ static bool write_word(struct sync *sync, const struct word_kind *kind, const ch
     return true;
 }
 
-static bool say_words(struct sync *sync, const struct word_kind *kind, struct json_object *words,
-                      struct error *error)
+/* The daemon did not have it a moment ago. */
+static bool is_new_here(const struct word_kind *kind, struct json_object *before, const char *name,
+                        struct json_object *word)
+{
+    const char *state = document_string(word, kind->state);
+    char other[NAME_BYTES];
+
+    for (size_t i = 0; before && i < json_object_array_length(before); i++) {
+        struct json_object *one = json_object_array_get_idx(before, i);
+
+        if (kind->name_of(one, other) && strcmp(other, name) == 0)
+            return strcmp(document_string(one, kind->state), state) != 0 ||
+                   llabs(until_of(one) - until_of(word)) > NEAR_S;
+    }
+    return before;
+}
+
+/* Where the daemon has not taken the last word it has an earlier one, which is not said again. */
+static bool is_to_say(const struct sync *sync, const struct word_kind *kind,
+                      const struct sync_known *known, struct json_object *before, const char *name,
+                      struct json_object *word)
+{
+    if (is_known(known, document_string(word, kind->state), until_of(word)))
+        return sync_is_missed(sync, kind->hash, known);
+    return !known->untaken || is_new_here(kind, before, name, word);
+}
+
+static bool say_words(struct sync *sync, const struct word_kind *kind, struct json_object *before,
+                      struct json_object *words, struct error *error)
 {
     bool done = true;
 
@@ -150,7 +188,7 @@ static bool say_words(struct sync *sync, const struct word_kind *kind, struct js
             state && kind->name_of(word, name) ? sync_known_of(sync, kind->name, name) : NULL;
 
         if (known && known->handed != sync->round && (i == 0 || sync_has_time(sync)) &&
-            (!is_known(known, state, until_of(word)) || sync_is_missed(sync, kind->hash, known)))
+            is_to_say(sync, kind, known, before, name, word))
             done = write_word(sync, kind, name, word, known, error);
     }
     return done;
@@ -213,7 +251,7 @@ static bool turn(struct sync *sync, enum sync_word number, value_taker *take, st
     if (!json_object_is_type(words, json_type_array))
         return true;
     if (!sync_read_hash(sync, kind->hash, WORD_MS, take, error) ||
-        !say_words(sync, kind, words, error) ||
+        !say_words(sync, kind, sync->words_before[number], words, error) ||
         !say_gone(sync, kind, sync->words_before[number], words, error))
         return false;
     json_object_put(sync->words_before[number]);

@@ -133,12 +133,9 @@ static bool take_rule(struct daemon *daemon, struct json_object *object)
         !get_number(object, "for_s", RULE_MOST_S, &for_s))
         return false;
     rule.until_us = for_s ? clock_now_us() + (uint64_t)for_s * SECOND_US : 0;
-    /* Where there is no room it stays said elsewhere. */
     if (rule.state == SOURCE_CLEAR)
-        daemon_forget_source(daemon, &rule.prefix, rule.length, &known, &why);
-    else
-        daemon_keep_source(daemon, &rule, &why);
-    return true;
+        return daemon_forget_source(daemon, &rule.prefix, rule.length, &known, &why);
+    return daemon_keep_source(daemon, &rule, &why);
 }
 
 /* The same of modes; without a server it is the one for all. */
@@ -153,8 +150,7 @@ static bool take_setting(struct daemon *daemon, struct json_object *object)
     if (!text || (!for_all && !get_server(object, &server)) ||
         (!(strcmp(text, "default") == 0 && !for_all) && !mode_setting_parse(text, &setting, &why)))
         return false;
-    daemon_set_mode(daemon, for_all ? NULL : &server, setting, &why);
-    return true;
+    return daemon_set_mode(daemon, for_all ? NULL : &server, setting, &why);
 }
 
 /* Cookies of ours that came back elsewhere. */
@@ -169,7 +165,7 @@ static bool take_returned(struct daemon *daemon, struct json_object *object)
     return true;
 }
 
-/* False: it is not as it must be. */
+/* False: it is not as it must be, or there is no room for it now. */
 typedef bool taker(struct daemon *daemon, struct json_object *object);
 
 static const struct {

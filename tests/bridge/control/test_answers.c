@@ -148,6 +148,20 @@ Test(control_commands, cluster_takes_what_is_right_and_names_the_rest)
     json_object_put(document);
 }
 
+/* Or it would never be told again. */
+Test(control_commands, cluster_names_a_word_that_there_is_no_room_for)
+{
+    struct json_object *document;
+
+    of_cluster();
+    daemon_under_test.source_count = 3;
+    document =
+        ask(SAYS ", \"rules\": [{\"source\": \"10.0.0.1\", \"state\": \"aside\", \"for_s\": 0}, "
+                 "{\"source\": \"10.0.0.2\", \"state\": \"aside\", \"for_s\": 0}]}");
+    assert_refused(document, "rules", "[1]");
+    json_object_put(document);
+}
+
 Test(control_commands, cluster_tells_which_modes_operators_set_elsewhere)
 {
     struct json_object *document, *settings;
