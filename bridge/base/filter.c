@@ -267,8 +267,10 @@ static int fill_connector(scmp_filter_ctx context)
 static int fill_dialer(scmp_filter_ctx context)
 {
     static const scmp_datum_t families[] = {AF_UNIX, AF_INET, AF_INET6};
-    const struct scmp_arg_cmp reads = {
-        .arg = 2, .op = SCMP_CMP_MASKED_EQ, .datum_a = O_ACCMODE, .datum_b = O_RDONLY};
+    const struct scmp_arg_cmp reads = {.arg = 2,
+                                       .op = SCMP_CMP_MASKED_EQ,
+                                       .datum_a = O_ACCMODE | O_CREAT | O_TRUNC,
+                                       .datum_b = O_RDONLY};
     int code = ADD_ALL(context, SCMP_ACT_ALLOW, calls_of_all);
 
     if (code == 0)
