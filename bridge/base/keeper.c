@@ -16,6 +16,7 @@
 
 #define END_TRIES  1000
 #define END_TRY_MS 1
+#define LATE_US    1000u /* for a connection that was not waited for: it is there, or is not */
 
 /* --- messages -------------------------------------------------------------------------------- */
 
@@ -141,6 +142,14 @@ static void lose(struct keeper *keeper)
     keeper->pid = 0;
 }
 
+/* A connection that comes late is for the next request: it is not read here. */
+static bool owes_connection(const struct keeper *keeper)
+{
+    struct pollfd end = {.fd = keeper->fd};
+
+    return keeper->owed && keeper->dials && poll(&end, 1, 0) >= 0 && !(end.revents & POLLHUP);
+}
+
 bool keeper_gone(struct keeper *keeper)
 {
     struct keeper_answer late;
@@ -154,6 +163,8 @@ bool keeper_gone(struct keeper *keeper)
         keeper->untold = false;
         return untold;
     }
+    if (owes_connection(keeper))
+        return false;
     while ((bytes = receive_answer(keeper->fd, &late, files, &count)) > 0) {
         close_files(files, count);
         if (late.sequence == keeper->owed)
@@ -216,24 +227,41 @@ static bool still_owes(struct keeper *keeper)
     return keeper->owed;
 }
 
+static bool send_request(struct keeper *keeper, enum keeper_what what, uint32_t number,
+                         const uint64_t figures[2], struct error *error)
+{
+    struct keeper_request request = {.what = what, .number = number};
+
+    if (still_owes(keeper))
+        return error_set(error, EXIT_FAILED, "the keeper does not answer");
+    request.sequence = ++keeper->sequence;
+    keeper->dials = what == KEEPER_DIAL;
+    if (figures)
+        memcpy(request.figures, figures, sizeof(request.figures));
+    return send(keeper->fd, &request, sizeof(request), MSG_NOSIGNAL) == (ssize_t)sizeof(request) ||
+           no_keeper(keeper, error);
+}
+
+static uint64_t limit_us(enum keeper_what what)
+{
+    if (what == KEEPER_DIAL)
+        return KEEPER_DIAL_US;
+    return what == KEEPER_FILE_END ? KEEPER_FILE_US : KEEPER_ANSWER_US;
+}
+
 bool keeper_ask(struct keeper *keeper, enum keeper_what what, uint32_t number,
                 const uint64_t figures[2], struct keeper_answer *answer,
                 int files[KEEPER_FILES_MAX], struct error *error)
 {
     int unwanted[KEEPER_FILES_MAX], *got = files ? files : unwanted;
-    struct keeper_request request = {.what = what, .number = number};
+    const bool asked = keeper->owed && keeper->dials && what == KEEPER_DIAL;
 
     if (keeper->fd < 0)
         return no_keeper(keeper, error);
-    if (still_owes(keeper))
-        return error_set(error, EXIT_FAILED, "the keeper does not answer");
-    request.sequence = ++keeper->sequence;
-    if (figures)
-        memcpy(request.figures, figures, sizeof(request.figures));
-    if (send(keeper->fd, &request, sizeof(request), MSG_NOSIGNAL) != (ssize_t)sizeof(request))
-        return no_keeper(keeper, error);
-    if (!await(keeper, what == KEEPER_FILE_END ? KEEPER_FILE_US : KEEPER_ANSWER_US, answer, got,
-               error))
+    if (!asked && !send_request(keeper, what, number, figures, error))
+        return false;
+    keeper->owed = 0;
+    if (!await(keeper, asked ? LATE_US : limit_us(what), answer, got, error))
         return false;
     if (!files)
         close_files(unwanted, answer->files);

@@ -69,6 +69,7 @@ struct keeper {
     int fd; /* -1: it is gone */
     pid_t pid;
     bool untold;             /* it went while it was asked, and keeper_gone() has not said so yet */
+    bool dials;              /* what was asked last is a connection */
     uint64_t sequence, owed; /* what was asked last; the answer that was not waited for, 0: none */
 };
 
@@ -84,12 +85,15 @@ int keeper_fd(const struct keeper *keeper);
  * while it was asked; said once. */
 bool keeper_gone(struct keeper *keeper);
 /*
- * Asks, and waits for the answer at most KEEPER_ANSWER_US, for a file on its disk KEEPER_FILE_US.
- * Until a late answer has come the next request fails at once. `files` (may be NULL) gets the
+ * Asks, and waits for the answer at most KEEPER_ANSWER_US, for a file on its disk KEEPER_FILE_US,
+ * for a connection KEEPER_DIAL_US. Until a late answer has come the next request fails at once; a
+ * connection that comes late is the answer to the next request for one, as the name is the same,
+ * and a resolver may take longer than anybody waits. `files` (may be NULL) gets the
  * files, which are the caller's then. False: `error` says why; it was not done, or nobody knows.
  */
 #define KEEPER_ANSWER_US (5000ull * 1000)
 #define KEEPER_FILE_US   (15000ull * 1000)
+#define KEEPER_DIAL_US   (1000ull * 1000)
 bool keeper_ask(struct keeper *keeper, enum keeper_what what, uint32_t number,
                 const uint64_t figures[2], struct keeper_answer *answer,
                 int files[KEEPER_FILES_MAX], struct error *error);

@@ -15,6 +15,8 @@
 static void serve(void *context, const struct keeper_request *request, struct keeper_answer *answer,
                   int files[KEEPER_FILES_MAX])
 {
+    static uint32_t dialed;
+
     (void)context;
     switch (request->what) {
     case KEEPER_FOLLOW:
@@ -23,6 +25,12 @@ static void serve(void *context, const struct keeper_request *request, struct ke
     case KEEPER_LISTENERS:
         cr_assert_eq(pipe(files), 0);
         answer->files = 2;
+        return;
+    case KEEPER_DIAL:
+        answer->number = ++dialed;
+        cr_assert_eq(pipe(files), 0);
+        close(files[1]);
+        answer->files = 1;
         return;
     case KEEPER_LEAVE:
         _exit(0);
@@ -145,6 +153,43 @@ Test(keeper, one_that_stands_still_holds_us_up_once)
     cr_assert(keeper_ask(&keeper, KEEPER_FOLLOW, 7, NULL, &answer, NULL, &error));
     cr_assert_eq(answer.number, 7);
     keeper_stop(&keeper);
+}
+
+/* A resolver may be slower than anybody waits, each time. */
+Test(keeper, a_connection_that_comes_late_is_for_the_next_who_asks)
+{
+    struct keeper keeper = start();
+    struct pollfd readable = {.fd = keeper_fd(&keeper), .events = POLLIN};
+    const uint64_t began_us = clock_now_us();
+    struct keeper_answer answer;
+    int files[KEEPER_FILES_MAX];
+
+    cr_assert_eq(kill(keeper.pid, SIGSTOP), 0);
+    cr_assert_not(keeper_ask(&keeper, KEEPER_DIAL, 0, NULL, &answer, files, NULL));
+    cr_assert_lt(clock_now_us() - began_us, KEEPER_ANSWER_US, "who asks has other things to do");
+    cr_assert_not(keeper_ask(&keeper, KEEPER_DIAL, 0, NULL, &answer, files, NULL));
+    cr_assert_eq(kill(keeper.pid, SIGCONT), 0);
+    cr_assert_eq(poll(&readable, 1, 10000), 1);
+    cr_assert_not(keeper_gone(&keeper));
+    for (uint32_t i = 1; i <= 2; i++) {
+        cr_assert(keeper_ask(&keeper, KEEPER_DIAL, 0, NULL, &answer, files, NULL));
+        cr_assert_eq(answer.number, i, "it was asked %u times, not %u", i, (unsigned)answer.number);
+        cr_assert_eq(close(files[0]), 0);
+    }
+    keeper_stop(&keeper);
+}
+
+Test(keeper, one_that_dies_while_it_owes_a_connection_is_told)
+{
+    struct keeper keeper = start();
+    struct pollfd end = {.fd = keeper_fd(&keeper), .events = POLLIN};
+    struct keeper_answer answer;
+
+    cr_assert_eq(kill(keeper.pid, SIGSTOP), 0);
+    cr_assert_not(keeper_ask(&keeper, KEEPER_DIAL, 0, NULL, &answer, NULL, NULL));
+    cr_assert_eq(kill(keeper.pid, SIGKILL), 0);
+    cr_assert_eq(poll(&end, 1, 10000), 1);
+    cr_assert(keeper_gone(&keeper));
 }
 
 Test(keeper, one_that_is_killed_is_told)
