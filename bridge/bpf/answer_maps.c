@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 
 #include "bridge/bpf/answer.h"
+#include "bridge/bpf/object.h"
 #include "engine/shard/shard.h"
 
 #define ASIDE_MAX 32768u
@@ -55,15 +56,11 @@ bool answer_maps_size(const struct bpf_object *object, const struct answer_sizes
 }
 
 /* The part of this shard, which begins at a page. */
+/* A shard's part of it. */
 static void *map_part(const struct bpf_object *object, const char *name, uint32_t shard,
                       size_t bytes)
 {
-    const int fd = bpf_object__find_map_fd_by_name(object, name);
-    void *memory =
-        fd < 0 ? MAP_FAILED
-               : mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)(shard * bytes));
-
-    return memory == MAP_FAILED ? NULL : memory;
+    return bpf_share(object, name, shard * bytes, bytes);
 }
 
 static void tell(const struct answer_maps *maps)

@@ -5,11 +5,11 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
+#include "bridge/bpf/object.h"
 #include "engine/tcp/joined.h"
 
 /* BYPASS_OBJECT: where the build has put it. */
@@ -29,23 +29,6 @@ struct bypassing {
     uint16_t *joined;
 };
 
-/* What is wrong is told by our own errors. */
-static int say_nothing(enum libbpf_print_level level, const char *format, va_list arguments)
-{
-    (void)level;
-    (void)format;
-    (void)arguments;
-    return 0;
-}
-
-static void *share(const struct bypassing *bypassing, const char *name, size_t bytes)
-{
-    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
-                        bpf_object__find_map_fd_by_name(bypassing->object, name), 0);
-
-    return memory == MAP_FAILED ? NULL : memory;
-}
-
 static bool find_parts(struct bypassing *bypassing)
 {
     const struct bpf_program *client =
@@ -58,8 +41,8 @@ static bool find_parts(struct bypassing *bypassing)
     bypassing->programs[SIDE_CLIENT] = bpf_program__fd(client);
     bypassing->programs[SIDE_SERVER] = bpf_program__fd(server);
     bypassing->map = bpf_object__find_map_fd_by_name(bypassing->object, "bypass_pulse");
-    bypassing->pulse = share(bypassing, "bypass_pulse", sizeof(struct bypass_pulse));
-    bypassing->joined = share(bypassing, "bypass_joined", JOINED_BYTES);
+    bypassing->pulse = bpf_share(bypassing->object, "bypass_pulse", 0, sizeof(struct bypass_pulse));
+    bypassing->joined = bpf_share(bypassing->object, "bypass_joined", 0, JOINED_BYTES);
     return bypassing->pulse && bypassing->joined;
 }
 
@@ -90,15 +73,13 @@ struct bypassing *bypassing_open(enum bypass_policy policy, struct error *error)
         error_set(error, EXIT_FAILED, "out of memory");
         return NULL;
     }
-    libbpf_set_print(say_nothing);
+    bpf_quiet();
     reason = load(bypassing);
     if (reason == 0 && bypassing->pulse) {
         bypassing->pulse->policy = policy;
         return bypassing;
     }
-    error_set(error, EXIT_FAILED, "the kernel takes no bypassing program: %s",
-              reason == EPERM ? "not permitted; it may be locked down, or RLIMIT_MEMLOCK too low"
-                              : strerror(reason));
+    error_set(error, EXIT_FAILED, "the kernel takes no bypassing program: %s", bpf_reason(reason));
     bypassing_close(bypassing);
     return NULL;
 }

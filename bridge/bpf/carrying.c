@@ -6,13 +6,13 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #include "bridge/bpf/answer.h"
+#include "bridge/bpf/object.h"
 
 /* CARRY_OBJECT: where the build has put it. */
 __asm__(".pushsection .rodata\n"
@@ -35,15 +35,6 @@ struct carrying {
     struct error no_answers; /* why there are none */
     atomic_ulong unrecorded;
 };
-
-/* What is wrong is told by our own errors. */
-static int say_nothing(enum libbpf_print_level level, const char *format, va_list arguments)
-{
-    (void)level;
-    (void)format;
-    (void)arguments;
-    return 0;
-}
 
 static int map_of(const struct carrying *carrying, const char *name)
 {
@@ -95,14 +86,6 @@ static size_t figures_bytes(const struct carrying_sizes *sizes)
     return (size_t)sizes->servers * sizes->answers.shards * sizeof(struct record_figures);
 }
 
-/* NULL: an errno says why. */
-static void *shared(const struct carrying *carrying, const char *map, size_t bytes)
-{
-    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, map_of(carrying, map), 0);
-
-    return memory == MAP_FAILED ? NULL : memory;
-}
-
 static bool find_parts(struct carrying *carrying, const struct carrying_sizes *sizes, bool answers)
 {
     const struct bpf_program *client = bpf_object__find_program_by_name(
@@ -119,8 +102,8 @@ static bool find_parts(struct carrying *carrying, const struct carrying_sizes *s
     carrying->settings = map_of(carrying, "carry_switch");
     carrying->counts = map_of(carrying, "carry_counts");
     carrying->sizes = *sizes;
-    carrying->records = shared(carrying, "carry_records", records_bytes(sizes));
-    carrying->figures = shared(carrying, "carry_figures", figures_bytes(sizes));
+    carrying->records = bpf_share(carrying->object, "carry_records", 0, records_bytes(sizes));
+    carrying->figures = bpf_share(carrying->object, "carry_figures", 0, figures_bytes(sizes));
     /* Who is told of a segment is whose engine has its connection: there must be one alone. */
     if (sizes->answers.shards == 1)
         carrying->tells = tell_maps_open(carrying->object, sizes->servers);
@@ -156,18 +139,6 @@ static int load(struct carrying *carrying, const struct carrying_sizes *sizes, b
     return find_parts(carrying, sizes, answers) ? 0 : errno;
 }
 
-static const char *reason_text(int reason)
-{
-    switch (reason) {
-    case ENOSYS:
-        return "it has no BPF";
-    case EPERM:
-        return "not permitted; it may be locked down, or RLIMIT_MEMLOCK too low";
-    default:
-        return strerror(reason);
-    }
-}
-
 /* With both parts where that may be, or the one that carries alone. 0, or an errno. */
 static int load_most(struct carrying *carrying, const struct carrying_sizes *sizes)
 {
@@ -182,7 +153,7 @@ static int load_most(struct carrying *carrying, const struct carrying_sizes *siz
     if (reason == 0 || carrying->records)
         return reason;
     error_set(&carrying->no_answers, EXIT_FAILED,
-              "the kernel does not take that part of the program: %s", reason_text(reason));
+              "the kernel does not take that part of the program: %s", bpf_reason(reason));
     bpf_object__close(carrying->object);
     return load(carrying, sizes, false);
 }
@@ -196,12 +167,12 @@ struct carrying *carrying_open(const struct carrying_sizes *sizes, struct error 
         error_set(error, EXIT_FAILED, "out of memory");
         return NULL;
     }
-    libbpf_set_print(say_nothing);
+    bpf_quiet();
     (void)libbpf_num_possible_cpus(); /* reads a file, once: later none may be opened */
     reason = load_most(carrying, sizes);
     if (reason == 0)
         return carrying;
-    error_set(error, EXIT_FAILED, "the kernel takes no carrying program: %s", reason_text(reason));
+    error_set(error, EXIT_FAILED, "the kernel takes no carrying program: %s", bpf_reason(reason));
     carrying_close(carrying);
     return NULL;
 }

@@ -5,13 +5,13 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #include "bridge/bpf/hook.h"
+#include "bridge/bpf/object.h"
 
 /* HOOK_OBJECT: where the build has put it. */
 __asm__(".pushsection .rodata\n"
@@ -32,27 +32,15 @@ struct hooking {
     bool made_qdisc;
 };
 
-/* What is wrong is told by our own errors. */
-static int say_nothing(enum libbpf_print_level level, const char *format, va_list arguments)
-{
-    (void)level;
-    (void)format;
-    (void)arguments;
-    return 0;
-}
-
 static bool find_parts(struct hooking *hooking)
 {
     const struct bpf_program *program =
         bpf_object__find_program_by_name(hooking->object, HOOK_PROGRAM);
-    void *memory;
 
     if (!program)
         return false;
     hooking->program = bpf_program__fd(program);
-    memory = mmap(NULL, GRANTS * sizeof(struct grant), PROT_READ | PROT_WRITE, MAP_SHARED,
-                  bpf_object__find_map_fd_by_name(hooking->object, HOOK_GRANTS), 0);
-    hooking->grants = memory == MAP_FAILED ? NULL : memory;
+    hooking->grants = bpf_share(hooking->object, HOOK_GRANTS, 0, GRANTS * sizeof(struct grant));
     return hooking->grants != NULL;
 }
 
@@ -79,14 +67,12 @@ static int load(struct hooking *hooking)
 static const char *reason_text(int reason)
 {
     switch (reason) {
-    case EPERM:
-        return "not permitted; it may be locked down, or RLIMIT_MEMLOCK too low";
     case EINVAL:
     case ESRCH:
     case ENOENT:
         return "it needs bpf_sk_assign_tcp_reqsk(), of Linux 6.9, and its type information (BTF)";
     default:
-        return strerror(reason);
+        return bpf_reason(reason);
     }
 }
 
@@ -99,7 +85,7 @@ struct hooking *hooking_open(struct error *error)
         error_set(error, EXIT_FAILED, "out of memory");
         return NULL;
     }
-    libbpf_set_print(say_nothing);
+    bpf_quiet();
     reason = load(hooking);
     if (reason == 0 && hooking->grants)
         return hooking;

@@ -10,11 +10,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
-#include <stdarg.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "bridge/bpf/object.h"
 #include "bridge/bpf/steer.h"
 
 /* STEER_OBJECT: where the build has put it. */
@@ -25,15 +25,6 @@ __asm__(".pushsection .rodata\n"
         ".popsection\n");
 extern const uint8_t steer_object[] __attribute__((visibility("hidden")));
 extern const uint8_t steer_object_end[] __attribute__((visibility("hidden")));
-
-/* What is wrong is told by our own errors. */
-static int say_nothing(enum libbpf_print_level level, const char *format, va_list arguments)
-{
-    (void)level;
-    (void)format;
-    (void)arguments;
-    return 0;
-}
 
 static bool configure(struct bpf_object *object, uint32_t workers, uint64_t seed)
 {
@@ -58,7 +49,7 @@ int steering_load(uint32_t workers, uint64_t seed, struct error *error)
     int file;
     int reason;
 
-    libbpf_set_print(say_nothing);
+    bpf_quiet();
     /* Two labels around one piece of data. */
     /* cppcheck-suppress comparePointers */
     bytes = (size_t)(steer_object_end - steer_object);
@@ -73,7 +64,8 @@ int steering_load(uint32_t workers, uint64_t seed, struct error *error)
     }
     bpf_object__close(object);
     if (file < 0)
-        error_set(error, EXIT_FAILED, "the kernel takes no steering program: %s", strerror(reason));
+        error_set(error, EXIT_FAILED, "the kernel takes no steering program: %s",
+                  bpf_reason(reason));
     return file;
 }
 

@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 
 #include "bridge/bpf/answer.h"
+#include "bridge/bpf/object.h"
 
 bool tell_maps_size(const struct bpf_object *object, uint32_t servers)
 {
@@ -20,14 +21,6 @@ bool tell_maps_size(const struct bpf_object *object, uint32_t servers)
            bpf_map__set_max_entries(states, servers) == 0;
 }
 
-static void *shared(const struct bpf_object *object, const char *name, size_t bytes)
-{
-    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
-                        bpf_object__find_map_fd_by_name(object, name), 0);
-
-    return memory == MAP_FAILED ? NULL : memory;
-}
-
 struct tell_maps *tell_maps_open(const struct bpf_object *object, uint32_t servers)
 {
     struct tell_maps *maps = calloc(1, sizeof(*maps));
@@ -36,10 +29,10 @@ struct tell_maps *tell_maps_open(const struct bpf_object *object, uint32_t serve
         return NULL;
     maps->map = bpf_object__find_map_fd_by_name(object, "tell_servers");
     maps->places = servers;
-    maps->hub = shared(object, "tell_hub", sizeof(*maps->hub));
-    maps->entries = shared(object, "tell_entries", TELL_ENTRIES * sizeof(*maps->entries));
-    maps->ways = shared(object, "tell_ways", TELL_WAYS * sizeof(*maps->ways));
-    maps->servers = shared(object, "tell_states", servers * sizeof(*maps->servers));
+    maps->hub = bpf_share(object, "tell_hub", 0, sizeof(*maps->hub));
+    maps->entries = bpf_share(object, "tell_entries", 0, TELL_ENTRIES * sizeof(*maps->entries));
+    maps->ways = bpf_share(object, "tell_ways", 0, TELL_WAYS * sizeof(*maps->ways));
+    maps->servers = bpf_share(object, "tell_states", 0, servers * sizeof(*maps->servers));
     if (maps->map >= 0 && maps->hub && maps->entries && maps->ways && maps->servers)
         return maps;
     tell_maps_close(maps);
