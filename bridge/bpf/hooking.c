@@ -126,20 +126,19 @@ bool hooking_attach(struct hooking *hooking, int interface, struct error *error)
         code = bpf_tc_attach(&hook, &filter);
     if (code == 0)
         return true;
-    hooking_detach(hooking, interface);
     return error_set(error, EXIT_FAILED, "cannot attach the program to the server's card: %s",
                      strerror(-code));
 }
 
-void hooking_detach(struct hooking *hooking, int interface)
+void hooking_detach(int interface)
 {
     DECLARE_LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = interface, .attach_point = BPF_TC_INGRESS);
     DECLARE_LIBBPF_OPTS(bpf_tc_opts, filter, .handle = HOOK_HANDLE, .priority = HOOK_PRIORITY);
 
     bpf_tc_detach(&hook, &filter);
-    if (!hooking->made_qdisc)
-        return;
-    hook.attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS; /* of both: the qdisc itself */
-    bpf_tc_hook_destroy(&hook);
-    hooking->made_qdisc = false;
+}
+
+bool hooking_made_qdisc(const struct hooking *hooking)
+{
+    return hooking->made_qdisc;
 }

@@ -5,7 +5,7 @@
  *
  *      hooking_open()      loads it: nothing is attached
  *      hooking_attach()    at the ingress of an interface, in the namespace that the thread is in
- *      hooking_detach()    away from there; the qdisc too, where we have made it
+ *      hooking_detach()    away from there; the qdisc stays
  */
 #ifndef SYNWARD_BRIDGE_BPF_HOOKING_H
 #define SYNWARD_BRIDGE_BPF_HOOKING_H
@@ -27,8 +27,11 @@ struct grant *hooking_grants(struct hooking *hooking);
 
 int hooking_program(const struct hooking *hooking);
 
-/* What a process that was killed has left there is replaced. */
+/* What a process that was killed has left there is replaced. False: the qdisc may be made
+ * nevertheless. */
 bool hooking_attach(struct hooking *hooking, int interface, struct error *error);
-void hooking_detach(struct hooking *hooking, int interface);
+void hooking_detach(int interface);
+/* There was no qdisc for it, and hooking_attach() has made one. */
+bool hooking_made_qdisc(const struct hooking *hooking);
 
 #endif

@@ -12,6 +12,7 @@
 
 #include "bridge/base/log.h"
 #include "bridge/base/netns.h"
+#include "bridge/sides/redirect.h"
 
 #define SYNCOOKIES "/proc/sys/net/ipv4/tcp_syncookies" /* of the namespace that one is in */
 
@@ -94,6 +95,26 @@ static bool takes_cookies(struct hook *hook)
                                        "tcp_syncookies is 0 in namespace %s", hook->netns);
 }
 
+/* Away from the card; with the qdisc, where we have made it and nobody uses it besides. */
+static void detach(const struct hook *hook)
+{
+    struct nl_sock *socket = hooking_made_qdisc(hook->hooking) ? nl_socket_alloc() : NULL;
+
+    hooking_detach(hook->interface);
+    if (socket && nl_connect(socket, NETLINK_ROUTE) == 0 &&
+        redirect_is_empty(socket, hook->interface))
+        redirect_remove(socket, hook->interface);
+    nl_socket_free(socket);
+}
+
+static bool attach_here(struct hook *hook)
+{
+    if (hooking_attach(hook->hooking, hook->interface, &hook->hindrance))
+        return true;
+    detach(hook);
+    return false;
+}
+
 static bool attach(struct hook *hook, const struct side_spec *side)
 {
     struct netns_return back;
@@ -103,7 +124,7 @@ static bool attach(struct hook *hook, const struct side_spec *side)
         return false;
     if (!hook->interface)
         hook->interface = (int)if_nametoindex(side->device);
-    done = takes_cookies(hook) && hooking_attach(hook->hooking, hook->interface, &hook->hindrance);
+    done = takes_cookies(hook) && attach_here(hook);
     netns_leave(&back);
     return done;
 }
@@ -148,7 +169,7 @@ void hook_leave(struct hook *hook)
 
     if (!hook || !hook->hooking || !netns_enter(hook->netns, &back, &error))
         return;
-    hooking_detach(hook->hooking, hook->interface);
+    detach(hook);
     netns_leave(&back);
 }
 

@@ -608,3 +608,12 @@ int redirect_look(struct nl_sock *socket, int interface, enum redirect_owner *ow
         *owner = finding.target != 0 ? REDIRECT_ALIVE : REDIRECT_DEAD;
     return 0;
 }
+
+bool redirect_is_empty(struct nl_sock *socket, int interface)
+{
+    struct finding finding = {0};
+    bool found = false;
+
+    return look_at(socket, interface, &found, &finding) == 0 && found &&
+           finding.ours + finding.others == 0;
+}

@@ -99,5 +99,7 @@ int redirect_firsts_whole(struct nl_sock *socket, int from, int to, bool *whole)
 /* The same behind that one, for while nobody is alive. */
 int redirect_add_bypass(struct nl_sock *socket, int interface, int other, int program_fd);
 int redirect_remove_probe(struct nl_sock *socket, int from, uint16_t ethertype);
+/* There is a clsact, and neither of its hooks has a filter, ours or anybody's. */
+bool redirect_is_empty(struct nl_sock *socket, int interface);
 
 #endif

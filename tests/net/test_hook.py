@@ -488,6 +488,21 @@ def test_undone_at_the_end():
         check("clsact" not in lab.server.run("tc", "qdisc"), "a qdisc is left behind")
 
 
+def test_what_others_have_put_beside_it_stays():
+    """In the qdisc that was made for the hook, at either of its ends."""
+    for way in ("ingress", "egress"):
+        with hook_lab("port") as lab:
+            tc = ("tc", "filter", "add", "dev", SERVER_IF, way, "protocol", "ip", "prio", "7")
+            lab.server.run(*tc, "matchall", "action", "ok")
+            check_equal(lab.stop_daemon()[0], 0, "exit code")
+            left = lab.server.run("tc", "filter", "show", "dev", SERVER_IF, way)
+            check("matchall" in left, f"{way}: {left!r}")
+            check(
+                "hook" not in lab.server.run("tc", "filter", "show", "dev", SERVER_IF, "ingress"),
+                "ours is gone",
+            )
+
+
 def test_timestamps_never_run_backwards():
     """As the client hears them, from the SYN-ACK on."""
     with hook_lab() as lab:
