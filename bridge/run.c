@@ -348,6 +348,7 @@ static void leave_sides(struct run *run)
     if (!run->started && when_dead_goes_on(run->when_dead)) {
         log_line(LOG_LEVEL_WARNING, "the wire goes on without synward, as before this start");
         sides_kept_elsewhere(run->sides);
+        hook_leave(run->hook); /* it has no grants any more; privileges go last in a start */
     } else {
         if (!run->confine.keeping)
             hook_leave(run->hook);
