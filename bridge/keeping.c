@@ -187,8 +187,10 @@ static void unplace(const struct keeping *keeping, const uint64_t figures[2])
     place_leave(&place);
 }
 
-static void leave(struct keeping *keeping)
+static void leave(struct keeping *keeping, bool started)
 {
+    if (started && keeping->parts.sides)
+        sides_started(keeping->parts.sides);
     hook_leave(keeping->parts.hook);
     keeping->parts.hook = NULL;
     sides_close(keeping->parts.sides);
@@ -232,7 +234,7 @@ static void serve(void *context, const struct keeper_request *request, struct ke
         unplace(keeping, request->figures);
         return;
     case KEEPER_LEAVE:
-        leave(keeping);
+        leave(keeping, request->number);
         return;
     case KEEPER_DIAL:
     case KEEPER_VIEW: /* of another keeper */
@@ -487,10 +489,10 @@ void keeping_unplace(struct keeping *keeping, const struct place *place)
         keeper_ask(&keeping->keeper, KEEPER_UNPLACE, 0, figures, &answer, NULL, NULL);
 }
 
-void keeping_leave(struct keeping *keeping)
+void keeping_leave(struct keeping *keeping, bool started)
 {
     struct keeper_answer answer;
 
     if (keeping)
-        keeper_ask(&keeping->keeper, KEEPER_LEAVE, 0, NULL, &answer, NULL, NULL);
+        keeper_ask(&keeping->keeper, KEEPER_LEAVE, started, NULL, &answer, NULL, NULL);
 }

@@ -65,9 +65,9 @@ bool keeping_anew(struct keeping *keeping, struct sides *sides, struct rejoin_ne
 /* mirroring_turn(), the same. */
 void keeping_mirror(struct keeping *keeping, struct sides *sides, enum carrier_setting setting,
                     struct carrier_news news[2]);
-/* The end: the socket's name goes; then all else is left as it was. Without a keeper who closes
- * these does it. */
+/* The end: the socket's name goes; then all else is left as it was, of a start that has failed
+ * (not `started`) with what it has made to stay. Without a keeper who closes these does it. */
 void keeping_unplace(struct keeping *keeping, const struct place *place);
-void keeping_leave(struct keeping *keeping);
+void keeping_leave(struct keeping *keeping, bool started);
 
 #endif

@@ -350,9 +350,11 @@ static void leave_sides(struct run *run)
         sides_kept_elsewhere(run->sides);
         hook_leave(run->hook); /* it has no grants any more; privileges go last in a start */
     } else {
+        if (run->started)
+            sides_started(run->sides);
         if (!run->confine.keeping)
             hook_leave(run->hook);
-        keeping_leave(run->confine.keeping);
+        keeping_leave(run->confine.keeping, run->started);
     }
     when_dead_close(run->when_dead);
     sides_close(run->sides);

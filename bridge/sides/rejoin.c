@@ -137,7 +137,7 @@ static void remove_tap(struct end *end)
 /* Of a start that has failed nothing is left. */
 static void remove_card(const struct sides *sides, struct end *end)
 {
-    if (!sides->whole && end->card_made)
+    if (!sides->started && end->card_made)
         link_remove(end->port_link);
 }
 

@@ -356,8 +356,12 @@ bool sides_open(struct sides *sides, const struct sides_options *options, struct
         !link_set_up(server->tap_link, error))
         return false;
     carrier_init(&sides->carrier, clock_now_us());
-    sides->whole = true;
     return true;
+}
+
+void sides_started(struct sides *sides)
+{
+    sides->started = true;
 }
 
 /* --- the short way --------------------------------------------------------------------------- */

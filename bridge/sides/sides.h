@@ -43,6 +43,8 @@ bool sides_open(struct sides *sides, const struct sides_options *options, struct
 bool sides_card_vanishes(const struct sides *sides, enum side side);
 /* The other end of a card of ours that stays (card.h); NULL: it is none. */
 const char *sides_hidden_end(const struct sides *sides, enum side side);
+/* All else of the start has succeeded, too: a card that was made for it stays at the end. */
+void sides_started(struct sides *sides);
 /* NULL is fine. */
 void sides_close(struct sides *sides);
 

@@ -32,7 +32,7 @@ struct sides {
     struct end ends[2];          /* by enum side */
     uint32_t workers;            /* that there can be */
     int steering_fd;             /* program for the TAPs' queues, -1: none */
-    bool whole;                  /* sides_open() has come to its end */
+    bool started;                /* a card that was made stays */
     bool elsewhere;              /* another process looks after them */
     struct carrier carrier;      /* of who looks after them */
     struct bypassing *bypassing; /* NULL: none */

@@ -134,6 +134,35 @@ def test_names_that_are_taken():
             lab.server.run("ip", "link", "del", SERVER_IF)
 
 
+def test_a_start_that_fails_late():
+    """When the cards are made and joined; what an earlier one has left stays."""
+    with card_lab() as lab:
+        lab.make_host()
+        with lab.server.inside():
+            with open("/proc/sys/net/ipv4/tcp_syncookies", "w") as file:
+                file.write("0")
+
+        def fails():
+            done = run(*lab.daemon_command(extra=("--hook", "on")), ok=False, timeout=20)
+            check_equal(done.returncode, 1, f"exit code ({done.stderr})")
+            check("no hook" in done.stderr, done.stderr)
+
+        fails()
+        check_equal(hidden_ends(lab), set(), "hidden ends")
+        check(CLIENT_IF not in links_of(lab.client), "the client's card is gone")
+        check(SERVER_IF not in links_of(lab.server), "the server's card is gone")
+        lab.start()
+        lab.http()
+        passes(lab)
+        lab.stop_daemon()
+        before = hidden_ends(lab)
+        check_equal(len(before), 2, f"hidden ends of one that ended in order: {before}")
+        fails()
+        check_equal(hidden_ends(lab), before, "what it left")
+        start_again(lab)
+        passes(lab)
+
+
 def test_mixed():
     """A card on one side, a port of the daemon's namespace on the other."""
     with card_lab() as lab:
