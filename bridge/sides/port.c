@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * port.c - see port.h.
+ * port.c - see port.h. What becomes of a port that is joined is port_follow.c.
  *
  * The order is one in which nothing leaks: both redirects stand, and with them the host is mute,
  * before an interface is brought up. A port that was down is taken down again at the end; so that a
  * killed process's successor knows, this is noted with the redirect.
  */
-#include "bridge/sides/port.h"
+#include "bridge/sides/port_parts.h"
 
 #include <errno.h>
 #include <linux/if_packet.h>
@@ -28,32 +28,9 @@
 /* After a kill the kernel takes the ring apart, and the TAP with it, a moment after the process is
  * gone. */
 #define RELEASE_US (500ull * 1000)
-/* What is tried and undone is a change too, of which we are told. */
-#define RETRY_US (900ull * 1000)
-
 enum port_note { NOTE_WAS_UP = 1, NOTE_WAS_DOWN = 2 };
 
-struct port {
-    const struct side_spec *side;
-    struct side_spec tap_side;
-    struct link *link, *tap;
-    struct link *host; /* the TAP of the host's end; NULL: the host is mute here */
-    int tap_fd;
-    int index;         /* of the interface that is joined; 0: none */
-    int refused;       /* of one that came back and could not be joined; 0: none */
-    uint64_t retry_us; /* what could not be joined is tried again then */
-    struct error cut;  /* why no frame passes; EXIT_DONE: they do */
-    bool was_down;
-    bool held;     /* taken down by port_hold() */
-    bool bypassed; /* its flag says that it is promiscuous, and did not before */
-    bool left_behind;
-    bool renewed; /* what was left behind leads here; what leads past it may still be there */
-    bool shortened, bypasses; /* by a program of this process */
-    bool proved;              /* or found not to work, and said so */
-    int promiscuous;          /* the packet socket that holds the port so; -1: none */
-};
-
-static bool port_error(const struct port *port, const char *what, int code, struct error *error)
+bool port_error(const struct port *port, const char *what, int code, struct error *error)
 {
     return error_set(error, EXIT_FAILED, "side %s: %s: %s", port->side->text, what,
                      code == -NLE_PERM ? "needs CAP_NET_ADMIN, run as root" : nl_geterror(code));
@@ -93,7 +70,7 @@ static int look_when_released(const struct port *port, int index, enum redirect_
     return code;
 }
 
-static bool check_owner(const struct port *port, enum redirect_owner owner, struct error *error)
+bool port_check_owner(const struct port *port, enum redirect_owner owner, struct error *error)
 {
     const char *text = port->side->text, *device = port->side->device;
     char place[SIDE_PLACE_BYTES];
@@ -129,7 +106,7 @@ static bool examine(const struct port *port, struct examined *found, struct erro
     code = look_when_released(port, found->state.index, &found->owner, &found->note);
     if (code != 0)
         return port_error(port, "cannot read its tc filters", code, error);
-    return check_owner(port, found->owner, error);
+    return port_check_owner(port, found->owner, error);
 }
 
 static enum port_note noted(uint32_t note)
@@ -227,8 +204,8 @@ static bool probe_error(const struct port *port, enum probe_result result, int r
 
 /* A port without carrier (a VM's tap before the VM, an unplugged cable) takes no frame: it is
  * proved when it has. */
-static bool prove(struct port *port, const struct link_state *state, bool both_ways,
-                  struct error *error)
+bool port_prove(struct port *port, const struct link_state *state, bool both_ways,
+                struct error *error)
 {
     struct link_state tap;
     struct probe probe;
@@ -247,7 +224,7 @@ static bool prove(struct port *port, const struct link_state *state, bool both_w
     return result == PROBE_PASSED || probe_error(port, result, errno, error);
 }
 
-static bool prove_if_possible(struct port *port, bool both_ways, struct error *error)
+bool port_prove_if_possible(struct port *port, bool both_ways, struct error *error)
 {
     struct link_state state;
 
@@ -255,7 +232,7 @@ static bool prove_if_possible(struct port *port, bool both_ways, struct error *e
     if (!link_look(port->link, &state, error))
         return false;
     if (state.carrier)
-        return prove(port, &state, both_ways, error);
+        return port_prove(port, &state, both_ways, error);
     log_line(LOG_LEVEL_INFO, "%s: no carrier yet, joined without a probe", port->side->text);
     return true;
 }
@@ -279,7 +256,7 @@ static int redirect_port(struct port *port, int index, int tap_index)
     return inline_add(socket, &ends, NOTE_WAS_UP);
 }
 
-static bool redirect_both(struct port *port, int index, int tap_index, struct error *error)
+bool port_redirect(struct port *port, int index, int tap_index, struct error *error)
 {
     struct nl_sock *socket = link_socket(port->link);
     int code;
@@ -294,7 +271,7 @@ static bool redirect_both(struct port *port, int index, int tap_index, struct er
         return true;
     }
     if (code == -NLE_EXIST)
-        return check_owner(port, REDIRECT_FOREIGN, error);
+        return port_check_owner(port, REDIRECT_FOREIGN, error);
     return port_error(port,
                       "cannot redirect by tc (needs clsact, u32, mirred and bpf in the kernel)",
                       code, error);
@@ -312,19 +289,19 @@ static bool wake(struct port *port, const struct link_state *state, struct error
            (state->up || link_set_up(port->link, error));
 }
 
-/* What is made here is unmade by unjoin(). In the port's namespace. */
+/* What is made here is unmade by port_unjoin(). In the port's namespace. */
 static bool join(struct port *port, const struct link_state *state, bool both_ways,
                  struct error *error)
 {
     struct link_state tap;
 
     return link_look(port->tap, &tap, error) && (!port->host || prepare_in_use(port, error)) &&
-           redirect_both(port, state->index, tap.index, error) &&
+           port_redirect(port, state->index, tap.index, error) &&
            (port->host || wake(port, state, error)) &&
-           prove_if_possible(port, both_ways && !port->renewed, error);
+           port_prove_if_possible(port, both_ways && !port->renewed, error);
 }
 
-static void unjoin(struct port *port, bool left)
+void port_unjoin(struct port *port, bool left)
 {
     struct link_state state;
 
@@ -350,10 +327,10 @@ static void unjoin(struct port *port, bool left)
 /* A card of ours keeps its carrier, and with it what its namespace knows of its neighbours. */
 void port_leave(struct port *port)
 {
-    unjoin(port, port->side->card);
+    port_unjoin(port, port->side->card);
 }
 
-static bool join_inside(struct port *port, bool both_ways, struct error *error)
+bool port_join_inside(struct port *port, bool both_ways, struct error *error)
 {
     struct examined found;
     struct netns_return back;
@@ -365,7 +342,7 @@ static bool join_inside(struct port *port, bool both_ways, struct error *error)
     ok = join(port, &found.state, both_ways, error);
     netns_leave(&back);
     if (!ok)
-        unjoin(port, false);
+        port_unjoin(port, false);
     return ok;
 }
 
@@ -376,7 +353,7 @@ bool port_join(struct port *port, struct link *tap, int tap_fd, struct link *hos
     port->host = host;
     port->tap_fd = tap_fd;
     link_set_mute(tap);
-    return join_inside(port, true, error);
+    return port_join_inside(port, true, error);
 }
 
 /* As above, where somebody else has filters there, too. */
@@ -405,7 +382,7 @@ static bool detach(struct port *port, int index, bool *found, struct error *erro
     if (code != 0)
         return port_error(port, "cannot read or remove its tc filters", code, error);
     if (owner == REDIRECT_ALIVE)
-        return check_owner(port, owner, error);
+        return port_check_owner(port, owner, error);
     *found = owner == REDIRECT_DEAD;
     if (*found && (note & REDIRECT_PROMISCUOUS))
         link_set_promiscuous(port->link, false, NULL);
@@ -509,182 +486,4 @@ bool port_was_left_behind(const struct port *port)
 void port_free(struct port *port)
 {
     free(port);
-}
-
-/* --- coming and going ------------------------------------------------------------------------ */
-
-/* Said once, however often it is tried. */
-static void say_cut(struct port *port, int index, const struct error *why)
-{
-    if (port->refused != index)
-        log_line(LOG_LEVEL_ERROR, "%s is there, but cannot be joined: %s", port->side->device,
-                 why->text);
-    port->refused = index;
-    port->cut = *why;
-    /* Of a port that is in use the host's frames, and the wire's, take the old way. */
-    if (port->host)
-        error_set(&port->cut, EXIT_FAILED, "unprotected, frames pass by: %.150s", why->text);
-    port->retry_us = clock_now_us() + RETRY_US;
-}
-
-static void say_whole(struct port *port)
-{
-    port->refused = 0;
-    port->cut = (struct error){0};
-    port->retry_us = 0;
-}
-
-/* The worker reads the TAP by now: only the way out can be probed. */
-static bool join_again(struct port *port, int index)
-{
-    struct error error = {0};
-
-    if (join_inside(port, false, &error)) {
-        say_whole(port);
-        return true;
-    }
-    say_cut(port, index, &error);
-    return false;
-}
-
-/* The frame that could not be sent when it was joined. */
-static void prove_late(struct port *port)
-{
-    struct link_state state;
-    struct netns_return back;
-    struct error error = {0};
-    bool ok;
-
-    if (!link_look(port->link, &state, NULL) || state.index != port->index || !state.carrier ||
-        !netns_enter(port->side->netns, &back, NULL))
-        return;
-    ok = prove(port, &state, false, &error);
-    netns_leave(&back);
-    if (ok)
-        log_line(LOG_LEVEL_INFO, "%s: carrier, and a probe passed", port->side->text);
-    else
-        log_line(LOG_LEVEL_WARNING, "%s", error.text);
-}
-
-/* --- what others take away ------------------------------------------------------------------- */
-
-/* A question that fails is no answer; without a TAP there is nothing to mend. */
-static bool is_whole(const struct port *port)
-{
-    struct nl_sock *socket = link_socket(port->link);
-    struct inline_ends ends = {.port = port->index};
-    bool out = true, in = true, beside = true;
-    struct link_state tap, host;
-
-    if (!link_look(port->tap, &tap, NULL) ||
-        redirect_whole(socket, port->index, tap.index, &out) != 0 ||
-        redirect_whole(socket, tap.index, port->index, &in) != 0)
-        return true;
-    if (port->host && link_look(port->host, &host, NULL)) {
-        ends.wire = tap.index;
-        ends.host = host.index;
-        if (inline_whole(socket, &ends, &beside) != 0)
-            return true;
-    }
-    return out && in && beside;
-}
-
-/* What is left of ours goes; what is somebody else's stays, and we stay away. */
-static bool mend(struct port *port, struct error *error)
-{
-    struct nl_sock *socket = link_socket(port->link);
-    enum redirect_owner owner = REDIRECT_NONE;
-    struct link_state tap;
-    uint32_t note;
-    int code = redirect_look(socket, port->index, &owner, &note);
-
-    if (code != 0)
-        return port_error(port, "cannot read its tc filters", code, error);
-    if (owner == REDIRECT_FOREIGN)
-        return check_owner(port, owner, error);
-    if (!link_look(port->tap, &tap, error))
-        return false;
-    port->renewed = false;
-    redirect_remove(socket, port->index);
-    if (!redirect_both(port, port->index, tap.index, error))
-        return false;
-    if (port->held)
-        redirect_mark(socket, port->index, REDIRECT_HELD, true);
-    if (port->bypassed)
-        redirect_mark(socket, port->index, REDIRECT_PROMISCUOUS, true);
-    return prove_if_possible(port, false, error);
-}
-
-static enum port_change follow_joined(struct port *port)
-{
-    const bool was_cut = port->cut.code != EXIT_DONE;
-    struct netns_return back;
-    struct error error = {0};
-    bool ok;
-
-    if (port->host)
-        inline_carry_mac(port->link, port->host, NULL);
-    if (is_whole(port)) {
-        if (!port->proved)
-            prove_late(port);
-        say_whole(port);
-        return was_cut ? PORT_BACK : PORT_AS_BEFORE;
-    }
-    if (clock_now_us() < port->retry_us || !netns_enter(port->side->netns, &back, NULL))
-        return PORT_AS_BEFORE;
-    ok = mend(port, &error);
-    netns_leave(&back);
-    if (!ok) {
-        say_cut(port, port->index, &error);
-        return was_cut ? PORT_AS_BEFORE : PORT_CUT;
-    }
-    say_whole(port);
-    log_line(LOG_LEVEL_WARNING, "%s: its tc filters were taken away", port->side->text);
-    return PORT_BACK;
-}
-
-/* The mark stands as long as it may be down by us. */
-bool port_hold(struct port *port, bool held, struct error *error)
-{
-    struct nl_sock *socket = link_socket(port->link);
-    int code;
-
-    if (port->index == 0)
-        return error_set(error, EXIT_FAILED, "%s has vanished", port->side->device);
-    code = held ? redirect_mark(socket, port->index, REDIRECT_HELD, true) : 0;
-    if (code != 0)
-        return port_error(port, "cannot note that it is held down", code, error);
-    if (!held && !link_set_up(port->link, error))
-        return false; /* it is tried again, by the end at the latest */
-    port->held = held;
-    if (held && link_set_down(port->link, error))
-        return true;
-    port->held = false;
-    redirect_mark(socket, port->index, REDIRECT_HELD, false);
-    return !held;
-}
-
-const char *port_cut(const struct port *port)
-{
-    return port->cut.code == EXIT_DONE ? NULL : port->cut.text;
-}
-
-enum port_change port_follow(struct port *port)
-{
-    struct link_state state;
-    enum port_change change = PORT_AS_BEFORE;
-
-    if (port->index != 0 && link_index_exists(port->link, port->index))
-        return follow_joined(port);
-    if (port->index != 0) {
-        change = PORT_LOST;
-        port->index = 0;
-        unjoin(port, false);
-        error_set(&port->cut, EXIT_FAILED, "%s has vanished", port->side->device);
-    }
-    if (link_look(port->link, &state, NULL) &&
-        (state.index != port->refused || clock_now_us() >= port->retry_us) &&
-        join_again(port, state.index))
-        change = PORT_BACK;
-    return change;
 }
