@@ -7,6 +7,9 @@
  *      RECOMPILE_US          without a change too: a promise may have waited for its turn
  *                            (compile.h)
  *      SAVE_DELAY_US         after a change of the store: the file
+ *
+ * It is longer than most: all that may be asked of a running daemon, most of it a few lines around
+ * struct daemon.
  */
 #include "bridge/daemon.h"
 

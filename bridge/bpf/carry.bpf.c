@@ -23,6 +23,9 @@
  *
  * Headers are read by calls, not in place: where they lie in the buffer, and whether that is
  * shared, is the kernel's affair then.
+ *
+ * It is longer than most: one way of a frame, in the order in which it is decided, which the
+ * kernel's verifier takes as one program.
  */
 #include "bridge/bpf/answer.bpf.h"
 #include "bridge/bpf/bypass_parts.bpf.h"

@@ -5,6 +5,9 @@
  * libnl-route knows neither clsact's two hooks by name, nor mirred to an ingress, nor the bpf
  * classifier: their messages are written here. The gate has five instructions: mirred notes in a
  * frame where it came in (skb_iif), and a frame of the host's own has come in nowhere.
+ *
+ * It is longer than most: who puts filters on an interface, finds them again and removes them must
+ * know the same priorities, hooks and handles.
  */
 #include "bridge/sides/redirect.h"
 
