@@ -5,7 +5,7 @@
 Checked in each: every file of ours that it names (`engine/tcp/frame.c`, or `frame.c` alone, which
 any folder may have), every folder in backquotes that ends with a slash (`tests/net/`), and every
 link to another document, with its anchor. A document is one test; of sources each file
-that names a source or a document in a comment."""
+that names a source or a document in a comment. tests/net/README.md names each file beside it."""
 import glob
 import os
 import re
@@ -13,6 +13,7 @@ import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", "doc/**/*.md", "tests/**/README.md")
+NAMES_ALL = "tests/net/README.md"
 NAMED_LEAST = 100  # files named in all: fewer means that the documents were not read
 # Sources, wherever they are named; other files of ours in backquotes only.
 SOURCE = re.compile(r"(?<![\w/.<*-])((?:[\w-]+/|\.\./)*[\w.-]+\.(?:c|h|py|mk))(?![\w*])")
@@ -95,6 +96,17 @@ def check_comments(path, files):
     ]
 
 
+def unnamed(document, files):
+    """Sources beside this document that it says nothing of."""
+    folder, text = os.path.dirname(document), read(document)
+    beside = (p for p in sorted(files) if os.path.dirname(p) == folder and p.endswith(".py"))
+    return [
+        f"does not name {os.path.basename(path)}"
+        for path in beside
+        if f"`{os.path.basename(path)}`" not in text
+    ]
+
+
 def main():
     files = tree()
     named = passed = failed = 0
@@ -107,6 +119,7 @@ def main():
         for path in sorted(glob.glob(os.path.join(ROOT, pattern), recursive=True)):
             document = os.path.relpath(path, ROOT)
             count, wrong = check(document, files)
+            wrong += unnamed(document, files) if document == NAMES_ALL else []
             named += count
             passed, failed = passed + (not wrong), failed + bool(wrong)
             for text in wrong:
