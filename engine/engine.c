@@ -268,22 +268,20 @@ static bool expire_servers(struct engine *engine, uint64_t now_us)
 
 bool engine_tick(struct engine *engine, uint64_t now_us)
 {
+    bool more = true;
+
     engine->now_us = now_us;
-    /* First: under a flood there may be more of the rest than ends while it lasts. */
+    for (int work = 0; work < TICK_WORK && more; work++)
+        more = opening_tick(engine, now_us) || kept_tick(engine, now_us) ||
+               held_tick(engine, now_us) || say_again(engine, now_us) ||
+               half_open_tick(engine, now_us) || expire_flow(engine, now_us) ||
+               expire_servers(engine, now_us);
+    /* Even if there is more: under a flood that may not end while it lasts. */
     if (engine->answering)
         answering_tick(engine, now_us);
     if (engine->telling)
         telling_tick(engine, now_us);
-    for (int work = 0; work < TICK_WORK; work++) {
-        bool some = opening_tick(engine, now_us) || kept_tick(engine, now_us) ||
-                    held_tick(engine, now_us) || say_again(engine, now_us) ||
-                    half_open_tick(engine, now_us) || expire_flow(engine, now_us) ||
-                    expire_servers(engine, now_us);
-
-        if (!some)
-            return false;
-    }
-    return true;
+    return more;
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b)
