@@ -187,10 +187,12 @@ static void unplace(const struct keeping *keeping, const uint64_t figures[2])
     place_leave(&place);
 }
 
-static void leave(struct keeping *keeping, bool started)
+static void leave(struct keeping *keeping, uint32_t end)
 {
-    if (started && keeping->parts.sides)
+    if (end == KEEPING_STARTED && keeping->parts.sides)
         sides_started(keeping->parts.sides);
+    if (end == KEEPING_WIRE_STAYS && keeping->parts.sides)
+        sides_kept_elsewhere(keeping->parts.sides);
     hook_leave(keeping->parts.hook);
     keeping->parts.hook = NULL;
     sides_close(keeping->parts.sides);
@@ -489,10 +491,10 @@ void keeping_unplace(struct keeping *keeping, const struct place *place)
         keeper_ask(&keeping->keeper, KEEPER_UNPLACE, 0, figures, &answer, NULL, NULL);
 }
 
-void keeping_leave(struct keeping *keeping, bool started)
+void keeping_leave(struct keeping *keeping, enum keeping_end end)
 {
     struct keeper_answer answer;
 
     if (keeping)
-        keeper_ask(&keeping->keeper, KEEPER_LEAVE, started, NULL, &answer, NULL, NULL);
+        keeper_ask(&keeping->keeper, KEEPER_LEAVE, end, NULL, &answer, NULL, NULL);
 }

@@ -65,9 +65,11 @@ bool keeping_anew(struct keeping *keeping, struct sides *sides, struct rejoin_ne
 /* mirroring_turn(), the same. */
 void keeping_mirror(struct keeping *keeping, struct sides *sides, enum carrier_setting setting,
                     struct carrier_news news[2]);
-/* The end: the socket's name goes; then all else is left as it was, of a start that has failed
- * (not `started`) with what it has made to stay. Without a keeper who closes these does it. */
+/* The end: the socket's name goes; then all else is left as it was, of a start that has failed with
+ * what it had made to stay; or nothing but the hook, where the wire goes on. Without a keeper who
+ * closes these does it. */
 void keeping_unplace(struct keeping *keeping, const struct place *place);
-void keeping_leave(struct keeping *keeping, bool started);
+enum keeping_end { KEEPING_STARTED, KEEPING_FAILED, KEEPING_WIRE_STAYS };
+void keeping_leave(struct keeping *keeping, enum keeping_end end);
 
 #endif

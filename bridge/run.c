@@ -342,20 +342,22 @@ static void leave_socket(struct run *run, struct control *control)
     control_close(control);
 }
 
-/* A wire that had outlived a kill outlives a start that fails, too. */
+/* A wire that had outlived a kill outlives a start that fails, too; its hook is then nobody's. */
 static void leave_sides(struct run *run)
 {
-    if (!run->started && when_dead_goes_on(run->when_dead)) {
+    const bool stays = !run->started && when_dead_goes_on(run->when_dead);
+
+    if (stays) {
         log_line(LOG_LEVEL_WARNING, "the wire goes on without synward, as before this start");
         sides_kept_elsewhere(run->sides);
-        hook_leave(run->hook); /* it has no grants any more; privileges go last in a start */
-    } else {
-        if (run->started)
-            sides_started(run->sides);
-        if (!run->confine.keeping)
-            hook_leave(run->hook);
-        keeping_leave(run->confine.keeping, run->started);
+    } else if (run->started) {
+        sides_started(run->sides);
     }
+    if (!run->confine.keeping)
+        hook_leave(run->hook);
+    keeping_leave(run->confine.keeping, stays          ? KEEPING_WIRE_STAYS
+                                        : run->started ? KEEPING_STARTED
+                                                       : KEEPING_FAILED);
     when_dead_close(run->when_dead);
     sides_close(run->sides);
 }

@@ -39,8 +39,8 @@ enum keeper_what {
     KEEPER_FILE_REMOVE,  /* the same */
     KEEPER_CONFIG,       /* answers the configuration file, open to be read */
     KEEPER_UNPLACE,      /* removes the control socket of device and inode `figures` */
-    KEEPER_LEAVE,        /* leaves the ports, removes the TAPs, gives the store free; `number` 0:
-                            the start has failed, and its cards go, too */
+    KEEPER_LEAVE,        /* enum keeping_end `number`: leaves the ports, removes the TAPs, gives the
+                            store free */
     KEEPER_VIEW,         /* of `synward web`: answers a connection to the daemon's view.sock */
     KEEPER_DIAL,         /* of `synward sync`: answers a connection to the daemon, or the store */
 };

@@ -488,6 +488,23 @@ def test_undone_at_the_end():
         check("clsact" not in lab.server.run("tc", "qdisc"), "a qdisc is left behind")
 
 
+def test_a_start_that_fails_after_a_kill_leaves_none():
+    """The wire goes on, and the hook has no grants any more: nothing is asked of it."""
+    with hook_lab("port") as lab:
+        stack = ("--server-stack", lab.server.name)
+        lab.kill_daemon()
+        filters = ("tc", "filter", "show", "dev", SERVER_IF, "ingress")
+        check("bpf" in lab.server.run(*filters), "what the killed one has left")
+        late = ("--hook", "on", "--escape", "main:nothing", *stack)
+        for extra in (late, (*late, "--sandbox", "off")):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(lab.control)
+            done = run(*lab.daemon_command(extra=extra), ok=False, timeout=20)
+            check(done.returncode != 0, f"{extra}: {done.returncode}")
+            check("the wire goes on" in done.stderr, done.stderr)
+            check_equal(lab.server.run(*filters), "", "filters of the server's card")
+
+
 def test_what_others_have_put_beside_it_stays():
     """In the qdisc that was made for the hook, at either of its ends."""
     for way in ("ingress", "egress"):
