@@ -434,11 +434,13 @@ void track_speaks(struct engine *engine, const struct passage *passage, const st
     slot = proof_find(&engine->proofs, engine_hash(engine, &flow->key), cold->client_isn);
     if (slot)
         trigger_spoke(&server->counts, slot);
-    if (passage->frame.seq == cold->client_isn + 1) {
-        first_request(engine, passage, server);
-        if (!flow_is_half_open(flow)) /* a forged address can say it, too, but not to a live flow */
-            udp_asked_over_tcp(engine, server, passage);
-    }
+    if (passage->frame.seq != cold->client_isn + 1)
+        return;
+    first_request(engine, passage, server);
+    /* Who only knows his own numbers may be anybody, and so proves nothing. */
+    if ((flow->state == FLOW_ESTABLISHED || flow->state == FLOW_SPLICED) &&
+        (passage->frame.flags & TCP_ACK) && track_acknowledges(cold, &passage->frame))
+        udp_asked_over_tcp(engine, server, passage);
 }
 
 /*

@@ -360,8 +360,10 @@ void udp_asked_over_tcp(struct engine *engine, const struct server *tcp,
 {
     const struct frame *frame = &passage->frame;
 
-    if (udp_needs_connections(tcp) && policy_check_request(tcp->policy, frame_payload(frame),
-                                                           frame->payload_present) == MATCH_YES)
+    if (udp_needs_connections(tcp) &&
+        policy_check_request(tcp->policy, frame_payload(frame), frame->payload_present) ==
+            MATCH_YES &&
+        frame_checksum_good(frame))
         udp_proved(engine, tcp, &passage->key.client, passage->now_us);
 }
 

@@ -44,7 +44,8 @@ bool udp_frame(struct engine *engine, struct passage *passage);
  */
 void udp_proved(struct engine *engine, const struct server *tcp, const struct ip_addr *client,
                 uint64_t now_us);
-/* In normal mode a first segment of data, which may be all of a query. */
+/* In normal mode a first segment of data, which may be all of a query. It has acknowledged the
+ * server's ISN; whether its checksum is good is asked here. */
 void udp_asked_over_tcp(struct engine *engine, const struct server *tcp,
                         const struct passage *passage);
 /* Told by another shard. */

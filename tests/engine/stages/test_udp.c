@@ -102,11 +102,11 @@ static void passes(struct bench *b)
     bench_forget(b);
 }
 
+static const char request[] = "\0\22\0\1\1\0\0\1\0\0\0\0\0\0\1a\0\0\1\0\1";
+
 /* A client that asks over TCP in normal mode, up to the server's answer. */
 static void asks_over_tcp(struct bench *b, const char *client)
 {
-    static const char request[] = "\0\22\0\1\1\0\0\1\0\0\0\0\0\0\1a\0\0\1\0\1";
-
     b->client = client;
     handshake(b, OFFERS, OFFERS);
     client_says(b, .flags = "P.", .seq = X + 1, .ack = Y + 1, .payload = request,
@@ -247,10 +247,31 @@ Test(udp, who_has_asked_over_tcp_asks_directly)
     bench_end(b);
 }
 
+/* A spoofer sends a SYN and a query after it, blindly. */
+Test(udp, who_does_not_know_the_servers_number_proves_nothing)
+{
+    struct bench *b = dns_bench(SETTING_AUTO, true);
+
+    b->client = CLIENT_A;
+    client_says(b, .flags = "S", .seq = X, .options = OFFERS);
+    client_says(b, .flags = "P.", .seq = X + 1, .ack = 1, .payload = request,
+                .payload_bytes = sizeof(request) - 1);
+    server_says(b, .flags = "S.", .seq = Y, .ack = X + 1, .options = OFFERS);
+    client_says(b, .flags = "P.", .seq = X + 1, .ack = Y + 2, .payload = request,
+                .payload_bytes = sizeof(request) - 1);
+    client_says(b, .flags = "P", .seq = X + 1, .payload = request,
+                .payload_bytes = sizeof(request) - 1);
+    bench_forget(b);
+    cr_assert_eq(bench_counters(b)->queries_proved, 0);
+    engine_set_setting(b->engine, NULL, SETTING_ATTACK, b->now_us);
+    asks(b, CLIENT_A, DNS, 1);
+    truncated(b, 34);
+    bench_end(b);
+}
+
 Test(udp, a_right_query_over_tcp_under_attack_is_a_proof)
 {
     struct bench *b = dns_bench(SETTING_ATTACK, true);
-    static const char request[] = "\0\22\0\1\1\0\0\1\0\0\0\0\0\0\1a\0\0\1\0\1";
     uint32_t cookie;
 
     b->client = CLIENT_A;
