@@ -6,19 +6,21 @@
 
 #include "engine/shard/connection.h"
 #include "engine/shard/observe.h"
+#include "engine/tables/source_prefix.h"
 #include "engine/udp/datagram.h"
 #include "engine/udp/dns_message.h"
 #include "engine/udp/proved_sources.h"
 
 #define UDP_TAGS         32768u
 #define UDP_LIMITS       16384u
+#define UDP_NETWORKS     4096u
 #define UDP_SAMPLES      16u
 #define SAMPLE_LIFE_US   (2000ull * 1000)
 #define SAMPLES_A_SECOND 20
 /* Answers with TC=1 to one source: whoever asks more often is not told so each time. */
 #define TRUNCATED_A_SECOND 200
-/* A proved source passes as often as is usual for all of them, and all together twice that; what is
- * beyond is told to ask over TCP. */
+/* A proved source passes an eighth as often as is usual for all of them, its network as often as is
+ * usual, and all together twice that; what is beyond is told to ask over TCP. */
 #define DIRECT_LEAST     50
 #define DIRECT_ALL_LEAST 500
 
@@ -33,12 +35,14 @@ struct udp_sample {
 struct udp {
     struct tag_table asked; /* by (connection, id); and sources that were told to ask over TCP */
     struct source_limiter truncated;
+    struct source_limiter networks; /* of proved sources */
     struct proved_sources proved;
     struct token_bucket sampled;
     struct udp_sample samples[UDP_SAMPLES];
     uint64_t seed[2];
     struct tag tags[UDP_TAGS];
     struct source_bucket limits[UDP_LIMITS];
+    struct source_bucket network_limits[UDP_NETWORKS];
     struct proved_source sources[PROVED_SOURCES];
 };
 
@@ -64,8 +68,14 @@ struct udp *udp_init(void *memory, const uint64_t seed[2])
     memcpy(udp->seed, seed, sizeof(udp->seed));
     tag_table_init(&udp->asked, udp->tags, UDP_TAGS, RATE_WINDOW_US / 1000);
     source_limiter_init(&udp->truncated, udp->limits, UDP_LIMITS, seed);
+    source_limiter_init(&udp->networks, udp->network_limits, UDP_NETWORKS, seed);
     udp->proved = (struct proved_sources){.slots = udp->sources, .seed = {seed[0], seed[1]}};
     return udp;
+}
+
+static uint32_t larger(uint32_t one, uint32_t other)
+{
+    return one > other ? one : other;
 }
 
 /* --- who is asked ---------------------------------------------------------------------------- */
@@ -230,25 +240,37 @@ static void answer_passes(struct engine *engine, struct query *query, uint64_t n
 
 /* --- attack mode ----------------------------------------------------------------------------- */
 
+static uint32_t number_of(const struct engine *engine, const struct server *server)
+{
+    return (uint32_t)(server - engine->servers.slots);
+}
+
 static uint64_t tag_of_source(const struct engine *engine, const struct server *server,
                               const struct ip_addr *client)
 {
-    return proved_source_tag(&engine->udp->proved, client,
-                             (uint32_t)(server - engine->servers.slots));
+    return proved_source_tag(&engine->udp->proved, client, number_of(engine, server));
 }
 
-/* Its own address, as often as is usual. */
-static bool passes_directly(struct engine *engine, struct server *server, uint64_t source,
+static struct ip_addr network_of(const struct ip_addr *client)
+{
+    return prefix_cut(client, prefix_neighbour_bits(client));
+}
+
+/* Its own address, as often as is usual. Whoever has many of them takes only what his network has.
+ */
+static bool passes_directly(struct engine *engine, struct server *server,
+                            const struct ip_addr *client, struct proved_source *proved,
                             uint64_t now_us)
 {
-    struct proved_source *proved = proved_source_find(&engine->udp->proved, source, now_us);
     const uint32_t usual = trigger_usual_queries(&server->counts) / 2; /* of a second */
-    const uint32_t least = limit_share(engine, DIRECT_LEAST),
-                   all_least = limit_share(engine, DIRECT_ALL_LEAST);
-    const uint32_t one = usual > least ? usual : least,
-                   all = 2 * usual > all_least ? 2 * usual : all_least;
+    const uint32_t one = larger(usual / 8, limit_share(engine, DIRECT_LEAST));
+    const uint32_t all = larger(2 * usual, limit_share(engine, DIRECT_ALL_LEAST));
+    const uint32_t neighbours = larger(all / 2, one);
+    const struct ip_addr network = network_of(client);
 
-    return proved && token_take(&proved->direct, one, one, now_us) &&
+    return token_take(&proved->direct, one, one, now_us) &&
+           source_limiter_take(&engine->udp->networks, &network, number_of(engine, server),
+                               neighbours, neighbours, now_us) &&
            token_take(&server->openings, all, all, now_us);
 }
 
@@ -297,6 +319,8 @@ static void query_under_attack(struct engine *engine, struct passage *passage,
 {
     const struct ip_addr client = frame_src(&passage->frame);
     const uint64_t source = tag_of_source(engine, query->server, &client);
+    struct proved_source *proved =
+        proved_source_find(&engine->udp->proved, source, passage->now_us);
     struct dns_query asked;
     enum drop_reason reason;
 
@@ -306,7 +330,7 @@ static void query_under_attack(struct engine *engine, struct passage *passage,
         passage_drop(engine, passage, DROP_bad_segment);
     } else if (!datagram_checksum_good(&passage->frame, &query->datagram)) {
         passage_drop(engine, passage, DROP_bad_checksum);
-    } else if (passes_directly(engine, query->server, source, passage->now_us)) {
+    } else if (proved && passes_directly(engine, query->server, &client, proved, passage->now_us)) {
         pass_directly(engine, query, passage->now_us);
     } else {
         reason = why_dropped(engine, passage, query, &asked);
@@ -328,6 +352,7 @@ static bool note_proved(struct engine *engine, const struct server_key *tcp,
 {
     const struct server_key key = server_key_over(tcp, true);
     struct server *server = server_find(&engine->servers, &key);
+    struct ip_addr network;
     uint64_t source;
 
     if (!server)
@@ -336,7 +361,9 @@ static bool note_proved(struct engine *engine, const struct server_key *tcp,
     if (server->mode == MODE_ATTACK)
         trigger_answered(&server->counts, (struct trigger_tag){&engine->udp->asked, source, 0},
                          now_us);
-    return proved_source_put(&engine->udp->proved, source, now_us);
+    network = network_of(client);
+    return proved_source_put(&engine->udp->proved, source,
+                             addr_hash(engine->udp->proved.seed, &network), now_us);
 }
 
 void udp_set_proved(struct engine *engine, const struct server_key *tcp,

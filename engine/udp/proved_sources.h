@@ -6,7 +6,9 @@
  * Only a proof takes a place, which costs its client a connection with a right query: a flood of
  * forged queries pushes out nobody. Who finds no place in its set takes that of the source whose
  * proof is oldest, and that one proves itself again with its next query, at no more cost than
- * before. Sources are told apart by IPv4 address or IPv6 /64, with an error of 2^-64 a question.
+ * before. A network (IPv4 /24, IPv6 /48) has one place in a set at most, so that one with many
+ * addresses, who proves each of them, has a quarter of all. Sources are told apart by IPv4 address
+ * or IPv6 /64, with an error of 2^-64 a question.
  *
  * An address that was proved can be forged, too. So each has a bucket of its own.
  */
@@ -26,6 +28,7 @@
 struct proved_source {
     uint64_t tag; /* keyed hash of source and server; 0: free */
     uint64_t proved_us;
+    uint64_t network; /* keyed hash of its /24, or /48 */
     struct token_bucket direct;
 };
 
@@ -56,12 +59,25 @@ static inline struct proved_source *proved_source_find(const struct proved_sourc
     return NULL;
 }
 
+/* The place of somebody of that network, else a free one, else that of the oldest proof. */
+static inline struct proved_source *proved_source_place(struct proved_source *set, uint64_t network)
+{
+    struct proved_source *place = set;
+
+    for (uint32_t i = 0; i < PROVED_WAYS; i++) {
+        if (set[i].tag && set[i].network == network)
+            return &set[i];
+        if (place->tag && (!set[i].tag || set[i].proved_us < place->proved_us))
+            place = &set[i];
+    }
+    return place;
+}
+
 /* True where that is news: it was not there, or for half of its time. */
 static inline bool proved_source_put(const struct proved_sources *table, uint64_t tag,
-                                     uint64_t now_us)
+                                     uint64_t network, uint64_t now_us)
 {
     struct proved_source *set = &table->slots[tag % (PROVED_SOURCES / PROVED_WAYS) * PROVED_WAYS];
-    struct proved_source *oldest = set;
 
     for (uint32_t i = 0; i < PROVED_WAYS; i++) {
         if (set[i].tag == tag) {
@@ -71,10 +87,9 @@ static inline bool proved_source_put(const struct proved_sources *table, uint64_
                 set[i].proved_us = now_us;
             return news;
         }
-        if (set[i].tag ? oldest->tag && set[i].proved_us < oldest->proved_us : oldest->tag != 0)
-            oldest = &set[i];
     }
-    *oldest = (struct proved_source){.tag = tag, .proved_us = now_us};
+    *proved_source_place(set, network) =
+        (struct proved_source){.tag = tag, .proved_us = now_us, .network = network};
     return true;
 }
 

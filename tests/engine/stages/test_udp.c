@@ -14,6 +14,7 @@
 #define DNS6     "[2001:db8::1]:53"
 #define CLIENT_A "198.51.100.7:4000"
 #define CLIENT_B "198.51.100.8:4000"
+#define CLIENT_C "203.0.113.9:4000"
 #define CLIENT_6 "[2001:db8:1::7]:4000"
 
 /* A bench whose policy knows DNS at port 53 over TCP and, where it is armed, over UDP. */
@@ -112,6 +113,16 @@ static void asks_over_tcp(struct bench *b, const char *client)
     client_says(b, .flags = "P.", .seq = X + 1, .ack = Y + 1, .payload = request,
                 .payload_bytes = sizeof(request) - 1);
     bench_forget(b);
+}
+
+static void proves(struct bench *b, const char *text)
+{
+    const struct server_key key = server_key_over(&udp_server(b, DNS)->key, false);
+    struct ip_addr client;
+    uint16_t port;
+
+    endpoint_read(text, &client, &port);
+    engine_set_proved(b->engine, &key, &client, b->now_us);
 }
 
 /* --- normal mode ----------------------------------------------------------------------------- */
@@ -351,6 +362,36 @@ Test(udp, what_is_no_query_waits_for_no_answer)
     bench_end(b);
 }
 
+/* How many of `count` queries of one source pass at once. */
+static uint32_t passed_of(struct bench *b, const char *client, uint16_t count)
+{
+    uint32_t passed = 0;
+
+    for (uint16_t id = 0; id < count; id++) {
+        asks(b, client, DNS, id);
+        passed += b->verdict.action == VERDICT_FORWARD;
+        bench_forget(b);
+    }
+    return passed;
+}
+
+Test(udp, a_network_takes_half_of_what_all_have)
+{
+    struct bench *b = dns_bench(SETTING_ATTACK, true);
+    uint32_t passed = 0;
+    char client[40];
+
+    for (int i = 1; i <= 20; i++) {
+        snprintf(client, sizeof(client), "198.51.100.%d:4000", i);
+        proves(b, client);
+        passed += passed_of(b, client, 50);
+    }
+    cr_assert_eq(passed, 250);
+    proves(b, CLIENT_C);
+    cr_assert_eq(passed_of(b, CLIENT_C, 100), 50);
+    bench_end(b);
+}
+
 Test(udp, what_tc_is_no_answer_to_is_dropped_unless_its_source_is_known)
 {
     struct bench *b = dns_bench(SETTING_AUTO, true);
@@ -494,16 +535,30 @@ Test(udp, those_who_do_not_come_back_keep_the_mode)
     asks(b, CLIENT_A, DNS, 2);
     bench_forget(b);
     cr_assert_eq(rate_sum(&server->counts.unanswered, b->now_us), before + 1, "a source is one");
-    engine_set_proved(b->engine, &bench_server(b, DNS)->key, &(struct ip_addr){0}, b->now_us);
+    proves(b, CLIENT_B);
     cr_assert_eq(rate_sum(&server->counts.unanswered, b->now_us), before + 1);
-    b->client = CLIENT_A;
-    {
-        struct ip_addr client;
-        uint16_t port;
-
-        endpoint_read(CLIENT_A, &client, &port);
-        engine_set_proved(b->engine, &bench_server(b, DNS)->key, &client, b->now_us);
-    }
+    proves(b, CLIENT_A);
     cr_assert_eq(rate_sum(&server->counts.unanswered, b->now_us), before);
+    bench_end(b);
+}
+
+/* --- what belongs to all --------------------------------------------------------------------- */
+
+Test(udp, two_sources_do_not_use_up_what_belongs_to_all)
+{
+    struct bench *b = dns_bench(SETTING_AUTO, true);
+    uint32_t usual;
+
+    for (int second = 0; second < 14; second++)
+        flood(b, 800, 8, 0);
+    usual = trigger_usual_queries(&udp_server(b, DNS)->counts) / 2;
+    cr_assert_gt(usual, 8 * 50);
+    engine_set_setting(b->engine, NULL, SETTING_ATTACK, b->now_us);
+    proves(b, CLIENT_A);
+    proves(b, CLIENT_B);
+    proves(b, CLIENT_C);
+    cr_assert_eq(passed_of(b, CLIENT_A, 2000), usual / 8);
+    cr_assert_eq(passed_of(b, CLIENT_B, 2000), usual / 8);
+    cr_assert_eq(passed_of(b, CLIENT_C, 2000), usual / 8);
     bench_end(b);
 }
