@@ -17,7 +17,9 @@
 #define UDP_SAMPLES      16u
 #define SAMPLE_LIFE_US   (2000ull * 1000)
 #define SAMPLES_A_SECOND 20
-/* Answers with TC=1 to one source: whoever asks more often is not told so each time. */
+/* Answers with TC=1 to one source by one server: whoever asks more often is not told so each time.
+ * A proved one is, or a forger would cut its own queries off; no answer is longer than its query.
+ */
 #define TRUNCATED_A_SECOND 200
 /* A proved source passes an eighth as often as is usual for all of them, its network as often as is
  * usual, and all together twice that; what is beyond is told to ask over TCP. */
@@ -301,15 +303,18 @@ static void answer_truncated(struct engine *engine, struct passage *passage,
 }
 
 static enum drop_reason why_dropped(struct engine *engine, const struct passage *passage,
-                                    const struct query *query, struct dns_query *asked)
+                                    const struct query *query, bool is_proved,
+                                    struct dns_query *asked)
 {
     const struct ip_addr client = frame_src(&passage->frame);
+    const uint32_t limit = limit_share(engine, TRUNCATED_A_SECOND);
 
     if (!query->datagram.bare || !query->datagram.src_port ||
         dns_read_query(query->message, query->bytes, asked) != DNS_ASKED)
         return DROP_query_odd;
-    if (!source_limiter_take(&engine->udp->truncated, &client, 0, TRUNCATED_A_SECOND,
-                             TRUNCATED_A_SECOND, passage->now_us))
+    if (!is_proved &&
+        !source_limiter_take(&engine->udp->truncated, &client, number_of(engine, query->server),
+                             limit, limit, passage->now_us))
         return DROP_query_limit;
     return DROP_REASONS_COUNT;
 }
@@ -333,7 +338,7 @@ static void query_under_attack(struct engine *engine, struct passage *passage,
     } else if (proved && passes_directly(engine, query->server, &client, proved, passage->now_us)) {
         pass_directly(engine, query, passage->now_us);
     } else {
-        reason = why_dropped(engine, passage, query, &asked);
+        reason = why_dropped(engine, passage, query, proved, &asked);
         if (reason == DROP_REASONS_COUNT) {
             answer_truncated(engine, passage, query, &asked, source);
         } else {

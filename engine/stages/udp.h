@@ -13,7 +13,8 @@
  * What TC=1 answers is a query with one question, in one datagram. All else is dropped, unless its
  * source is a proved one: NOTIFY and UPDATE, whose clients would take it for a yes; what is signed,
  * whose clients believe nothing unsigned; what no client sends. The answer is never longer than the
- * query, is sent to nobody more than a few hundred times a second, and is remembered nowhere.
+ * query, is sent by one server to nobody who is not proved more than a few hundred times a second,
+ * and is remembered nowhere.
  *
  * Normal mode looks at what passes for the triggers (server/trigger.h), and takes a sample of query
  * and answer for the learner where there is room: UDP_SAMPLES at once.
