@@ -16,7 +16,7 @@
 #define UDP_NETWORKS     4096u
 #define UDP_SAMPLES      16u
 #define SAMPLE_LIFE_US   (2000ull * 1000)
-#define SAMPLES_A_SECOND 20
+#define SAMPLES_A_SECOND 20 /* of all servers that are not armed yet; of an armed one, one */
 /* Answers with TC=1 to one source by one server: whoever asks more often is not told so each time.
  * A proved one is, or a forger would cut its own queries off; no answer is longer than its query.
  */
@@ -159,6 +159,15 @@ static uint64_t question_hash(const struct udp *udp, const uint8_t *message, uin
     return table_hash(udp->seed, message + DNS_HEADER_BYTES, bytes);
 }
 
+/* Of a server that is known well enough there is little to learn: it is not to take what belongs to
+ * the others. */
+static bool may_sample(struct engine *engine, struct server *server, uint64_t now_us)
+{
+    if (server && server->policy && server->policy->armed)
+        return token_take(&server->observed, 1, 1, now_us);
+    return token_take(&engine->udp->sampled, SAMPLES_A_SECOND, SAMPLES_A_SECOND, now_us);
+}
+
 static void sample_query(struct engine *engine, const struct query *query, uint64_t now_us)
 {
     struct udp_sample *sample = sample_of(engine->udp, query->hash);
@@ -166,7 +175,7 @@ static void sample_query(struct engine *engine, const struct query *query, uint6
 
     if ((sample->hash && now_us - sample->asked_us < SAMPLE_LIFE_US) ||
         dns_read_query(query->message, query->bytes, &read) != DNS_ASKED ||
-        !token_take(&engine->udp->sampled, SAMPLES_A_SECOND, SAMPLES_A_SECOND, now_us))
+        !may_sample(engine, query->server, now_us))
         return;
     *sample = (struct udp_sample){
         .hash = query->hash,

@@ -195,6 +195,32 @@ Test(udp, query_and_answer_are_told_to_the_learner)
     bench_end(b);
 }
 
+static uint32_t sampled_of(struct bench *b, const char *server, uint16_t count)
+{
+    const struct observation_queue *queue = engine_observations(b->engine);
+    uint32_t sampled = 0;
+
+    for (uint16_t id = 0; id < count; id++) {
+        asks(b, CLIENT_A, server, id);
+        answers(b, server, CLIENT_A, id, 0);
+        bench_forget(b);
+        sampled += queue->count && bench_observed(b)->kind == OBSERVED_QUERY;
+    }
+    return sampled;
+}
+
+Test(udp, an_armed_server_is_sampled_once_a_second_and_takes_nothing_of_the_others)
+{
+    struct bench *b = dns_bench(SETTING_AUTO, true);
+
+    for (uint32_t i = 0; i < b->policy->count; i++)
+        if (b->policy->servers[i].key.port == 5353)
+            b->policy->servers[i].armed = false;
+    cr_assert_leq(sampled_of(b, DNS, 100), 2, "the first one before it was known");
+    cr_assert_geq(sampled_of(b, DNS_2, 100), 19);
+    bench_end(b);
+}
+
 /* --- attack mode ----------------------------------------------------------------------------- */
 
 Test(udp, query_is_told_to_come_over_tcp)
