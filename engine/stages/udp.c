@@ -12,10 +12,12 @@
 #include "engine/udp/proved_sources.h"
 
 #define UDP_TAGS         32768u
+#define UDP_OWN_TAGS     16384u
 #define UDP_LIMITS       16384u
 #define UDP_NETWORKS     4096u
 #define UDP_SAMPLES      16u
 #define SAMPLE_LIFE_US   (2000ull * 1000)
+#define OWN_LIFE_MS      5000
 #define SAMPLES_A_SECOND 20 /* of all servers that are not armed yet; of an armed one, one */
 /* Answers with TC=1 to one source by one server: whoever asks more often is not told so each time.
  * A proved one is, or a forger would cut its own queries off; no answer is longer than its query.
@@ -36,6 +38,7 @@ struct udp_sample {
 
 struct udp {
     struct tag_table asked; /* by (connection, id); and sources that were told to ask over TCP */
+    struct tag_table own;   /* by (connection, id): what a server has asked from its own port */
     struct source_limiter truncated;
     struct source_limiter networks; /* of proved sources */
     struct proved_sources proved;
@@ -43,6 +46,7 @@ struct udp {
     struct udp_sample samples[UDP_SAMPLES];
     uint64_t seed[2];
     struct tag tags[UDP_TAGS];
+    struct tag own_tags[UDP_OWN_TAGS];
     struct source_bucket limits[UDP_LIMITS];
     struct source_bucket network_limits[UDP_NETWORKS];
     struct proved_source sources[PROVED_SOURCES];
@@ -69,6 +73,7 @@ struct udp *udp_init(void *memory, const uint64_t seed[2])
 
     memcpy(udp->seed, seed, sizeof(udp->seed));
     tag_table_init(&udp->asked, udp->tags, UDP_TAGS, RATE_WINDOW_US / 1000);
+    tag_table_init(&udp->own, udp->own_tags, UDP_OWN_TAGS, OWN_LIFE_MS);
     source_limiter_init(&udp->truncated, udp->limits, UDP_LIMITS, seed);
     source_limiter_init(&udp->networks, udp->network_limits, UDP_NETWORKS, seed);
     udp->proved = (struct proved_sources){.slots = udp->sources, .seed = {seed[0], seed[1]}};
@@ -420,6 +425,16 @@ static bool fragment_frame(struct engine *engine, struct passage *passage,
     return true;
 }
 
+/* To a query of the server's own, or a NOTIFY, from the port that it serves at. */
+static bool answers_server(struct engine *engine, const struct passage *passage,
+                           const struct query *query)
+{
+    return dns_is_answer(query->message, query->bytes) && frame_ends_good(&passage->frame) &&
+           datagram_checksum_good(&passage->frame, &query->datagram) &&
+           tag_take(&engine->udp->own, query->hash, load_be16(query->message), passage->now_us) >=
+               0;
+}
+
 static bool client_datagram(struct engine *engine, struct passage *passage, struct query *query)
 {
     struct server *server = query->server;
@@ -428,6 +443,8 @@ static bool client_datagram(struct engine *engine, struct passage *passage, stru
         figures_frame(&server->figures, true, passage->frame.bytes);
         server->figures.queries++;
         if (is_protected(server)) {
+            if (answers_server(engine, passage, query))
+                return false;
             query_under_attack(engine, passage, query);
             return true;
         }
@@ -444,6 +461,8 @@ static void server_datagram(struct engine *engine, const struct passage *passage
         figures_frame(&query->server->figures, false, passage->frame.bytes);
     if (dns_is_answer(query->message, query->bytes))
         answer_passes(engine, query, passage->now_us);
+    else if (query->server && dns_is_query(query->message, query->bytes))
+        tag_put_first(&engine->udp->own, query->hash, load_be16(query->message), passage->now_us);
 }
 
 bool udp_frame(struct engine *engine, struct passage *passage)

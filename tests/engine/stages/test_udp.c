@@ -465,6 +465,27 @@ Test(udp, what_tc_is_no_answer_to_is_dropped_unless_its_source_is_known)
     bench_end(b);
 }
 
+/* A resolver that asks from port 53, and a NOTIFY. */
+Test(udp, an_answer_to_the_servers_own_query_passes_once)
+{
+    struct bench *b = dns_bench(SETTING_ATTACK, true);
+    const struct dns_words words = {.id = 7, .name = "a.test", .flags = {4 << 3}};
+    const struct dns_words answer = {.id = 7, .name = "a.test", .flags = {DNS_QR | 4 << 3}};
+    const struct dns_words other = {.id = 8, .name = "a.test", .flags = {DNS_QR}};
+
+    put(b, SIDE_SERVER, DNS, CLIENT_A, dns_message_write(message, &words));
+    passes(b);
+    put(b, SIDE_CLIENT, CLIENT_A, DNS, dns_message_write(message, &other));
+    dropped(b, query_odd);
+    put(b, SIDE_CLIENT, CLIENT_B, DNS, dns_message_write(message, &answer));
+    dropped(b, query_odd);
+    put(b, SIDE_CLIENT, CLIENT_A, DNS, dns_message_write(message, &answer));
+    passes(b);
+    put(b, SIDE_CLIENT, CLIENT_A, DNS, dns_message_write(message, &answer));
+    dropped(b, query_odd);
+    bench_end(b);
+}
+
 Test(udp, damaged_and_impossible_ones_are_dropped)
 {
     struct bench *b = dns_bench(SETTING_ATTACK, true);
