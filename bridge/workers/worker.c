@@ -111,11 +111,17 @@ _Static_assert(sizeof(struct observed_end) >= sizeof(struct observed_trigger) &&
                    sizeof(struct observed_end) >= sizeof(struct observed_query),
                "observation_bytes() copies enough");
 
-/* What the main thread must hear, and others by it. */
+/* What the main thread must hear, and others by it. A proof is none: whoever has many addresses
+ * brings as many as he likes, and would crowd out the triggers. */
 static bool is_report(enum observation_kind kind)
 {
-    return kind == OBSERVED_TRIGGER || kind == OBSERVED_SOURCE || kind == OBSERVED_ANSWERED ||
-           kind == OBSERVED_PROVED;
+    return kind == OBSERVED_TRIGGER || kind == OBSERVED_SOURCE || kind == OBSERVED_ANSWERED;
+}
+
+/* Of what is for the learner, what others wait for. */
+static bool is_for_others(enum observation_kind kind)
+{
+    return kind == OBSERVED_GREETING || kind == OBSERVED_PROVED;
 }
 
 static void send_observations(struct worker *worker)
@@ -128,12 +134,12 @@ static void send_observations(struct worker *worker)
         const bool trigger = is_report(observation->kind);
         struct mailbox *mailbox;
 
-        if (!trigger && !worker->learning && observation->kind != OBSERVED_GREETING)
+        if (!trigger && !worker->learning && !is_for_others(observation->kind))
             continue;
         mailbox = trigger ? worker->triggers : worker->observations;
         if (!mailbox_put(mailbox, observation, observation_bytes(observation)))
             counters->learning_observations_dropped++;
-        worker->ring_bell |= trigger;
+        worker->ring_bell |= trigger || observation->kind == OBSERVED_PROVED;
         worker->nudge |= !trigger;
     }
     queue->count = 0;

@@ -135,8 +135,8 @@ void worker_wake(struct worker *worker);
 
 /* The oldest not yet fetched, good until the next call; NULL: none. */
 const struct observation *worker_next_observation(struct worker *worker);
-/* OBSERVED_TRIGGER, OBSERVED_SOURCE, OBSERVED_ANSWERED and OBSERVED_PROVED: what all workers, and
- * the log, must know. */
+/* OBSERVED_TRIGGER, OBSERVED_SOURCE and OBSERVED_ANSWERED: what all workers, and the log, must
+ * know. */
 const struct observation *worker_next_trigger(struct worker *worker);
 
 #endif

@@ -191,8 +191,6 @@ static void handle_report(struct workers *workers, const struct observation *rep
         handle_aside(workers, report, hooks);
     else if (report->kind == OBSERVED_ANSWERED)
         handle_answered(workers, report);
-    else if (report->kind == OBSERVED_PROVED)
-        handle_proved(workers, report);
     else
         handle_trigger(workers, report, hooks, now_us);
 }
@@ -211,7 +209,10 @@ void workers_drain(struct workers *workers, const struct workers_hooks *hooks, u
         fetched = 0;
         while (fetched < WORKERS_DRAIN_MAX &&
                (observation = worker_next_observation(workers->worker[i])) != NULL) {
-            hooks->observed(hooks->context, observation);
+            if (observation->kind == OBSERVED_PROVED)
+                handle_proved(workers, observation);
+            else
+                hooks->observed(hooks->context, observation);
             fetched++;
         }
         any |= fetched > 0;

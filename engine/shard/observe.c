@@ -12,8 +12,7 @@
 /* What the main thread must not miss, or a server would stay in attack mode. */
 static bool is_report(enum observation_kind kind)
 {
-    return kind == OBSERVED_TRIGGER || kind == OBSERVED_SOURCE || kind == OBSERVED_ANSWERED ||
-           kind == OBSERVED_PROVED;
+    return kind == OBSERVED_TRIGGER || kind == OBSERVED_SOURCE || kind == OBSERVED_ANSWERED;
 }
 
 /* The last slots are for reports, so that no flood of data can crowd them out. */
@@ -237,13 +236,14 @@ void observe_query(struct engine *engine, const struct server *server,
         slot->query = *query;
 }
 
-void observe_proved(struct engine *engine, const struct server *server,
+bool observe_proved(struct engine *engine, const struct server *server,
                     const struct ip_addr *client, uint64_t now_us)
 {
     struct observation *slot = observation_of_server(engine, server, OBSERVED_PROVED, now_us);
 
     if (slot)
         slot->client = *client;
+    return slot;
 }
 
 void observe_unequal_greeting(struct engine *engine, const struct flow *flow, bool negative,

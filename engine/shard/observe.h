@@ -71,7 +71,8 @@ void observe_source(struct engine *engine, const struct server *server,
 void observe_answered(struct engine *engine, const struct server *server, uint64_t now_us);
 void observe_query(struct engine *engine, const struct server *server,
                    const struct observed_query *query, uint64_t now_us);
-void observe_proved(struct engine *engine, const struct server *server,
+/* False: there was no room for it. */
+bool observe_proved(struct engine *engine, const struct server *server,
                     const struct ip_addr *client, uint64_t now_us);
 /* Of a connection that the learner follows: only then it can tell a refusal from a greeting. */
 void observe_unequal_greeting(struct engine *engine, const struct flow *flow, bool negative,

@@ -365,9 +365,9 @@ static void query_under_attack(struct engine *engine, struct passage *passage,
 
 /* --- who has proved itself ------------------------------------------------------------------- */
 
-/* False where that is known, or nobody is asked over UDP there. */
-static bool note_proved(struct engine *engine, const struct server_key *tcp,
-                        const struct ip_addr *client, uint64_t now_us)
+/* NULL where that is known, or nobody is asked over UDP there. */
+static struct proved_source *note_proved(struct engine *engine, const struct server_key *tcp,
+                                         const struct ip_addr *client, uint64_t now_us)
 {
     const struct server_key key = server_key_over(tcp, true);
     struct server *server = server_find(&engine->servers, &key);
@@ -375,7 +375,7 @@ static bool note_proved(struct engine *engine, const struct server_key *tcp,
     uint64_t source;
 
     if (!server)
-        return false;
+        return NULL;
     source = tag_of_source(engine, server, client);
     if (server->mode == MODE_ATTACK)
         trigger_answered(&server->counts, (struct trigger_tag){&engine->udp->asked, source, 0},
@@ -394,11 +394,13 @@ void udp_set_proved(struct engine *engine, const struct server_key *tcp,
 void udp_proved(struct engine *engine, const struct server *tcp, const struct ip_addr *client,
                 uint64_t now_us)
 {
-    if (!udp_needs_connections(tcp) || !note_proved(engine, &tcp->key, client, now_us))
+    struct proved_source *proved =
+        udp_needs_connections(tcp) ? note_proved(engine, &tcp->key, client, now_us) : NULL;
+
+    if (!proved)
         return;
-    engine->counters.queries_proved++;
-    if (engine->servers.shards > 1)
-        observe_proved(engine, tcp, client, now_us);
+    proved->untold = engine->servers.shards > 1 && !observe_proved(engine, tcp, client, now_us);
+    engine->counters.queries_proved += !proved->untold;
 }
 
 void udp_asked_over_tcp(struct engine *engine, const struct server *tcp,

@@ -30,6 +30,7 @@ struct proved_source {
     uint64_t proved_us;
     uint64_t network; /* keyed hash of its /24, or /48 */
     struct token_bucket direct;
+    bool untold; /* others are still to hear of it */
 };
 
 struct proved_sources {
@@ -73,24 +74,27 @@ static inline struct proved_source *proved_source_place(struct proved_source *se
     return place;
 }
 
-/* True where that is news: it was not there, or for half of its time. */
-static inline bool proved_source_put(const struct proved_sources *table, uint64_t tag,
-                                     uint64_t network, uint64_t now_us)
+/* Its place, where that is news: it was not there, or for half of its time, or is untold. NULL: it
+ * is none. */
+static inline struct proved_source *proved_source_put(const struct proved_sources *table,
+                                                      uint64_t tag, uint64_t network,
+                                                      uint64_t now_us)
 {
     struct proved_source *set = &table->slots[tag % (PROVED_SOURCES / PROVED_WAYS) * PROVED_WAYS];
+    struct proved_source *place;
 
     for (uint32_t i = 0; i < PROVED_WAYS; i++) {
         if (set[i].tag == tag) {
-            const bool news = now_us - set[i].proved_us >= PROVED_SOURCES_US / 2;
-
-            if (news)
-                set[i].proved_us = now_us;
-            return news;
+            if (now_us - set[i].proved_us < PROVED_SOURCES_US / 2 && !set[i].untold)
+                return NULL;
+            set[i].proved_us = now_us;
+            set[i].untold = false;
+            return &set[i];
         }
     }
-    *proved_source_place(set, network) =
-        (struct proved_source){.tag = tag, .proved_us = now_us, .network = network};
-    return true;
+    place = proved_source_place(set, network);
+    *place = (struct proved_source){.tag = tag, .proved_us = now_us, .network = network};
+    return place;
 }
 
 #endif

@@ -334,6 +334,26 @@ Test(udp, a_right_query_over_tcp_under_attack_is_a_proof)
     bench_end(b);
 }
 
+/* Another query over TCP tells them. */
+Test(udp, what_other_shards_have_no_room_to_hear_is_told_again)
+{
+    struct bench *b = dns_bench(SETTING_AUTO, true);
+    struct observation_queue *queue = engine_observations(b->engine);
+    uint32_t told = 0;
+
+    b->engine->servers.shards = 2;
+    for (int round = 0; round < 3; round++) {
+        queue->count = round ? 0 : queue->capacity;
+        b->client = round == 0 ? CLIENT_A : round == 1 ? "198.51.100.7:4001" : "198.51.100.7:4002";
+        asks_over_tcp(b, b->client);
+        for (uint32_t i = 0; round && i < queue->count; i++)
+            told += queue->slots[i].kind == OBSERVED_PROVED;
+        cr_assert_eq(told, round > 0);
+    }
+    cr_assert_eq(bench_counters(b)->queries_proved, 1);
+    bench_end(b);
+}
+
 Test(udp, another_shard_may_have_met_it)
 {
     struct bench *b = dns_bench(SETTING_ATTACK, true);
