@@ -106,7 +106,7 @@
     Y(query_limit, "DNS query whose source is told often enough to ask over TCP")                  \
     Y(mismatch, "request that does not fit")                                                       \
     Y(keyword, "request whose keyword the server was not seen to accept")                          \
-    Y(aside, "SYN, or request through a proxy, of a source that is put aside")                     \
+    Y(aside, "SYN, request through a proxy, or DNS query, of a source that is put aside")          \
     Y(unknown_server, "SYN to a server in attack mode without an armed profile (--unknown drop)")  \
     Y(unlistened, "SYN to a server in attack mode on whose port nobody listens")                   \
     Y(silent, "SYN to a server in attack mode that answers nobody")                                \

@@ -333,33 +333,61 @@ static enum drop_reason why_dropped(struct engine *engine, const struct passage 
     return DROP_REASONS_COUNT;
 }
 
-static void query_under_attack(struct engine *engine, struct passage *passage,
-                               const struct query *query)
+static void refuse_query(struct engine *engine, const struct passage *passage,
+                         const struct query *query, enum drop_reason reason)
 {
+    figures_refuse(&query->server->figures, reason);
+    verdict_drop(engine, passage->verdict, reason);
+}
+
+/* Judgement is of connections, and of addresses that are no forgery. */
+static enum source_state word_of_operator(const struct engine *engine, const struct ip_addr *client,
+                                          uint64_t now_us)
+{
+    enum source_by by;
+    const enum source_state state =
+        source_state(&engine->sources, &(struct source_id){.addr = *client}, &by, now_us);
+
+    return by == SOURCE_BY_OPERATOR ? state : SOURCE_CLEAR;
+}
+
+static void judge_query(struct engine *engine, struct passage *passage, const struct query *query)
+{
+    const uint64_t now_us = passage->now_us;
     const struct ip_addr client = frame_src(&passage->frame);
     const uint64_t source = tag_of_source(engine, query->server, &client);
-    struct proved_source *proved =
-        proved_source_find(&engine->udp->proved, source, passage->now_us);
+    const enum source_state word = word_of_operator(engine, &client, now_us);
+    struct proved_source *proved = proved_source_find(&engine->udp->proved, source, now_us);
     struct dns_query asked;
     enum drop_reason reason;
 
+    if (word == SOURCE_ASIDE) {
+        refuse_query(engine, passage, query, DROP_aside);
+        return;
+    }
+    if (word == SOURCE_ALLOWED ||
+        (proved && passes_directly(engine, query->server, &client, proved, now_us))) {
+        pass_directly(engine, query, now_us);
+        return;
+    }
+    reason = why_dropped(engine, passage, query, proved, &asked);
+    if (reason == DROP_REASONS_COUNT)
+        answer_truncated(engine, passage, query, &asked, source);
+    else
+        refuse_query(engine, passage, query, reason);
+}
+
+static void query_under_attack(struct engine *engine, struct passage *passage,
+                               const struct query *query)
+{
     engine->counters.queries_asked++;
     trigger_syn(&query->server->counts, true, passage->now_us);
-    if (!frame_ends_good(&passage->frame)) {
+    if (!frame_ends_good(&passage->frame))
         passage_drop(engine, passage, DROP_bad_segment);
-    } else if (!datagram_checksum_good(&passage->frame, &query->datagram)) {
+    else if (!datagram_checksum_good(&passage->frame, &query->datagram))
         passage_drop(engine, passage, DROP_bad_checksum);
-    } else if (proved && passes_directly(engine, query->server, &client, proved, passage->now_us)) {
-        pass_directly(engine, query, passage->now_us);
-    } else {
-        reason = why_dropped(engine, passage, query, proved, &asked);
-        if (reason == DROP_REASONS_COUNT) {
-            answer_truncated(engine, passage, query, &asked, source);
-        } else {
-            figures_refuse(&query->server->figures, reason);
-            verdict_drop(engine, passage->verdict, reason);
-        }
-    }
+    else
+        judge_query(engine, passage, query);
     engine_check_triggers(engine, query->server, passage->now_us);
 }
 

@@ -485,6 +485,29 @@ Test(udp, what_tc_is_no_answer_to_is_dropped_unless_its_source_is_known)
     bench_end(b);
 }
 
+static void operator_says(struct bench *b, const char *client, enum source_state state)
+{
+    struct source_rule rule = {.length = 32, .state = state, .by = SOURCE_BY_OPERATOR};
+    uint16_t port;
+
+    endpoint_read(client, &rule.prefix, &port);
+    cr_assert(engine_set_source(b->engine, &rule, b->now_us));
+}
+
+Test(udp, what_the_operator_says_of_a_source_counts)
+{
+    struct bench *b = dns_bench(SETTING_ATTACK, true);
+
+    proves(b, CLIENT_A);
+    operator_says(b, CLIENT_A, SOURCE_ASIDE);
+    asks(b, CLIENT_A, DNS, 1);
+    dropped(b, aside);
+    cr_assert_eq(udp_server(b, DNS)->figures.refused[REFUSAL_OF_aside], 1);
+    operator_says(b, CLIENT_B, SOURCE_ALLOWED);
+    cr_assert_eq(passed_of(b, CLIENT_B, 2000), 2000);
+    bench_end(b);
+}
+
 /* A resolver that asks from port 53, and a NOTIFY. */
 Test(udp, an_answer_to_the_servers_own_query_passes_once)
 {
