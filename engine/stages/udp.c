@@ -298,7 +298,8 @@ static void pass_directly(struct engine *engine, const struct query *query, uint
         tag_put_first(&engine->udp->asked, query->hash, load_be16(query->message), now_us);
 }
 
-/* That it was told so is noted until it comes over TCP: those who never do are the attack. */
+/* That it was told so is noted until it comes over TCP: those who never do are the attack. Where
+ * there are several bridges it may come by another. */
 static void answer_truncated(struct engine *engine, struct passage *passage,
                              const struct query *query, const struct dns_query *asked,
                              uint64_t source)
@@ -312,7 +313,8 @@ static void answer_truncated(struct engine *engine, struct passage *passage,
         OFFLOAD_BYTES + datagram_turn(&passage->frame, &query->datagram, bytes);
     engine->counters.queries_truncated++;
     server->figures.truncated++;
-    if (tag_put_first(&engine->udp->asked, source, 0, passage->now_us))
+    if (engine->servers.bridges == 1 &&
+        tag_put_first(&engine->udp->asked, source, 0, passage->now_us))
         rate_add(&server->counts.unanswered, passage->now_us);
 }
 

@@ -659,6 +659,18 @@ Test(udp, those_who_do_not_come_back_keep_the_mode)
     bench_end(b);
 }
 
+Test(udp, those_who_may_come_by_another_bridge_are_not_counted)
+{
+    struct bench *b = dns_bench(SETTING_ATTACK, true);
+    struct server *server = udp_server(b, DNS);
+
+    engine_set_bridges(b->engine, 2);
+    asks(b, CLIENT_A, DNS, 1);
+    bench_forget(b);
+    cr_assert_eq(rate_sum(&server->counts.unanswered, b->now_us), 0);
+    bench_end(b);
+}
+
 /* --- what belongs to all --------------------------------------------------------------------- */
 
 Test(udp, two_sources_do_not_use_up_what_belongs_to_all)
