@@ -255,11 +255,15 @@ static bool waits_its_turn(const struct slow *slow, enum watch_class worst_gone,
 static void ask_for_pace(struct server *server, const struct standing *standing, uint64_t now_us)
 {
     const uint64_t since_us = now_us - server->pace_us;
+    const bool waits = server->held_waiting[HELD_KNOWN] + server->held_waiting[HELD_FIRST];
 
-    if (since_us > PACE_LIFE_US)
+    if (since_us > PACE_LIFE_US) { /* whoever waits has only begun to */
         server->least_pace = 0;
-    if (standing->slow || standing->young > standing->all / 2 || since_us < PACE_US ||
-        !(server->held_waiting[HELD_KNOWN] + server->held_waiting[HELD_FIRST]))
+        if (waits)
+            server->pace_us = now_us;
+        return;
+    }
+    if (standing->slow || standing->young > standing->all / 2 || since_us < PACE_US || !waits)
         return;
     server->least_pace = least(2 * pace(server), PACE_MOST);
     server->pace_us = now_us;

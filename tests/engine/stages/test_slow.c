@@ -429,6 +429,29 @@ Test(slow, who_moves_just_fast_enough_makes_room_in_the_end)
     bench_end(b);
 }
 
+/* How much is asked of eight that upload for so many seconds while somebody waits. */
+static uint32_t pace_after(unsigned seconds)
+{
+    struct bench *b = attacked();
+    uint32_t pace;
+
+    fill(b);
+    await_bodies(b);
+    bench_server(b, HTTP)->held = 20;
+    opens(b, 200);
+    all_upload(b, 600, seconds);
+    pace = bench_server(b, HTTP)->least_pace;
+    bench_end(b);
+    return pace;
+}
+
+/* Whoever has only begun to wait may get a place as it is. */
+Test(slow, more_is_asked_of_all_only_after_a_wait)
+{
+    cr_assert_eq(pace_after(5), 0);
+    cr_assert_eq(pace_after(7), 1000);
+}
+
 /* Its window was closed from the beginning: it does not wait for the server, the server waits. */
 Test(slow, window_that_was_never_open_is_no_wait_for_the_server)
 {
