@@ -339,7 +339,8 @@ static void splice_from_server(struct engine *engine, struct passage *passage, s
 }
 
 /* A byte that the server has: who has the connection answers it with an ACK, whatever it answered
- * lately (RFC 9293 3.8.4), and who has it no more with a RST. */
+ * lately (RFC 9293 3.8.4), and who has it no more with a RST. It acknowledges nothing that the
+ * client may not have: some stacks (BSD) read that of a repeated byte, too. */
 static void ask_server(struct engine *engine, const struct passage *passage,
                        const struct flow *flow)
 {
@@ -351,7 +352,7 @@ static void ask_server(struct engine *engine, const struct passage *passage,
     segment_of_frame(&passage->frame, &link, &segment);
     segment.flags = TCP_ACK;
     segment.seq = cold->client_isn;
-    segment.ack = cold->server_next;
+    segment.ack = flow->ack_floor;
     segment.window = segment_window(small_window(cold), flow->to_server_shift);
     segment.ttl = TTL_DEFAULT;
     segment.options_bytes = 0;

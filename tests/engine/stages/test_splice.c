@@ -368,6 +368,20 @@ Test(splice, reset_beside_the_number_gives_no_place_back)
     bench_end(b);
 }
 
+/* The client is still there, and may have to be sent it again. */
+Test(splice, reset_beside_the_number_acknowledges_nothing)
+{
+    struct bench *b = bench_new(SETTING_ATTACK);
+    uint32_t c = open_http(b, OFFERS, OFFERS);
+
+    server_says(b, .flags = "P.", .seq = Y + 1, .ack = X + 19, .payload = "lost");
+    to_client(b, .flags = "P.", .seq = c + 1, .ack = X + 19, .payload = "lost");
+    client_says(b, .flags = "R", .seq = X + 18);
+    to_server(b, .flags = "R", .seq = X + 18);
+    is_asked(b);
+    bench_end(b);
+}
+
 /* An option that makes it no RST for the server, which has the connection, and is reset at its own
  * number. */
 Test(splice, reset_that_the_server_ignores_comes_again)
