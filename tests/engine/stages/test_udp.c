@@ -404,23 +404,6 @@ Test(udp, who_has_proved_nothing_is_told_200_times_a_second_by_each_server)
     bench_end(b);
 }
 
-Test(udp, who_does_not_know_the_servers_number_proves_nothing)
-{
-    static const char request[] = "\0\22\0\1\1\0\0\1\0\0\0\0\0\0\1a\0\0\1\0\1";
-    struct bench *b = dns_bench(SETTING_AUTO, true);
-
-    client_says(b, .flags = "S", .seq = X);
-    server_says(b, .flags = "S.", .seq = Y, .ack = X + 1);
-    client_says(b, .flags = "P.", .seq = X + 1, .ack = Y + 7, .payload = request,
-                .payload_bytes = sizeof(request) - 1);
-    cr_assert_eq(bench_counters(b)->queries_proved, 0);
-    bench_forget(b);
-    engine_set_setting(b->engine, NULL, SETTING_ATTACK, b->now_us);
-    asks(b, CLIENT_A, DNS, 1);
-    truncated(b, 34);
-    bench_end(b);
-}
-
 Test(udp, what_is_no_query_waits_for_no_answer)
 {
     struct bench *b = dns_bench(SETTING_AUTO, true);
