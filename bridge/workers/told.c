@@ -8,7 +8,7 @@
 #include "engine/base/checksum.h"
 #include "engine/tcp/frame.h"
 
-#define COMPARE_US 1000000ull
+#define COMPARE_US 500000ull
 #define IPV6_BYTES 40u
 
 void told_open(struct told *told, struct tell_maps *maps, const uint64_t table_seed[2])
@@ -197,8 +197,8 @@ void told_note(struct told *told, const struct ring_frame *frame)
 
 /*
  * What a queue had no room for never came. A way is behind by that and by what is under way, which
- * is none at some time in a second or two: what it has been behind by at the least, in one second
- * as in the one before, never came.
+ * is none at some time in half a second: what it has been behind by at the least, in one of them as
+ * in the one before, never came.
  */
 static void compare(struct told *told)
 {
