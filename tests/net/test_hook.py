@@ -509,15 +509,13 @@ def test_what_others_have_put_beside_it_stays():
     """In the qdisc that was made for the hook, at either of its ends."""
     for way in ("ingress", "egress"):
         with hook_lab("port") as lab:
-            tc = ("tc", "filter", "add", "dev", SERVER_IF, way, "protocol", "ip", "prio", "7")
-            lab.server.run(*tc, "matchall", "action", "ok")
+            show = ("tc", "filter", "show", "dev", SERVER_IF)
+            theirs = ("protocol", "ip", "prio", "7", "u32", "match", "u32", "0", "0")
+            lab.server.run("tc", "filter", "add", "dev", SERVER_IF, way, *theirs)
             check_equal(lab.stop_daemon()[0], 0, "exit code")
-            left = lab.server.run("tc", "filter", "show", "dev", SERVER_IF, way)
-            check("matchall" in left, f"{way}: {left!r}")
-            check(
-                "hook" not in lab.server.run("tc", "filter", "show", "dev", SERVER_IF, "ingress"),
-                "ours is gone",
-            )
+            left = lab.server.run(*show, way)
+            check("u32" in left, f"{way}: {left!r}")
+            check("bpf" not in lab.server.run(*show, "ingress"), "ours is gone")
 
 
 def test_timestamps_never_run_backwards():
