@@ -299,7 +299,7 @@ lint-clang:
 lint-tidy: $(SOURCES:%.c=$(BUILD)/%.tidy) $(UNITS) $(SIM) $(SERVERS) $(BENCH) $(LOADS)
 
 $(BUILD)/%.tidy: $(BUILD)/%.o .clang-tidy
-	@clang-tidy --quiet $*.c -- -std=gnu11 -D_GNU_SOURCE -I. -DSTEER_OBJECT='"$(STEER_OBJECT)"' -DCARRY_OBJECT='"$(CARRY_OBJECT)"' -DBYPASS_OBJECT='"$(BYPASS_OBJECT)"' $(PKG_CFLAGS) 2>$@.log || { cat $@.log; exit 1; }
+	@clang-tidy --quiet $*.c -- -std=gnu11 -D_GNU_SOURCE -I. -DSTEER_OBJECT='"$(STEER_OBJECT)"' -DCARRY_OBJECT='"$(CARRY_OBJECT)"' -DBYPASS_OBJECT='"$(BYPASS_OBJECT)"' -DHOOK_OBJECT='"$(HOOK_OBJECT)"' $(PKG_CFLAGS) 2>$@.log || { cat $@.log; exit 1; }
 	@touch $@
 
 lint-cppcheck:

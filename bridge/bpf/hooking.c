@@ -116,6 +116,7 @@ int hooking_program(const struct hooking *hooking)
 
 bool hooking_attach(struct hooking *hooking, int interface, struct error *error)
 {
+    /* cppcheck-suppress unknownMacro */
     DECLARE_LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = interface, .attach_point = BPF_TC_INGRESS);
     DECLARE_LIBBPF_OPTS(bpf_tc_opts, filter, .prog_fd = hooking->program, .flags = BPF_TC_F_REPLACE,
                         .handle = HOOK_HANDLE, .priority = HOOK_PRIORITY);
@@ -132,6 +133,7 @@ bool hooking_attach(struct hooking *hooking, int interface, struct error *error)
 
 void hooking_detach(int interface)
 {
+    /* cppcheck-suppress unknownMacro */
     DECLARE_LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = interface, .attach_point = BPF_TC_INGRESS);
     DECLARE_LIBBPF_OPTS(bpf_tc_opts, filter, .handle = HOOK_HANDLE, .priority = HOOK_PRIORITY);
 
