@@ -175,10 +175,11 @@ static bool is_to_say(const struct sync *sync, const struct word_kind *kind,
     return !known->untaken || is_new_here(kind, before, name, word);
 }
 
+/* One at least, where what was read before has taken all the time. */
 static bool say_words(struct sync *sync, const struct word_kind *kind, struct json_object *before,
                       struct json_object *words, struct error *error)
 {
-    bool done = true;
+    bool done = true, said = false;
 
     for (size_t i = 0; done && i < json_object_array_length(words); i++) {
         struct json_object *word = json_object_array_get_idx(words, i);
@@ -187,9 +188,11 @@ static bool say_words(struct sync *sync, const struct word_kind *kind, struct js
         struct sync_known *known =
             state && kind->name_of(word, name) ? sync_known_of(sync, kind->name, name) : NULL;
 
-        if (known && known->handed != sync->round && (i == 0 || sync_has_time(sync)) &&
-            is_to_say(sync, kind, known, before, name, word))
+        if (known && known->handed != sync->round && (!said || sync_has_time(sync)) &&
+            is_to_say(sync, kind, known, before, name, word)) {
             done = write_word(sync, kind, name, word, known, error);
+            said = true;
+        }
     }
     return done;
 }

@@ -233,6 +233,17 @@ static uint32_t idle_wanted(const struct server *server, const struct standing *
     return is_stuck ? ENDED_AT_ONCE : least(wait, ENDED_LEAST);
 }
 
+/*
+ * And of the asker's own address: one for each who waits although his address has places, or was
+ * slow. One alone wants one place, and his neighbours may be those who are idle.
+ */
+static uint32_t idle_own_wanted(const struct server *server)
+{
+    const uint32_t wait = server->held_waiting[HELD_MORE] + server->held_waiting[HELD_OTHERS];
+
+    return wait ? least(wait, ENDED_LEAST) : 1;
+}
+
 /* Whoever does not read is not idle. */
 static bool is_idle(const struct slow *slow, bool is_stuck)
 {
@@ -279,7 +290,7 @@ void slow_make_room(struct engine *engine, struct server *server, bool is_stuck,
     struct standing standing = {0};
     struct watched *one;
     enum watch_class worst_gone = WATCH_WELL;
-    uint32_t idle, idle_own = 1; /* who asks wants one place: his neighbours are idle, too */
+    uint32_t idle, idle_own = idle_own_wanted(server);
     uint32_t ended = 0;
 
     if (now_us < server->slow_us)

@@ -511,6 +511,38 @@ Test(slow, a_crowd_behind_one_address_is_served_in_turn)
     bench_end(b);
 }
 
+/* As many as wait for it, and five at once at most: a crowd is not served one by one. */
+Test(slow, a_crowd_that_waits_behind_one_address_has_five_places_at_once)
+{
+    struct bench *b = attacked();
+    uint64_t most = 0;
+
+    b->engine->config.held_least = 65;
+    cr_assert(opens(b, 1));
+    for (unsigned i = 0; i < 64; i++) {
+        one_of_the_crowd(b, i);
+        cr_assert(opens_as(b, 100 + i));
+        server_says(b, .flags = "P.", .seq = Y + 1, .ack = ASKED, .payload = "+OK");
+        bench_forget(b);
+    }
+    for (unsigned i = 64; i < 84; i++) {
+        one_of_the_crowd(b, i);
+        opens_as(b, 100 + i); /* it has its share */
+        bench_forget(b);
+    }
+    for (int tenths = 0; tenths < 50; tenths++) {
+        const uint64_t before = bench_counters(b)->flows_ended;
+
+        bench_wait(b, SECOND_US / 10);
+        bench_forget(b);
+        if (bench_counters(b)->flows_ended - before > most)
+            most = bench_counters(b)->flows_ended - before;
+    }
+    cr_assert_eq(most, 5);
+    cr_assert(lives(b, 1), "it is of another network");
+    bench_end(b);
+}
+
 /* Seven of one network are idle, and one of another, for longest. */
 Test(slow, who_is_alone_in_his_network_is_no_crowd)
 {
