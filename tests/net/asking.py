@@ -134,10 +134,11 @@ def interface_bytes(lab):
     return stats["tx"]["bytes"], stats["rx"]["bytes"]
 
 
-def check_bytes(honest, others, answer_more, out_bytes, in_bytes):
-    """The server's own answers to honest clients are longer than what they asked."""
+def check_bytes(honest, others, reached, answer_more, out_bytes, in_bytes):
+    """The server's own answers are longer than what they answer: to honest clients, and to what of
+    the flood has reached it."""
     how = [how for _, how in honest.results]
-    own = answer_more * how.count("udp")
+    own = answer_more * (how.count("udp") + reached)
     own += (answer_more + CONNECTION_MORE) * (how.count("tcp") + others)
     check(out_bytes <= in_bytes + own, f"{out_bytes} bytes out, {in_bytes} in, {own} of the server")
 
@@ -194,7 +195,7 @@ def flood_in_auto(lab, reached_it, count, rate, beside=None):
     out_bytes, in_bytes = now_received - received, now_sent - sent
     reached, seen = reached_it() - before, udp_server(lab)["figures"]["queries"] - seen
     check_equal(state["mode"], "attack", f"the mode ({state})")
-    check_bytes(honest, len(others), answer_more, out_bytes, in_bytes)
+    check_bytes(honest, len(others), reached, answer_more, out_bytes, in_bytes)
     check(reached < report["sent"] // 10, f"of {report['sent']} {reached} reached the server")
     judge(seen, report["sent"], begin, honest, others)
     late = honest.since(begin + 1)
