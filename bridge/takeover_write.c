@@ -10,7 +10,8 @@
 #include "bridge/takeover_parts.h"
 #include "engine/version.h"
 
-#define FILE_MODE 0600
+#define WRITE_BYTES (256u * 1024)
+#define FILE_MODE   0600
 /* Elements fetched at once. */
 #define BATCH 512u
 
@@ -196,16 +197,23 @@ static int write_into(int fd, const struct workers *workers, struct takeover_pre
                       struct takeover_tail *tail)
 {
     struct writer writer = {.file = fdopen(fd, "w")};
+    char *buffer = malloc(WRITE_BYTES); /* without it by a page each, which takes its time */
     int reason = errno;
 
     if (!writer.file) {
+        free(buffer);
         close(fd);
         return reason;
     }
+    if (buffer)
+        setvbuf(writer.file, buffer, _IOFBF, WRITE_BYTES);
     errno = 0;
     if (write_to(&writer, workers, prefix, tail))
-        return 0;
-    return errno ? errno : EIO;
+        reason = 0;
+    else
+        reason = errno ? errno : EIO;
+    free(buffer);
+    return reason;
 }
 
 static bool write_ourselves(const struct takeover *takeover, const struct workers *workers,
