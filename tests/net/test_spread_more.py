@@ -91,12 +91,12 @@ def test_clocks_three_seconds_apart():
         learned(lab)
         clocks = [lab.ask(n, "status")["cluster"]["clock"] for n in NAMES]
         check_equal(clocks, ["right"] * 3, "each is right for itself")
-        floods = [lab.start_flood_at(number, 5_000) for number in range(3)]
+        floods = [lab.start_flood_at(number, 2_000) for number in range(3)]
         wait_until(
             lambda: all("attack" in lab.mode_at(n) for n in NAMES), 10, "a flood switches all"
         )
         lab.spread(BY_SEGMENT)
-        report = lab.fetch("http", port=80, count=2000, concurrency=8, timeout_ms=5000)
+        report = lab.fetch("http", port=80, count=2000, concurrency=8, timeout_ms=15000)
         check_equal((report["ok"], report["failed"]), (2000, 0), f"fetches: {report}")
         # The last word counts: versions are made by the store's clock.
         for number, name in enumerate("cbacab"):
