@@ -213,10 +213,10 @@ def test_nothing_old_is_believed_after_a_new_start():
             bridge.wait_state("joined", timeout_s=15)
         source = "198.51.100.0/24"
         a.cli("sources", "add", source)
-        wait_until(lambda: b.rules() == {source: "aside"}, 5, f"b has it: {b.rules()}")
+        wait_until(lambda: b.rules() == {source: "aside"}, 15, f"b has it: {b.rules()}")
         old = cluster.hash("rules")[source]
         a.cli("sources", "remove", source)
-        wait_until(lambda: b.rules() == {}, 5, f"b has that, too: {b.rules()}")
+        wait_until(lambda: b.rules() == {}, 15, f"b has that, too: {b.rules()}")
         for bridge in (a, b):
             bridge.sync.stop()
         for kept, wanted in ((True, {}), (False, {source: "aside"})):
@@ -225,9 +225,9 @@ def test_nothing_old_is_believed_after_a_new_start():
             b.wait_state("joined", timeout_s=15)
             # What stands there behind it has come.
             b.cli("sources", "add", "203.0.113.9")
-            wait_until(lambda: "203.0.113.9/32" in cluster.hash("rules"), 5, "b writes")
+            wait_until(lambda: "203.0.113.9/32" in cluster.hash("rules"), 15, "b writes")
             b.cli("sources", "remove", "203.0.113.9")
-            wait_until(lambda: b.rules() == wanted, 5, f"{wanted}: {b.rules()}")
+            wait_until(lambda: b.rules() == wanted, 15, f"{wanted}: {b.rules()}")
             check_equal("or old ones" in b.sync.said(), kept, "it says so")
             b.sync.stop()
 
