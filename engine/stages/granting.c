@@ -101,7 +101,7 @@ static uint8_t scales_of(const struct opening *opening)
 {
     const uint8_t client = opening->client.window_scale;
 
-    return client == WSCALE_NONE ? 0 : (uint8_t)(client | opening->promised_scale << 4);
+    return (uint8_t)(client == WSCALE_NONE ? 0 : client | opening->promised_scale << 4);
 }
 
 static void fill_in(const struct engine *engine, const struct flow *flow,
