@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -16,9 +17,11 @@ static int open_as_dialer(const char *path, int flags)
     int status = 0;
 
     if (pid == 0) {
-        if (filter_load(SANDBOX_DIALER, false) != 0)
-            _exit(255);
-        _exit(openat(AT_FDCWD, path, flags, 0600) < 0 ? errno : 0);
+        if (filter_load(SANDBOX_DIALER, false) == 0)
+            status = openat(AT_FDCWD, path, flags, 0600) < 0 ? errno : 0;
+        else
+            status = 255;
+        syscall(SYS_exit_group, status); /* _exit() of a sanitizer calls what the filter refuses */
     }
     cr_assert_eq(waitpid(pid, &status, 0), pid);
     cr_assert(WIFEXITED(status), "killed by %d", WTERMSIG(status));
