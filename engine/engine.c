@@ -147,6 +147,35 @@ static void touch(const struct pieces *pieces)
     memset(from, 0, (size_t)(to - from));
 }
 
+/* What it shares with programs in the kernel, as far as there are any. */
+static void init_kernel_path(struct engine *engine, const struct pieces *pieces,
+                             const struct engine_config *config)
+{
+    if (pieces->carried) {
+        engine->flows.carried = pieces->carried;
+        engine->flows.carried->records = config->records;
+    }
+    if (pieces->answering) {
+        engine->answering = pieces->answering;
+        engine->answering->records = config->answers.records;
+        engine->flows.known = config->answers.known;
+    }
+    if (pieces->telling) {
+        engine->telling = pieces->telling;
+        engine->telling->share = config->tells;
+        engine->telling->servers = pieces->told;
+    }
+}
+
+/* Of servers that nothing is known of. */
+static void init_promises(struct engine *engine)
+{
+    for (int family = 0; family < 2; family++) {
+        engine->default_promise[family].generation = DEFAULT_PROMISE_GENERATION;
+        synack_default_model(family == 0, &engine->default_promise[family].synack);
+    }
+}
+
 struct engine *engine_init(void *memory, const struct engine_config *config, uint64_t now_us)
 {
     const uint64_t *seed = config->table_seed;
@@ -200,24 +229,8 @@ struct engine *engine_init(void *memory, const struct engine_config *config, uin
     engine->flows.joined = config->joined;
     engine->flows.log = config->log;
     engine->flows.log_rows = config->log_rows;
-    if (pieces.carried) {
-        engine->flows.carried = pieces.carried;
-        engine->flows.carried->records = config->records;
-    }
-    if (pieces.answering) {
-        engine->answering = pieces.answering;
-        engine->answering->records = config->answers.records;
-        engine->flows.known = config->answers.known;
-    }
-    if (pieces.telling) {
-        engine->telling = pieces.telling;
-        engine->telling->share = config->tells;
-        engine->telling->servers = pieces.told;
-    }
-    for (int family = 0; family < 2; family++) {
-        engine->default_promise[family].generation = DEFAULT_PROMISE_GENERATION;
-        synack_default_model(family == 0, &engine->default_promise[family].synack);
-    }
+    init_kernel_path(engine, &pieces, config);
+    init_promises(engine);
     return engine;
 }
 

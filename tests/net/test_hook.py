@@ -527,7 +527,7 @@ def test_timestamps_never_run_backwards():
         with Capture(lab.client, CLIENT_IF) as caught:
             fetches(lab, 200)
             with connect(lab, 80) as client:
-                time.sleep(1.2)
+                time.sleep(1.2)  # so far its clock runs on while nothing is said
                 client.sendall(REQUEST)
                 check(client.recv(100), "answered")
         for coming, frame in caught.frames:

@@ -312,7 +312,7 @@ def test_a_slow_store_keeps_nobody_from_being_heard_of():
             check_equal([x.state()["bridges"] for x in (a, b)], [2, 2], "both live")
             check_equal([x.state()["state"] for x in (a, b)], ["joined"] * 2, "both are heard of")
             check(time.monotonic() < end, f"all rules: {len(a.rules())}, {len(b.rules())}")
-            time.sleep(0.5)
+            time.sleep(0.5)  # between two looks
         slow.close()
 
 
