@@ -18,11 +18,9 @@
 #include "engine/shard/observe.h"
 #include "engine/shard/shard.h"
 #include "engine/stages/carry.h"
+#include "tests/bridge/bpf/support_engine.h"
 #include "tests/engine/random.h"
 
-#define NOW_US      5000000ull
-#define FLOWS       1024u
-#define SERVERS     16u
 #define SHARD       1u /* of two, so that places of others show */
 #define CONNECTIONS 6  /* of each kind */
 #define FRAMES      1500
@@ -60,27 +58,6 @@ static uint32_t random_word(void)
 }
 
 /* --- engines and their connection ------------------------------------------------------------ */
-
-/* `carrying` NULL: one that sees every frame. */
-static struct engine *make_engine(struct carrying *carrying, void **memory)
-{
-    struct engine_config config;
-
-    engine_config_defaults(&config);
-    config.flows_max = FLOWS;
-    config.openings_max = config.slots_max = 256;
-    config.greeted_max = config.sources_max = 1024;
-    config.served_max = 4096;
-    config.servers_max = SERVERS;
-    config.table_seed[0] = 17;
-    config.table_seed[1] = 42;
-    if (carrying)
-        carrying_share(carrying, SHARD, &config);
-    config.answers = (struct answer_share){0};
-    cr_assert(posix_memalign(memory, 64, engine_bytes(&config)) == 0);
-    memset(*memory, 0, engine_bytes(&config));
-    return engine_init(*memory, &config, NOW_US);
-}
 
 static struct flow_key key_of(bool v6)
 {
@@ -174,8 +151,8 @@ static struct pair open_pair(bool spliced, bool v6)
     if (!pair.carrying)
         cr_skip_test("skipped: %s", error.text);
     carrying_lead(pair.carrying, TO_CLIENT, TO_SERVER);
-    pair.engine = make_engine(pair.carrying, &pair.memory[0]);
-    pair.reference = make_engine(NULL, &pair.memory[1]);
+    pair.engine = make_engine(pair.carrying, SHARD, &pair.memory[0]);
+    pair.reference = make_engine(NULL, SHARD, &pair.memory[1]);
     random_flow(spliced, &flow, &cold);
     pair.flow = make_flow(pair.engine, &key, &flow, &cold);
     pair.reference_flow = make_flow(pair.reference, &key, &flow, &cold);

@@ -19,11 +19,9 @@
 #include "engine/shard/observe.h"
 #include "engine/shard/shard.h"
 #include "engine/stages/carry.h"
+#include "tests/bridge/bpf/support_engine.h"
 #include "tests/engine/random.h"
 
-#define NOW_US      5000000ull
-#define FLOWS       1024u
-#define SERVERS     16u
 #define CONNECTIONS 24u
 #define FRAMES      6000u
 #define BUFFER      (OFFLOAD_BYTES + 2048u)
@@ -63,26 +61,6 @@ static uint32_t dice(uint32_t sides)
 }
 
 /* --- engines --------------------------------------------------------------------------------- */
-
-static struct engine *make_engine(struct carrying *carrying, void **memory)
-{
-    struct engine_config config;
-
-    engine_config_defaults(&config);
-    config.flows_max = FLOWS;
-    config.openings_max = config.slots_max = 256;
-    config.greeted_max = config.sources_max = 1024;
-    config.served_max = 4096;
-    config.servers_max = SERVERS;
-    config.table_seed[0] = 17;
-    config.table_seed[1] = 42;
-    if (carrying)
-        carrying_share(carrying, 0, &config);
-    config.answers = (struct answer_share){0};
-    cr_assert(posix_memalign(memory, 64, engine_bytes(&config)) == 0);
-    memset(*memory, 0, engine_bytes(&config));
-    return engine_init(*memory, &config, NOW_US);
-}
 
 static struct flow_key key_of(uint32_t number, bool v6)
 {
@@ -125,8 +103,8 @@ static struct scene open_scene(bool v6)
     if (!scene.carrying)
         cr_skip_test("skipped: %s", error.text);
     carrying_lead(scene.carrying, TO_CLIENT, TO_SERVER);
-    scene.engine = make_engine(scene.carrying, &scene.memory[0]);
-    scene.reference = make_engine(NULL, &scene.memory[1]);
+    scene.engine = make_engine(scene.carrying, 0, &scene.memory[0]);
+    scene.reference = make_engine(NULL, 0, &scene.memory[1]);
     told_open(scene.told, carrying_tells(scene.carrying), scene.engine->config.table_seed);
     know_server(&scene, v6);
     for (uint32_t i = 0; i < CONNECTIONS; i++)
