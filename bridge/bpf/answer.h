@@ -9,11 +9,11 @@
 /* Workers whose engines the kernel answers for, at most: each costs 7 MiB. */
 #define ANSWER_SHARDS_MAX 8u
 
-/* A server without VLAN tags, for one worker's engine: its address as in struct ip_addr, its port
- * in wire order. */
+/* A server for one worker's engine: its address as in struct ip_addr, its port in wire order, its
+ * VLAN as in carry.h. */
 struct answer_key {
     uint64_t addr[2];
-    uint16_t port, shard, unused[2];
+    uint16_t port, shard, vlan, unused;
 };
 
 struct answer_value {

@@ -147,7 +147,9 @@ static void obey(struct answer_maps *maps, const struct answer_order *order)
     const uint32_t shard = maps->settings.shard;
     const struct answer_value value = {.index = shard * ANSWER_RECORDS + order->index,
                                        .serial = order->serial};
-    struct answer_key key = {.port = htons(order->server.port), .shard = (uint16_t)shard};
+    struct answer_key key = {.port = htons(order->server.port),
+                             .shard = (uint16_t)shard,
+                             .vlan = order->server.vlan.id[0]};
 
     memcpy(key.addr, order->server.addr.bytes, sizeof(key.addr));
     if (!order->add)

@@ -131,6 +131,7 @@ struct answer {
     __u64 pseudo;       /* sum of the addresses */
     __u16 client_port, server_port;
     __u16 checksum; /* the SYN's, as it stands there */
+    __u16 vlan;
     bool v4, ends_odd;
 };
 
@@ -315,7 +316,7 @@ INLINE bool answer_read_v6(struct __sk_buff *skb, struct answer *answer, struct 
 /* False: it is not for here, whatever it is. */
 INLINE bool answer_read(struct __sk_buff *skb, struct answer *answer, struct tcp_header *tcp)
 {
-    if (skb->vlan_present)
+    if (!read_vlan(skb, &answer->vlan))
         return false;
     if (skb->protocol == ETHERTYPE_IPV4)
         return answer_read_v4(skb, answer, tcp);
@@ -336,7 +337,8 @@ INLINE bool answer_find(struct answer *answer)
 {
     struct answer_key key = {.addr = {answer->server[0], answer->server[1]},
                              .port = bpf_htons(answer->server_port),
-                             .shard = (__u16)answer->settings->shard};
+                             .shard = (__u16)answer->settings->shard,
+                             .vlan = answer->vlan};
     const struct answer_value *value = bpf_map_lookup_elem(&answer_servers, &key);
     __u32 index;
 
@@ -410,7 +412,8 @@ INLINE struct flow_words answer_words(const struct answer *answer)
     return (struct flow_words){
         {answer->client[0], answer->client[1]},
         {answer->server[0], answer->server[1]},
-        flow_ends_word((__u32)answer->client_port << 16 | answer->server_port)};
+        flow_ends_word((__u32)answer->client_port << 16 | answer->server_port) |
+            vlan_ends_word(answer->vlan)};
 }
 
 INLINE bool answer_is_known(const struct answer *answer)

@@ -35,6 +35,7 @@
 #include "bridge/bpf/tell.bpf.h"
 #include "engine/tcp/flow_record.h"
 
+#define TAG_BYTES        4
 #define IPV6_LABEL       bpf_htonl(0xfffff)
 #define TCP_SEQ_AT       4
 #define TCP_ACK_AT       8
@@ -122,9 +123,9 @@ INLINE bool read_tcp(const struct __sk_buff *skb, const struct tcp_header *tcp, 
 }
 
 INLINE struct carry_value *find4(struct __sk_buff *skb, int from, struct segment *segment,
-                                 bool *plain)
+                                 __u16 vlan, bool *plain)
 {
-    struct carry_key4 key = {0};
+    struct carry_key4 key = {.vlan = vlan};
     struct ipv4_begin begin;
 
     if (bpf_skb_load_bytes(skb, ETH_BYTES, &begin, sizeof(begin)) != 0 ||
@@ -143,9 +144,9 @@ INLINE struct carry_value *find4(struct __sk_buff *skb, int from, struct segment
 }
 
 INLINE struct carry_value *find6(struct __sk_buff *skb, int from, struct segment *segment,
-                                 bool *plain)
+                                 __u16 vlan, bool *plain)
 {
-    struct carry_key6 key = {0};
+    struct carry_key6 key = {.vlan = vlan};
     struct ipv6_begin begin;
 
     if (bpf_skb_load_bytes(skb, ETH_BYTES, &begin, sizeof(begin)) != 0 ||
@@ -167,11 +168,13 @@ INLINE struct carry_value *find6(struct __sk_buff *skb, int from, struct segment
 INLINE struct carry_value *find(struct __sk_buff *skb, int from, struct segment *segment,
                                 bool *plain)
 {
-    if (skb->vlan_present)
+    __u16 vlan;
+
+    if (!read_vlan(skb, &vlan))
         return NULL;
     if (skb->protocol == ETHERTYPE_IPV4)
-        return find4(skb, from, segment, plain);
-    return skb->protocol == ETHERTYPE_IPV6 ? find6(skb, from, segment, plain) : NULL;
+        return find4(skb, from, segment, vlan, plain);
+    return skb->protocol == ETHERTYPE_IPV6 ? find6(skb, from, segment, vlan, plain) : NULL;
 }
 
 /* What is known of those that went before a segment of a gate in JOIN. */
@@ -185,9 +188,10 @@ struct leave {
 
 /* --- the words of a record ------------------------------------------------------------------- */
 
+/* Masked, as the verifier forgets what it knows of a word that was put by. */
 INLINE __u64 read_way(const struct flow_record *record, int from)
 {
-    return *(const volatile __u64 *)&record->way[from];
+    return *(const volatile __u64 *)&record->way[from & 1];
 }
 
 INLINE void set_gate(struct flow_record *record, int from, __u32 serial, __u32 gate)
@@ -201,7 +205,7 @@ INLINE void set_gate(struct flow_record *record, int from, __u32 serial, __u32 g
         if (record_serial(was) != serial || record_gate(was) == RECORD_UP ||
             record_gate(was) == gate)
             return;
-        found = __sync_val_compare_and_swap(&record->way[from], was, is);
+        found = __sync_val_compare_and_swap(&record->way[from & 1], was, is);
         if (found == was)
             return;
         was = found;
@@ -233,7 +237,7 @@ INLINE bool advance(struct flow_record *record, int from, __u32 serial,
             return false;
         if (is == was)
             return true;
-        found = __sync_val_compare_and_swap(&record->way[from], was, is);
+        found = __sync_val_compare_and_swap(&record->way[from & 1], was, is);
         if (found == was)
             return true;
         was = found;
@@ -433,7 +437,7 @@ INLINE bool learner_wants(const struct flow_record *record, int from, const stru
     const __u16 watch = from == FROM_CLIENT ? RECORD_WATCH_CLIENT : RECORD_WATCH_SERVER;
 
     return (record->flags & watch) && segment->payload_bytes &&
-           segment->seq - record->begin[from] < RECORD_WATCH_BYTES;
+           segment->seq - record->begin[from & 1] < RECORD_WATCH_BYTES;
 }
 
 /* A segment before this one may still be on its way through the engine. */
@@ -494,8 +498,8 @@ INLINE void count_carried(const struct __sk_buff *skb, int from, __u32 figures)
 
     if (!of)
         return;
-    __sync_fetch_and_add(&of->from[from].frames, 1);
-    __sync_fetch_and_add(&of->from[from].bytes, skb->len);
+    __sync_fetch_and_add(&of->from[from & 1].frames, 1);
+    __sync_fetch_and_add(&of->from[from & 1].bytes, skb->len + (skb->vlan_present ? TAG_BYTES : 0));
 }
 
 #define CARRY_STRANGER (-3) /* of no connection that is carried; nothing was counted */

@@ -7,17 +7,17 @@
 
 #include "engine/base/counters.h"
 
-/* Keys of the connections without VLAN tags; all in wire order. */
+/* Keys of connections; all in wire order but the VLAN's ID (vlan_ids.id[0]; 0: no tag). */
 struct carry_key4 {
     uint32_t client, server;
     uint16_t client_port, server_port;
-    uint32_t unused;
+    uint32_t vlan;
 };
 
 struct carry_key6 {
     uint32_t client[4], server[4];
     uint16_t client_port, server_port;
-    uint32_t unused;
+    uint32_t vlan;
 };
 
 struct carry_value {

@@ -11,12 +11,14 @@
 #include <bpf/bpf_helpers.h>
 
 #include "bridge/bpf/carry.h"
+#include "engine/base/addr.h"
 
 #define INLINE static inline __attribute__((always_inline))
 
 #define ETH_BYTES       14
 #define ETHERTYPE_IPV4  bpf_htons(0x0800)
 #define ETHERTYPE_IPV6  bpf_htons(0x86dd)
+#define ETHERTYPE_VLAN  bpf_htons(0x8100)
 #define IPV4_PLAIN      0x45
 #define IPV4_FRAGMENT   bpf_htons(0x3fff)
 #define PROTO_TCP       6
@@ -62,6 +64,22 @@ struct {
     __type(key, __u32);
     __type(value, __u64);
 } carry_counts SEC(".maps");
+
+/*
+ * The one tag that a frame may bear, which the kernel keeps beside it, as in struct vlan_ids; it
+ * stays as it is. False: priority alone, another kind of tag, or more of them, which are the
+ * engine's to read.
+ */
+INLINE bool read_vlan(const struct __sk_buff *skb, __u16 *vlan)
+{
+    const __u32 id = skb->vlan_tci & VLAN_ID_MASK;
+
+    *vlan = 0;
+    if (!skb->vlan_present)
+        return true;
+    *vlan = (__u16)(VLAN_PRESENT | id);
+    return skb->vlan_proto == ETHERTYPE_VLAN && id;
+}
 
 INLINE void count(__u32 what)
 {

@@ -294,8 +294,10 @@ static bool obey(const struct carrying *carrying, const struct carry_order *orde
     };
     const struct flow_key *key = &order->key;
     struct carry_key4 key4 = {.client_port = htons(key->client_port),
-                              .server_port = htons(key->server_port)};
-    struct carry_key6 key6 = {.client_port = key4.client_port, .server_port = key4.server_port};
+                              .server_port = htons(key->server_port),
+                              .vlan = key->vlan.id[0]};
+    struct carry_key6 key6 = {
+        .client_port = key4.client_port, .server_port = key4.server_port, .vlan = key4.vlan};
 
     if (addr_is_v4(&key->server)) {
         memcpy(&key4.client, key->client.bytes + 12, sizeof(key4.client));

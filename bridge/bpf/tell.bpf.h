@@ -109,6 +109,9 @@ INLINE void tell_read6(struct __sk_buff *skb, int from, struct tell_view *view)
 INLINE void tell_read(struct __sk_buff *skb, int from, const struct tell_hub *hub,
                       struct tell_view *view)
 {
+    /* Its entry has no room for the tag. */
+    if (skb->vlan_present)
+        return;
     if (skb->protocol == ETHERTYPE_IPV4)
         tell_read4(skb, from, view);
     else

@@ -180,6 +180,16 @@ static inline uint64_t flow_ends_word(uint32_t client_server)
 #endif
 }
 
+/* What one tag adds to it; `id` as in struct vlan_ids. */
+static inline uint64_t vlan_ends_word(uint16_t id)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    return (uint64_t)id << 32;
+#else
+    return (uint64_t)id << 16;
+#endif
+}
+
 /* The server that a flow belongs to. */
 static inline struct server_key flow_key_server(const struct flow_key *key)
 {

@@ -16,7 +16,7 @@ static uint32_t index_of(const struct answering *answering, const struct server 
 
 static bool may_be_answered(const struct server *server)
 {
-    return server->used && server_answers_new(server) && !server->key.vlan.id[0] &&
+    return server->used && server_answers_new(server) && !server->key.vlan.id[1] &&
            !server_key_is_udp(&server->key);
 }
 

@@ -30,7 +30,7 @@ static bool spliced_plainly(const struct flow *flow)
 
 static bool may_be_carried(const struct flow *flow)
 {
-    if (flow->key.vlan.id[0])
+    if (flow->key.vlan.id[1])
         return false;
     if (flow->state == FLOW_SPLICED)
         return spliced_plainly(flow);

@@ -836,10 +836,12 @@ class Lab:
     def talkers(self, port, **options):
         return self.start_talkers(port, **options).report()
 
-    def start_flood(self, port, address=SERVER4, count=100000, **options):
+    def start_flood(
+        self, port, address=SERVER4, count=100000, cards=(CLIENT_IF, SERVER_IF), **options
+    ):
         return self._program(
             "flood",
-            [CLIENT_IF, self.server.mac(SERVER_IF), address, port],
+            [cards[0], self.server.mac(cards[1]), address, port],
             {"count": count, **options},
         )
 

@@ -8,6 +8,8 @@ from rawtcp import SYN, parse
 from vlan import CLIENT_PRIORITY, SERVER_PRIORITY, Network, tags_of
 
 TRANSFER_BYTES = 20_000_000
+FLOOD = 3000  # frames, in a second
+CARRIED = 0.95  # of the frames of transfers, in the kernel: the first 20 of each go up
 SUPER_FRAME_BYTES = 4000  # of payload for each frame: more than any single segment carries
 
 
@@ -62,6 +64,30 @@ def check_tags(lab, network, vlan):
     return len(to_client)
 
 
+def kernel_path(lab):
+    """What the kernel's program has counted; None: it is not there."""
+    return lab.stats()["kernel"] if lab.cli("status")["kernel_path"]["on"] else None
+
+
+def went_up(before, after):
+    return {k: after[k] - before[k] for k in after if k.startswith("up_") and after[k] != before[k]}
+
+
+def flooded(network, address, counter, **options):
+    """How many of a flood within the VLAN the kernel has counted so; fetches beside it succeed."""
+    before = kernel_path(network.lab)
+    if not before:
+        raise runner.Skip("no kernel path")
+    flood = network.start_flood(80, address, count=FLOOD, rate=FLOOD, **options)
+    fetched = network.fetch("http", 80, address, count=20)
+    flood.report()
+    check_equal(fetched["failed"], 0, f"fetches beside the flood ({fetched})")
+    after = kernel_path(network.lab)
+    counted = after[counter] - before[counter]
+    check(counted >= 0.8 * FLOOD, f"{counted} {counter}, went up: {went_up(before, after)}")
+    return counted
+
+
 def check_wrong_clients(network, servers):
     """Silent ones and wrong requests reach nobody. 100 wrong requests of one address in ten seconds
     would put it aside."""
@@ -92,6 +118,17 @@ def attacked(vlan, sides="netns"):
 
 def test_attack_in_a_vlan():
     return attacked([7])
+
+
+def test_flood_in_a_vlan():
+    """Ends in the kernel, for each server in its VLAN."""
+    with Lab(sides="veth") as lab:
+        if lab.stand_in:
+            raise runner.Skip("needs the daemon")
+        network, _ = protected(lab, [7])
+        answered = [flooded(network, address, "answered") for address in (SERVER4, SERVER6)]
+        rejected = flooded(network, SERVER4, "rejected", ack="yes")
+        return f"{answered} of {FLOOD} SYNs answered in the kernel, {rejected} ACKs dropped there"
 
 
 def test_attack_in_qinq():
@@ -130,12 +167,13 @@ def test_same_address_in_two_vlans():
         return f"{len(kinds)} servers at {SERVER4}:80"
 
 
-def transfers(vlan):
+def transfers(vlan, sides="netns"):
     """Both ways, both families. The hosts leave segmentation and checksums to the wire: tagged
     frames of up to 64 KiB cross."""
-    with Lab() as lab:
+    with Lab(sides=sides) as lab:
         network, _ = protected(lab, vlan)
         worst, before = 0, lab.stats().get("frames")
+        path = None if lab.stand_in else kernel_path(lab)
         for kind in ("download", "upload"):
             for address in (SERVER4, SERVER6):
                 result = network.fetch(kind, 80, address, bytes=TRANSFER_BYTES, timeout_ms=20000)
@@ -149,11 +187,27 @@ def transfers(vlan):
                     2 * TRANSFER_BYTES / count > SUPER_FRAME_BYTES,
                     f"{count} frames on {side}: the {bulk} was no super-frames",
                 )
+        if path and len(vlan) == 1:
+            after = kernel_path(lab)
+            carried, up = after["carried"] - path["carried"], went_up(path, after)
+            check(carried >= CARRIED * (carried + sum(up.values())), f"{carried} carried, up: {up}")
         return f"slowest {TRANSFER_BYTES * 8 / worst / 1000:.1f} Gb/s"
 
 
 def test_transfers_in_a_vlan():
     return transfers([7])
+
+
+def test_transfers_in_a_vlan_by_the_kernel():
+    return transfers([7], "veth")
+
+
+def test_attack_in_a_vlan_by_the_kernel():
+    return attacked([7], "veth")
+
+
+def test_attack_in_qinq_beside_the_kernel():
+    return attacked([200, 7], "veth")
 
 
 def test_transfers_in_qinq():

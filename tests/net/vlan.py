@@ -176,13 +176,14 @@ class Network:
 
     def __init__(self, lab, vlan):
         self.lab, self.vlan = lab, list(vlan)
+        self.name = "-".join(map(str, self.vlan))
+        self.card = f"eth{self.name}"
         self.client = self._host(lab.client, CLIENT_IF, CLIENT4, CLIENT6, CLIENT_PRIORITY)
         self.server = self._host(lab.server, SERVER_IF, SERVER4, SERVER6, SERVER_PRIORITY)
 
     def _host(self, base, card, four, six, priority):
         host = self.lab.namespace()
-        name = "-".join(map(str, self.vlan))
-        port, own = f"port{name}", f"eth{name}"
+        port, own = f"port{self.name}", self.card
         run(
             "ip",
             "link",
@@ -227,6 +228,10 @@ class Network:
     def fetch(self, kind, port, address=SERVER4, **options):
         with self.inside():
             return self.lab.fetch(kind, port, address, **options)
+
+    def start_flood(self, port, address=SERVER4, **options):
+        with self.inside():
+            return self.lab.start_flood(port, address, cards=(self.card, self.card), **options)
 
     def learn(self, kind, port, address=SERVER4):
         with self.inside():
