@@ -7,6 +7,7 @@ kernel carries is counted.
 That each frame is carried as the engine would let it go, and each SYN answered as it would, is
 tests/bridge/bpf/test_carrying.c's and test_answering.c's."""
 import errno
+import os
 import signal
 import sys
 import time
@@ -47,6 +48,7 @@ def path_lab(mode="normal", workers=1, sides="port"):
     path = lab.cli("status")["kernel_path"]
     if not path["on"]:
         lab.close()
+        check(os.strerror(errno.EACCES) not in path["why"], f"its verifier says no: {path['why']}")
         raise runner.Skip(path["why"])
     lab.server_program = lab.http()
     if mode == "attack":
@@ -59,6 +61,8 @@ def path_lab(mode="normal", workers=1, sides="port"):
 def answering(lab):
     """Of a kernel that takes that part of the program, too."""
     if "answers no SYNs" in lab.daemon.errors():
+        release = tuple(int(part) for part in os.uname().release.split(".")[:2])
+        check(release < (6, 1), f"Linux {release} takes the part that answers SYNs")
         raise runner.Skip("this kernel answers no SYNs")
 
 

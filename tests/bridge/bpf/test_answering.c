@@ -18,6 +18,7 @@
 #include "bridge/bpf/steering.h"
 #include "engine/shard/shard.h"
 #include "engine/stages/answering.h"
+#include "tests/bridge/bpf/support_kernel.h"
 #include "tests/engine/support_syns.h"
 
 #define WORLDS     250
@@ -53,7 +54,7 @@ static struct kernel open_kernel(uint32_t shards, uint32_t shard)
     struct kernel kernel = {.carrying = carrying_open(&sizes, &error)};
 
     if (!kernel.carrying)
-        cr_skip_test("skipped: %s", error.text);
+        skip_without_bpf(&error);
     carrying_lead(kernel.carrying, TO_CLIENT, TO_SERVER);
     kernel.maps = carrying_answers(kernel.carrying, shard);
     kernel.share = answer_maps_share(kernel.maps);

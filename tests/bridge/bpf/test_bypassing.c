@@ -14,6 +14,7 @@
 #include "engine/base/addr.h"
 #include "engine/base/bytes.h"
 #include "engine/tcp/joined.h"
+#include "tests/bridge/bpf/support_kernel.h"
 
 #define TO_CLIENT 1u /* the loopback interface: it is there */
 #define TO_SERVER 1u
@@ -40,7 +41,7 @@ static void open_with(enum bypass_policy policy)
 
     bypassing = bypassing_open(policy, &error);
     if (!bypassing)
-        cr_skip_test("skipped: %s", error.text);
+        skip_without_bpf(&error);
     joined = bypassing_joined(bypassing, seed);
     bypassing_lead(bypassing, to, tap, false, clock_now_us());
     pulse = bypassing_pulse(bypassing);

@@ -19,6 +19,7 @@
 #include "engine/shard/shard.h"
 #include "engine/stages/carry.h"
 #include "tests/bridge/bpf/support_engine.h"
+#include "tests/bridge/bpf/support_kernel.h"
 #include "tests/engine/random.h"
 
 #define SHARD       1u /* of two, so that places of others show */
@@ -149,7 +150,7 @@ static struct pair open_pair(bool spliced, bool v6)
 
     pair.carrying = carrying_open(&sizes, &error);
     if (!pair.carrying)
-        cr_skip_test("skipped: %s", error.text);
+        skip_without_bpf(&error);
     carrying_lead(pair.carrying, TO_CLIENT, TO_SERVER);
     pair.engine = make_engine(pair.carrying, SHARD, &pair.memory[0]);
     pair.reference = make_engine(NULL, SHARD, &pair.memory[1]);

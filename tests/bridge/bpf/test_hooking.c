@@ -13,6 +13,7 @@
 #include "bridge/base/clock.h"
 #include "engine/base/addr.h"
 #include "engine/base/bytes.h"
+#include "tests/bridge/bpf/support_kernel.h"
 
 #define BYTES       128u
 #define CLIENT_PORT 40000
@@ -91,7 +92,7 @@ static void setup(void)
 
     hooking = hooking_open(&error);
     if (!hooking)
-        cr_skip_test("skipped: %s", error.text);
+        skip_without_bpf(&error);
     make_grant("192.0.2.1", "192.0.2.2");
 }
 

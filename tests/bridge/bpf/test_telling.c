@@ -20,6 +20,7 @@
 #include "engine/shard/shard.h"
 #include "engine/stages/carry.h"
 #include "tests/bridge/bpf/support_engine.h"
+#include "tests/bridge/bpf/support_kernel.h"
 #include "tests/engine/random.h"
 
 #define CONNECTIONS 24u
@@ -101,7 +102,7 @@ static struct scene open_scene(bool v6)
 
     scene.carrying = carrying_open(&sizes, &error);
     if (!scene.carrying)
-        cr_skip_test("skipped: %s", error.text);
+        skip_without_bpf(&error);
     carrying_lead(scene.carrying, TO_CLIENT, TO_SERVER);
     scene.engine = make_engine(scene.carrying, 0, &scene.memory[0]);
     scene.reference = make_engine(NULL, 0, &scene.memory[1]);
