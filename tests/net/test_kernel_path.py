@@ -40,16 +40,21 @@ def daemon_only(lab):
     return lab
 
 
-def path_lab(mode="normal", workers=1, sides="port"):
-    """The path is on, where the kernel has it. For attack mode HTTP is learned before."""
-    lab = daemon_only(Lab(sides=sides))
-    several = ("--workers", str(workers)) if workers > 1 else ()
-    lab.start(mode="normal", extra=("--kernel-path", "auto", *several))
+def need_path(lab):
+    """A kernel without BPF is no failure; one whose verifier says no is."""
     path = lab.cli("status")["kernel_path"]
     if not path["on"]:
         lab.close()
         check(os.strerror(errno.EACCES) not in path["why"], f"its verifier says no: {path['why']}")
         raise runner.Skip(path["why"])
+
+
+def path_lab(mode="normal", workers=1, sides="port"):
+    """The path is on, where the kernel has it. For attack mode HTTP is learned before."""
+    lab = daemon_only(Lab(sides=sides))
+    several = ("--workers", str(workers)) if workers > 1 else ()
+    lab.start(mode="normal", extra=("--kernel-path", "auto", *several))
+    need_path(lab)
     lab.server_program = lab.http()
     if mode == "attack":
         for address in (SERVER4, SERVER6):
@@ -201,10 +206,7 @@ class Unlearned:
     def __enter__(self):
         lab = self.lab
         lab.start(mode=self.mode, extra=("--kernel-path", "auto", "--learn", "off"))
-        path = lab.cli("status")["kernel_path"]
-        if not path["on"]:
-            lab.close()
-            raise runner.Skip(path["why"])
+        need_path(lab)
         lab.server_program = lab.http()
         for address in (SERVER4, SERVER6):
             wait_until(lambda a=address: self.is_told(a), 20, "the kernel tells of what passes")
