@@ -38,11 +38,11 @@ class Service:
             self.speak(connection)
 
 
-def connect(lab, port, address=SERVER4, source=None, timeout=10):
+def connect(lab, port, address=SERVER4, source=None, timeout=10, source_port=0):
     source = source or (CLIENT6 if ":" in address else CLIENT4)
     with lab.client.inside():
         return socket.create_connection(
-            (address, port), timeout=timeout, source_address=(source, 0)
+            (address, port), timeout=timeout, source_address=(source, source_port)
         )
 
 
