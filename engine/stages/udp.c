@@ -274,9 +274,8 @@ static struct ip_addr network_of(const struct ip_addr *client)
 
 /* Its own address, as often as is usual. Whoever has many of them takes only what his network has.
  */
-static bool passes_directly(struct engine *engine, struct server *server,
-                            const struct ip_addr *client, struct proved_source *proved,
-                            uint64_t now_us)
+static bool has_tokens(struct engine *engine, struct server *server, const struct ip_addr *client,
+                       struct proved_source *proved, uint64_t now_us)
 {
     const uint32_t usual = trigger_usual_queries(&server->counts) / 2; /* of a second */
     const uint32_t one = larger(usual / 8, limit_share(engine, DIRECT_LEAST));
@@ -288,6 +287,16 @@ static bool passes_directly(struct engine *engine, struct server *server,
            source_limiter_take(&engine->udp->networks, &network, number_of(engine, server),
                                neighbours, neighbours, now_us) &&
            token_take(&server->openings, all, all, now_us);
+}
+
+/* A super-frame would be many queries for one token; no TAP of ours brings any. */
+static bool passes_directly(struct engine *engine, const struct passage *passage,
+                            const struct query *query, struct proved_source *proved)
+{
+    const struct ip_addr client = frame_src(&passage->frame);
+
+    return proved && !frame_is_super(&passage->frame) &&
+           has_tokens(engine, query->server, &client, proved, passage->now_us);
 }
 
 static void pass_directly(struct engine *engine, const struct query *query, uint64_t now_us)
@@ -367,8 +376,7 @@ static void judge_query(struct engine *engine, struct passage *passage, const st
         refuse_query(engine, passage, query, DROP_aside);
         return;
     }
-    if (word == SOURCE_ALLOWED ||
-        (proved && passes_directly(engine, query->server, &client, proved, now_us))) {
+    if (word == SOURCE_ALLOWED || passes_directly(engine, passage, query, proved)) {
         pass_directly(engine, query, now_us);
         return;
     }

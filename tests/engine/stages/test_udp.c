@@ -477,6 +477,26 @@ static void operator_says(struct bench *b, const char *client, enum source_state
     cr_assert(engine_set_source(b->engine, &rule, b->now_us));
 }
 
+/* It would be many queries for one token. */
+Test(udp, a_super_frame_of_a_known_source_is_dropped)
+{
+    struct bench *b = dns_bench(SETTING_AUTO, true);
+    struct dns_words words = {.id = 7, .name = "a.test", .flags = {DNS_RD}};
+    struct offload *offload;
+
+    asks_over_tcp(b, CLIENT_A);
+    engine_set_setting(b->engine, NULL, SETTING_ATTACK, b->now_us);
+    datagram_write(&b->sent, CLIENT_A, DNS, message, dns_message_write(message, &words));
+    offload = (struct offload *)b->sent.buffer;
+    offload->gso_type = 5; /* UDP, as virtio counts */
+    offload->gso_bytes = 12;
+    bench_put(b, SIDE_CLIENT);
+    dropped(b, query_odd);
+    asks(b, CLIENT_A, DNS, 8);
+    passes(b);
+    bench_end(b);
+}
+
 Test(udp, what_the_operator_says_of_a_source_counts)
 {
     struct bench *b = dns_bench(SETTING_ATTACK, true);
