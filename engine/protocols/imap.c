@@ -17,6 +17,8 @@
 
 #define TAG_BYTES_MAX  32
 #define LINE_BYTES_MAX 2048
+#define LITERALS_MOST  32         /* they are read anew with each piece */
+#define LITERAL_MOST   (1u << 24) /* no login is longer */
 
 static const verb_list commands[VERBS] = {
     [VERB('A')] = WORDS("AUTHENTICATE"),    [VERB('C')] = WORDS("CAPABILITY", "COMPRESS"),
@@ -55,6 +57,43 @@ static enum match imap_check(const uint8_t *request, size_t bytes)
     if (tag < bytes)
         match = begins_verb(commands, request + tag + 1, bytes - tag - 1);
     return match == MATCH_NO || tag_bytes(request, tag) != tag ? MATCH_NO : match;
+}
+
+/* "{123+}" at the end of a line: so many bytes follow, and more of the command, which the server
+ * does not ask for (RFC 7888). Another literal is asked for: its line is answered. */
+static bool literal_follows(const uint8_t *line, size_t bytes, size_t *literal)
+{
+    size_t at = bytes - 1; /* its LF */
+
+    if (at > 0 && line[at - 1] == '\r')
+        at--;
+    if (at < 3 || line[at - 1] != '}' || line[at - 2] != '+')
+        return false;
+    for (at -= 2; at > 0 && is_digit(line[at - 1]); at--)
+        ;
+    *literal = 0;
+    if (at == 0 || line[at - 1] != '{' || line[at] == '+')
+        return false;
+    for (; is_digit(line[at]) && *literal < LITERAL_MOST; at++)
+        *literal = *literal * 10 + (size_t)(line[at] - '0');
+    return line[at] == '+';
+}
+
+static enum match imap_whole(const uint8_t *request, size_t bytes, size_t from, size_t *needed)
+{
+    size_t at = 0, line, literal;
+
+    (void)from;
+    for (unsigned lines = 0; at < bytes; lines++) {
+        line = line_bytes(request + at, bytes - at, bytes - at);
+        if (line == 0)
+            break;
+        at += line;
+        if (lines == LITERALS_MOST || !literal_follows(request + at - line, line, &literal))
+            return whole_message(bytes, at, needed);
+        at += literal;
+    }
+    return whole_message(bytes, (at > bytes ? at : bytes) + 1, needed);
 }
 
 static enum match untagged_accepts(const uint8_t *answer, size_t bytes)
@@ -115,7 +154,7 @@ const struct protocol protocol_imap = {
     .server_first = true,
     .greeting_form = GREETING_FORM_TEXT,
     .check = imap_check,
-    .whole = whole_line,
+    .whole = imap_whole,
     .accepts = imap_accepts,
     .greeting = imap_greeting,
 };

@@ -11,20 +11,24 @@
  * HTTP's and Redis' GET are in capitals. What somebody types into Redis in lower case is the same
  * word for word; the answer tells.
  *
- * A line is whole without the data block that follows a "set": that may be 1 MiB.
+ * A command that stores is whole with its data block, as the server answers no sooner:
+ *
+ *                 set key flags time BYTES [unique] CR LF data CR LF        also add, replace, cas,
+ * ... ms key BYTES [flags] CR LF data CR LF                     "S" BYTES before 1.6.10
  *
  * Limits: quit and shutdown are not known: they are not answered.
  */
 #include "engine/protocols/whole.h"
 
-#define REQUEST         0x80
-#define RESPONSE        0x81
-#define HEADER_BYTES    24
-#define KEY_BYTES_MAX   250
-#define EXTRAS_MAX      32
-#define BODY_MIB_MAX    0x40 /* as a server may be told to take */
-#define STATUS_KEY_MOST 6    /* 0: no error; 1 to 6: not found, exists, too large, ... */
-#define STATUS_AUTH     0x21 /* goes on */
+#define REQUEST           0x80
+#define RESPONSE          0x81
+#define HEADER_BYTES      24
+#define KEY_BYTES_MAX     250
+#define EXTRAS_MAX        32
+#define STORING_BYTES_MAX 512
+#define BODY_MIB_MAX      0x40 /* as a server may be told to take */
+#define STATUS_KEY_MOST   6    /* 0: no error; 1 to 6: not found, exists, too large, ... */
+#define STATUS_AUTH       0x21 /* goes on */
 
 /* clang-format off */
 static const verb_list verbs[VERBS] = {
@@ -43,6 +47,12 @@ static const verb_list verbs[VERBS] = {
     [VERB('V')] = WORDS("VERSION", "VERBOSITY"),
     [VERB('W')] = WORDS("WATCH"),
 };
+/* Those that a data block follows: how many words stand before its length. */
+static const struct {
+    char verb[10];
+    uint8_t words;
+} storing[] = {{"set ", 4},     {"add ", 4}, {"replace ", 4}, {"append ", 4},
+               {"prepend ", 4}, {"cas ", 4}, {"ms ", 2}};
 static const verb_list words[VERBS] = {
     [VERB('D')] = WORDS("DELETED"),
     [VERB('E')] = WORDS("END", "EXISTS", "EN", "EX"),
@@ -82,10 +92,34 @@ static enum match memcached_check(const uint8_t *request, size_t bytes)
     return begins_lower_verb(verbs, request, bytes);
 }
 
+/* The length of the data block that a command announces; false where there is none, or where the
+ * server refuses the line as it is. */
+static bool announces(const uint8_t *line, size_t bytes, size_t *body)
+{
+    for (size_t i = 0; i < COUNT_OF(storing); i++) {
+        const char *verb = storing[i].verb;
+
+        if (begins_exactly(verb, text_bytes(verb), line, bytes) == MATCH_YES)
+            return line_number(line, bytes, storing[i].words, body);
+    }
+    return false;
+}
+
+/* A longer line is looked at no further than to its end; it announces nothing. */
+static enum match text_whole(const uint8_t *request, size_t bytes, size_t from, size_t *needed)
+{
+    const size_t line = line_bytes(request, bytes, STORING_BYTES_MAX);
+    size_t body;
+
+    return line > 0 && announces(request, line, &body)
+               ? whole_line_and_body(bytes, line, body, needed)
+               : whole_line(request, bytes, from, needed);
+}
+
 static enum match memcached_whole(const uint8_t *request, size_t bytes, size_t from, size_t *needed)
 {
     if (request[0] != REQUEST)
-        return whole_line(request, bytes, from, needed);
+        return text_whole(request, bytes, from, needed);
     return whole_message(bytes,
                          HEADER_BYTES + ((size_t)request[8] << 24 | (size_t)request[9] << 16 |
                                          (size_t)request[10] << 8 | request[11]),

@@ -98,16 +98,22 @@ static enum match minecraft_check(const uint8_t *request, size_t bytes)
     return check_handshake(request, bytes);
 }
 
+/* With the request that must follow the handshake: the server answers no sooner. */
 static enum match minecraft_whole(const uint8_t *request, size_t bytes, size_t from, size_t *needed)
 {
     size_t at = 0;
     uint32_t length;
+    enum match match;
 
     (void)from;
     if (request[0] == PING && request[1] == 1)
         return whole_message(bytes, 2, needed);
     take_length(request, bytes, &at, &length);
-    return whole_message(bytes, at + length, needed);
+    at += length;
+    match = at < bytes ? take_number(request, bytes, &at, NUMBER_BYTES_MAX, &length) : MATCH_MORE;
+    if (match == MATCH_MORE)
+        return whole_message(bytes, (at < bytes ? bytes : at) + 1, needed);
+    return match == MATCH_YES ? whole_message(bytes, at + length, needed) : MATCH_NO;
 }
 
 /* The last byte of the handshake says what comes next. */

@@ -8,13 +8,15 @@
  * is asked for answer     "PONG", "+OK", "MSG ...", "HMSG ...", "INFO ..."; "-ERR" refuses
  *
  * Programs read the greeting, so it is said for the server only where it never changes. A CONNECT
- * is not answered unless it asks for that: clients send a PING behind it.
+ * is not answered unless it asks for that: clients send a PING behind it. PUB and HPUB are whole
+ * with what they announce in their last word.
  *
  * Limits: a greeting has at most 4 KiB.
  */
 #include "engine/protocols/whole.h"
 
 #define GREETING_BYTES_MAX 4096
+#define PUB_BYTES_MAX      1024 /* a longer line announces nothing */
 
 static const verb_list verbs[VERBS] = {
     [VERB('H')] = WORDS("HPUB"), [VERB('P')] = WORDS("PING", "PUB"), [VERB('S')] = WORDS("SUB")};
@@ -46,6 +48,20 @@ static enum match nats_check(const uint8_t *request, size_t bytes)
     return bytes > 0 && (request[0] | 0x20) == 'c' ? check_connect(request, bytes)
            : bytes == 0                            ? MATCH_MORE
                                                    : begins_verb(verbs, request, bytes);
+}
+
+/* "PUB subject [reply] BYTES", "HPUB subject [reply] HEADERS BYTES" */
+static enum match nats_whole(const uint8_t *request, size_t bytes, size_t from, size_t *needed)
+{
+    const bool headers = begins_word("HPUB ", request, bytes) == MATCH_YES;
+    const unsigned least = headers ? 3 : 2;
+    const bool announces = headers || begins_word("PUB ", request, bytes) == MATCH_YES;
+    size_t line = announces ? line_bytes(request, bytes, PUB_BYTES_MAX) : 0, body;
+
+    return line > 0 && (line_number(request, line, least + 1, &body) ||
+                        line_number(request, line, least, &body))
+               ? whole_line_and_body(bytes, line, body, needed)
+               : whole_line(request, bytes, from, needed);
 }
 
 static enum acceptance nats_accepts(const uint8_t *request, size_t request_bytes,
@@ -81,7 +97,7 @@ const struct protocol protocol_nats = {
     .name = "nats",
     .server_first = true,
     .check = nats_check,
-    .whole = whole_line,
+    .whole = nats_whole,
     .accepts = nats_accepts,
     .greeting = nats_greeting,
 };

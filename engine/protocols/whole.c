@@ -2,7 +2,11 @@
 /* whole.c - see whole.h. */
 #include "engine/protocols/whole.h"
 
+#include "engine/protocols/http_line.h"
+
 #include <string.h>
+
+#define NUMBER_DIGITS_MAX 10
 
 /* Where the LF stands from `from` on; `bytes` for nowhere. */
 static size_t find_lf(const uint8_t *data, size_t bytes, size_t from)
@@ -15,6 +19,22 @@ static size_t find_lf(const uint8_t *data, size_t bytes, size_t from)
 enum match whole_line(const uint8_t *request, size_t bytes, size_t from, size_t *needed)
 {
     return whole_message(bytes, find_lf(request, bytes, from) + 1, needed);
+}
+
+bool line_number(const uint8_t *line, size_t bytes, unsigned word, size_t *number)
+{
+    size_t at = 0, digits = 0;
+
+    for (unsigned left = word; left > 0; left--) {
+        at += graphic_bytes(line + at, bytes - at);
+        while (at < bytes && line[at] == ' ')
+            at++;
+    }
+    for (*number = 0; at < bytes && is_digit(line[at]) && digits < NUMBER_DIGITS_MAX; at++) {
+        *number = *number * 10 + (size_t)(line[at] - '0');
+        digits++;
+    }
+    return digits > 0 && at < bytes && ends_word(line[at]);
 }
 
 /* How many bytes the empty line has that begins here; 0 where none does, or not yet. */

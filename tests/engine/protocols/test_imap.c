@@ -73,3 +73,14 @@ Test(imap, answers)
     assert_answer(PROTOCOL_IMAP, CAPABILITY, BYTES("* BYE\r\n"), 5, ACCEPTANCE_REFUSED);
     assert_answer(PROTOCOL_IMAP, CAPABILITY, BYTES("* BAD what\r\n"), 5, ACCEPTANCE_REFUSED);
 }
+
+/* RFC 7888: "{6+}" is not asked for, "{6}" is. */
+Test(imap, literals_that_nobody_asks_for_belong_to_the_command)
+{
+    assert_whole(PROTOCOL_IMAP, BYTES("a LOGIN {6+}\r\ntester {6+}\r\nsecret\r\nb NOOP\r\n"), 35);
+    assert_whole(PROTOCOL_IMAP, BYTES("a LOGIN {0+}\n\r\nx"), 15);
+    assert_whole(PROTOCOL_IMAP, BYTES("a LOGIN {6}\r\ntester"), 13);
+    assert_whole(PROTOCOL_IMAP, BYTES("a LOGIN {+}\r\ntester"), 13);
+    assert_whole(PROTOCOL_IMAP, BYTES("a LOGIN 6+}\r\ntester"), 13);
+    assert_whole(PROTOCOL_IMAP, BYTES("a LOGIN {6+} b\r\ntester"), 16);
+}

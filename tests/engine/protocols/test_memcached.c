@@ -51,3 +51,18 @@ Test(memcached, binary_answers)
     assert_answer(PROTOCOL_MEMCACHED, get, sizeof(get), BYTES("\x81\1"), 2, ACCEPTANCE_REFUSED);
     assert_answer(PROTOCOL_MEMCACHED, get, sizeof(get), BYTES("END\r\n"), 1, ACCEPTANCE_REFUSED);
 }
+
+Test(memcached, data_belongs_to_what_stores_it)
+{
+    assert_whole(PROTOCOL_MEMCACHED, BYTES("set k 0 0 5\r\nhello\r\nget k\r\n"), 20);
+    assert_whole(PROTOCOL_MEMCACHED, BYTES("add k 0 0 0\r\n\r\nget k\r\n"), 15);
+    assert_whole(PROTOCOL_MEMCACHED, BYTES("append  k 0 0  2 noreply\r\nab\r\n"), 30);
+    assert_whole(PROTOCOL_MEMCACHED, BYTES("cas k 0 0 2 71\r\nab\r\n"), 20);
+    assert_whole(PROTOCOL_MEMCACHED, BYTES("ms k 2 T60\r\nab\r\nmn\r\n"), 16);
+    assert_whole(PROTOCOL_MEMCACHED, BYTES("get set 0 0 5\r\nx"), 15);
+    /* Refused as it stands. */
+    assert_whole(PROTOCOL_MEMCACHED, BYTES("set k 0 0 -1\r\nx"), 14);
+    assert_whole(PROTOCOL_MEMCACHED, BYTES("set k 0 0 5x\r\nx"), 14);
+    assert_whole(PROTOCOL_MEMCACHED, BYTES("set k 0 0\r\nx"), 11);
+    assert_whole(PROTOCOL_MEMCACHED, BYTES("set k 0 0 12345678901\r\nx"), 23);
+}

@@ -32,3 +32,9 @@ Test(minecraft, answers)
     assert_answer(PROTOCOL_MINECRAFT, BYTES("\xfe\1"), BYTES("\xff\0\x23\0\xa7\0\x31"), 1,
                   ACCEPTANCE_ACCEPTED);
 }
+
+/* What the handshake announces follows it; the server says nothing before. */
+Test(minecraft, handshake_is_whole_with_what_follows)
+{
+    assert_whole(PROTOCOL_MINECRAFT, BYTES("\x10\0\xff\5\x09localhost\x63\xdd\1\1\0\x09\1"), 19);
+}

@@ -41,3 +41,12 @@ Test(nats, greetings)
     cr_assert_eq(greet_bytes(PROTOCOL_NATS, BYTES("INFO hi\r\n"), &bytes), GREETING_NOT);
     cr_assert_eq(greet_bytes(PROTOCOL_NATS, BYTES("+OK hi\r\n"), &bytes), GREETING_NOT);
 }
+
+Test(nats, a_message_is_whole_with_what_it_announces)
+{
+    assert_whole(PROTOCOL_NATS, BYTES("PUB a 5\r\nhello\r\nPING\r\n"), 16);
+    assert_whole(PROTOCOL_NATS, BYTES("PUB a reply 5\r\nhello\r\nPING\r\n"), 22);
+    assert_whole(PROTOCOL_NATS, BYTES("HPUB a 12 14\r\nNATS/1.0\r\n\r\nhi\r\n"), 30);
+    assert_whole(PROTOCOL_NATS, BYTES("PUB a b\r\nx"), 9); /* refused as it is */
+    assert_whole(PROTOCOL_NATS, BYTES("PING\r\nPUB a 5\r\n"), 6);
+}
