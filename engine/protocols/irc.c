@@ -35,6 +35,12 @@ static const verb_list words[VERBS] = {
     [VERB('N')] = WORDS("NOTICE"),
     [VERB('P')] = WORDS("PING", "PONG"),
 };
+static const verb_list silent[VERBS] = {
+    [VERB('N')] = WORDS("NICK"),
+    [VERB('P')] = WORDS("PASS", "PROTOCTL"),
+    [VERB('U')] = WORDS("USER"),
+    [VERB('W')] = WORDS("WEBIRC"),
+};
 /* clang-format on */
 
 /* "USER guest 0 * :Ronnie Reagan" */
@@ -70,6 +76,26 @@ static enum match irc_whole(const uint8_t *request, size_t bytes, size_t from, s
     return whole_line(request, bytes, from > at ? from : at, needed);
 }
 
+/*
+ * Whoever registers says NICK and USER, in any order, and the server says nothing before it has
+ * both; to all else that is no part of that it has an answer.
+ */
+static size_t irc_awaits(const uint8_t *request, size_t bytes)
+{
+    size_t at = few_empty_lines_bytes(request, bytes), line;
+    bool nick = false, user = false;
+
+    for (; (line = line_bytes(request + at, bytes - at, LINE_BYTES_MAX)) > 0; at += line) {
+        if (begins_verb(silent, request + at, line) != MATCH_YES)
+            return 0;
+        nick |= (request[at] | 0x20) == 'n';
+        user |= (request[at] | 0x20) == 'u';
+        if (nick && user)
+            return 0;
+    }
+    return 1;
+}
+
 /* ":irc.example.net 001 me :Welcome" */
 static enum match prefixed_accepts(const uint8_t *answer, size_t bytes)
 {
@@ -100,5 +126,6 @@ const struct protocol protocol_irc = {
     .verbs = verbs,
     .check = irc_check,
     .whole = irc_whole,
+    .awaits = irc_awaits,
     .accepts = irc_accepts,
 };

@@ -11,6 +11,9 @@
  *
  * Its keyword is the host of the Request-URI (RFC 3261 19.1.1); a "tel:" URI names none.
  *
+ * It is opened with its header, as HTTP's; the body that is announced (RFC 3261 18.3) is waited for
+ * by the server alone.
+ *
  * Like HTTP's, and like it decided by the version: before that an INVITE could be anybody's.
  *
  * Limits: other methods, a request line beyond 1 KiB, and a target of another scheme than sip,
@@ -110,9 +113,45 @@ static enum acceptance sip_keyword_accepts(const uint8_t *request, size_t reques
     return accepted_by_final_status("SIP/0.0 000", answer, answer_bytes);
 }
 
+/* "Content-Length: 5", or "l:5" (RFC 3261 7.3.1, 20.14); false for another field. */
+static bool body_field(const uint8_t *line, size_t bytes, size_t *body)
+{
+    static const char *const names[] = {"content-length", "l"};
+
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        size_t at = text_bytes(names[i]);
+
+        if (begins_word(names[i], line, bytes) != MATCH_YES)
+            continue;
+        while (at < bytes && (line[at] == ' ' || line[at] == '\t'))
+            at++;
+        if (at == bytes || line[at++] != ':')
+            continue;
+        while (at < bytes && (line[at] == ' ' || line[at] == '\t'))
+            at++;
+        return line_number(line + at, bytes - at, 0, body);
+    }
+    return false;
+}
+
 static enum match sip_whole(const uint8_t *request, size_t bytes, size_t from, size_t *needed)
 {
     return whole_header(request, bytes, empty_lines_bytes(request, bytes), from, needed);
+}
+
+/* Of the body that the header announces. */
+static size_t sip_awaits(const uint8_t *request, size_t bytes)
+{
+    size_t at = empty_lines_bytes(request, bytes), body = 0, line;
+
+    for (; (line = line_bytes(request + at, bytes - at, bytes - at)) > 0; at += line) {
+        if (request[at] == '\r' || request[at] == '\n') {
+            at += line;
+            return body > bytes - at ? body - (bytes - at) : 0;
+        }
+        body_field(request + at, line, &body);
+    }
+    return 1; /* of the header itself there is more to come */
 }
 
 const struct protocol protocol_sip = {
@@ -123,6 +162,7 @@ const struct protocol protocol_sip = {
     .check = sip_check,
     .header_lines = true,
     .whole = sip_whole,
+    .awaits = sip_awaits,
     .accepts = sip_accepts,
     .keyword = sip_keyword,
     .keyword_accepts = sip_keyword_accepts,

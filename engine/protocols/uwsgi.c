@@ -7,7 +7,7 @@
  *      answer     HTTP's; whatever its status
  *
  * The name of the first variable decides: capitals, digits and '_', as in CGI (RFC 3875 4.1). The
- * body behind the variables is not waited for.
+ * body behind the variables is not waited for; CONTENT_LENGTH says how long it is.
  *
  * Limits: packets of uWSGI's own (its caches, its spooler, messages between its servers) are not
  * known.
@@ -19,6 +19,7 @@
 #define NAME         (HEADER_BYTES + 2)
 #define NAME_LEAST   3
 #define NAME_MOST    64
+#define BODY_MOST    (1u << 30)
 
 static size_t packet_bytes(const uint8_t *data)
 {
@@ -68,6 +69,36 @@ static enum match uwsgi_whole(const uint8_t *request, size_t bytes, size_t from,
     return whole_message(bytes, HEADER_BYTES + packet_bytes(request), needed);
 }
 
+static size_t body_bytes(const uint8_t *value, size_t bytes)
+{
+    size_t length = 0;
+
+    for (size_t i = 0; i < bytes && is_digit(value[i]) && length < BODY_MOST; i++)
+        length = length * 10 + (size_t)(value[i] - '0');
+    return length;
+}
+
+static size_t uwsgi_awaits(const uint8_t *request, size_t bytes)
+{
+    static const char name[] = "CONTENT_LENGTH";
+    const size_t end = HEADER_BYTES + packet_bytes(request);
+    size_t at = HEADER_BYTES, due = 0, count;
+    bool is_length = false;
+
+    for (bool value = false; at + 2 <= end && end <= bytes; at += 2 + count, value = !value) {
+        count = packet_bytes(request + at - 1);
+        if (count > end - at - 2)
+            break;
+        if (value && is_length)
+            due = body_bytes(request + at + 2, count);
+        is_length = !value && count == sizeof(name) - 1 &&
+                    begins_exactly(name, sizeof(name) - 1, request + at + 2, count) == MATCH_YES;
+    }
+    if (bytes < end)
+        return end - bytes;
+    return due > bytes - end ? due - (bytes - end) : 0;
+}
+
 static enum acceptance uwsgi_accepts(const uint8_t *request, size_t request_bytes,
                                      const uint8_t *answer, size_t answer_bytes)
 {
@@ -81,5 +112,6 @@ const struct protocol protocol_uwsgi = {
     .name = "uwsgi",
     .check = uwsgi_check,
     .whole = uwsgi_whole,
+    .awaits = uwsgi_awaits,
     .accepts = uwsgi_accepts,
 };

@@ -2,6 +2,8 @@
 /* test_irc.c - registration with an IRC server, and what tells its USER from POP3's. */
 #include <criterion/criterion.h>
 
+#include <string.h>
+
 #include "tests/engine/protocols/support_samples.h"
 
 #define CAP BYTES("CAP LS 302\r\n")
@@ -45,4 +47,21 @@ Test(irc, answers)
     assert_answer(PROTOCOL_IRC, CAP, BYTES(":irc.example.net 451 * :not registered\r\n"), 18,
                   ACCEPTANCE_REFUSED);
     assert_answer(PROTOCOL_IRC, CAP, BYTES("ERROR :Closing link\r\n"), 1, ACCEPTANCE_REFUSED);
+}
+
+static size_t due(const char *request)
+{
+    return protocol_awaits(PROTOCOL_IRC, (const uint8_t *)request, strlen(request));
+}
+
+/* A server that says nothing to half of a registration is not late with its answer. */
+Test(irc, half_of_a_registration_awaits_the_other)
+{
+    cr_expect_neq(due("NICK a\r\n"), 0);
+    cr_expect_neq(due("PASS x\r\nUSER a 0 * :a\r\n"), 0);
+    cr_expect_neq(due("PASS x\r\nUSER a 0 * :a\r\nNIC"), 0);
+    cr_expect_eq(due("NICK a\r\nUSER a 0 * :a\r\n"), 0);
+    cr_expect_eq(due("USER a 0 * :a\r\nNICK a\r\n"), 0);
+    cr_expect_eq(due("\r\nCAP LS 302\r\n"), 0);
+    cr_expect_eq(due("NICK a\r\nCAP LS\r\n"), 0);
 }

@@ -2,6 +2,8 @@
 /* test_sip.c - request lines and status lines of SIP over TCP. */
 #include <criterion/criterion.h>
 
+#include <string.h>
+
 #include "tests/engine/protocols/support_keywords.h"
 #include "tests/engine/protocols/support_samples.h"
 
@@ -63,4 +65,18 @@ Test(sip, host_is_accepted_by_more_than_trying)
     cr_assert_eq(keyword_answer(PROTOCOL_SIP, BYTES("INVITE"),
                                 BYTES("SIP/2.0 100 Trying\r\n\r\nSIP/2.0 180 Ringing\r\n")),
                  ACCEPTANCE_ACCEPTED);
+}
+
+static size_t due(const char *request)
+{
+    return protocol_awaits(PROTOCOL_SIP, (const uint8_t *)request, strlen(request));
+}
+
+Test(sip, a_body_that_is_announced_is_awaited)
+{
+    cr_expect_eq(due("INVITE sip:a@b SIP/2.0\r\nContent-Length: 5\r\n\r\n"), 5);
+    cr_expect_eq(due("INVITE sip:a@b SIP/2.0\r\nl :5\r\n\r\nab"), 3);
+    cr_expect_eq(due("INVITE sip:a@b SIP/2.0\r\nL: 5\r\n\r\nhello"), 0);
+    cr_expect_eq(due("\r\nOPTIONS sip:a@b SIP/2.0\r\nLater: 5\r\n\r\n"), 0);
+    cr_expect_eq(due("INVITE sip:a@b SIP/2.0\r\nl: 5\r\n"), 1);
 }

@@ -26,3 +26,17 @@ Test(uwsgi, answers)
                   ACCEPTANCE_ACCEPTED);
     assert_answer(PROTOCOL_UWSGI, REQUEST, BYTES("Status: 200 OK\r\n"), 1, ACCEPTANCE_REFUSED);
 }
+
+Test(uwsgi, a_body_that_is_announced_is_awaited)
+{
+    static const uint8_t request[] = "\0\x23\0\0\x0e\0CONTENT_LENGTH\2\0"
+                                     "17"
+                                     "\6\0METHOD\3\0PUT"
+                                     "abc";
+    static const uint8_t value[] = "\0\x15\0\0\3\0ONE\x0e\0CONTENT_LENGTH";
+
+    cr_expect_eq(protocol_awaits(PROTOCOL_UWSGI, request, 39), 17);
+    cr_expect_eq(protocol_awaits(PROTOCOL_UWSGI, request, 42), 14);
+    cr_expect_eq(protocol_awaits(PROTOCOL_UWSGI, request, 30), 9);
+    cr_expect_eq(protocol_awaits(PROTOCOL_UWSGI, value, sizeof(value) - 1), 0);
+}
