@@ -13,6 +13,7 @@
 
 #define PUT_NUMBERS    4 /* priority, delay, time to run, bytes of the job */
 #define JOB_DIGITS_MAX 9
+#define PUT_BYTES_MAX  256 /* a longer line is refused */
 #define LINE_END_BYTES 2
 
 /* clang-format off */
@@ -74,12 +75,14 @@ static void read_job_bytes(const uint8_t *line, size_t bytes, size_t *job_bytes)
 static enum match beanstalkd_whole(const uint8_t *request, size_t bytes, size_t from,
                                    size_t *needed)
 {
-    size_t line = line_bytes(request, bytes, bytes), job_bytes = 0;
+    size_t line = 0, job_bytes = 0;
 
-    (void)from;
-    if (line > 0 && begins_exactly("put ", 4, request, bytes) == MATCH_YES)
-        read_job_bytes(request, line, &job_bytes);
-    return whole_message(bytes, line > 0 ? line + job_bytes : bytes + 1, needed);
+    if (begins_exactly("put ", 4, request, bytes) == MATCH_YES)
+        line = line_bytes(request, bytes, PUT_BYTES_MAX);
+    if (line == 0)
+        return whole_line(request, bytes, from, needed);
+    read_job_bytes(request, line, &job_bytes);
+    return whole_message(bytes, line + job_bytes, needed);
 }
 
 static enum acceptance beanstalkd_accepts(const uint8_t *request, size_t request_bytes,

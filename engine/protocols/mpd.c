@@ -58,10 +58,12 @@ static enum match mpd_check(const uint8_t *request, size_t bytes)
     return begins_lower_verb(verbs, request, bytes);
 }
 
-/* The lines up to the one that ends a list of commands. */
-static size_t list_bytes(const uint8_t *request, size_t bytes)
+/* The lines up to the one that ends a list of commands, which is none of those that are there to
+ * their end within the first `from` bytes. */
+static size_t list_bytes(const uint8_t *request, size_t bytes, size_t from)
 {
-    size_t at = 0, line;
+    const uint8_t *lf = from ? memrchr(request, '\n', from) : NULL;
+    size_t at = lf ? (size_t)(lf - request) + 1 : 0, line;
 
     while ((line = line_bytes(request + at, bytes - at, bytes - at)) > 0) {
         if (begins_status(LIST_END, request + at, line) == MATCH_YES)
@@ -76,7 +78,7 @@ static enum match mpd_whole(const uint8_t *request, size_t bytes, size_t from, s
     if (begins_status("command_list_begin", request, bytes) != MATCH_YES &&
         begins_status("command_list_ok_begin", request, bytes) != MATCH_YES)
         return whole_line(request, bytes, from, needed);
-    return whole_message(bytes, list_bytes(request, bytes), needed);
+    return whole_message(bytes, list_bytes(request, bytes, from), needed);
 }
 
 /* Whoever says "OK" or names a field, in a letter and more: not a code, not "-ERR". */

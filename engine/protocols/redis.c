@@ -19,6 +19,7 @@
 
 #define DIGITS_MAX     7
 #define LINE_BYTES_MAX 256
+#define ELEMENT_LEAST  6           /* "$0", and two ends of lines */
 #define LOWER          0x20202000u /* what tells three letters' cases */
 #define GET_SPACE      0x67657420u /* "get " */
 
@@ -126,23 +127,36 @@ static enum match take_number(uint8_t mark, const uint8_t *data, size_t bytes, s
     return begins_exactly("\r\n", 2, data + digit, bytes - digit);
 }
 
-/* An array of strings, each with its length in front; an inline command is a line. */
+static size_t more_than(size_t bytes, size_t length)
+{
+    return length > bytes ? length : bytes + 1;
+}
+
+/*
+ * An array of strings, each with its length in front; an inline command is a line. An element has
+ * its bytes, however short it is: without them nobody needs to read the array again, which costs
+ * more with each that has come.
+ */
 static enum match redis_whole(const uint8_t *request, size_t bytes, size_t from, size_t *needed)
 {
-    size_t at = 0, elements, length;
+    size_t at = 0, begin = 0, elements = 0, length;
     enum match match;
 
     if (request[0] != '*')
         return whole_line(request, bytes, from, needed);
     match = take_number('*', request, bytes, &at, &elements);
     for (; match == MATCH_YES && elements > 0; elements--) {
+        begin = at;
         match = take_number('$', request, bytes, &at, &length);
         if (match != MATCH_YES)
             break;
-        at += length + 2;
+        begin = at += length + 2;
         match = at <= bytes ? MATCH_YES : MATCH_MORE;
     }
-    *needed = at > bytes || match != MATCH_MORE ? at : bytes + 1;
+    if (match != MATCH_MORE)
+        *needed = at;
+    else
+        whole_message(bytes, more_than(bytes, begin + elements * ELEMENT_LEAST), needed);
     return match;
 }
 

@@ -81,9 +81,11 @@ struct hello {
     size_t bytes, at;
     size_t record_left;
     size_t missing; /* where more is needed: how many bytes at least */
+    unsigned records;
 };
 
 #define RECORD_HEADER_BYTES 5
+#define RECORDS_MOST        256 /* they are read anew with each piece; clients make a few */
 #define HANDSHAKE           22
 #define EXTENSION_SNI       0
 #define EXTENSION_ALPN      16
@@ -97,7 +99,7 @@ static enum match next_record(struct hello *hello)
     hello->record_left = (size_t)header[3] << 8 | header[4];
     hello->at += RECORD_HEADER_BYTES;
     return header[0] == HANDSHAKE && hello->record_left > 0 &&
-                   hello->record_left <= RECORD_BYTES_MAX
+                   hello->record_left <= RECORD_BYTES_MAX && ++hello->records <= RECORDS_MOST
                ? MATCH_YES
                : MATCH_NO;
 }

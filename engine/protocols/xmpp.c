@@ -9,12 +9,13 @@
  * A server of before XMPP 1.0 gives its stream no version and sends no features: its tag is all of
  * its answer.
  *
- * Limits: the XML declaration has at most 128 bytes, and the namespace's prefix must be "stream",
- * as servers want it (RFC 6120 4.8.5).
+ * Limits: the XML declaration has at most 128 bytes, the stream's tag ends within 2 KiB, and the
+ * namespace's prefix must be "stream", as servers want it (RFC 6120 4.8.5).
  */
 #include "engine/protocols/whole.h"
 
 #define DECLARATION_BYTES_MAX 128
+#define TAG_BYTES_MAX         2048 /* it is read anew with each of its pieces */
 #define STREAM                "<stream:stream"
 #define STREAM_BYTES          (sizeof(STREAM) - 1)
 
@@ -89,8 +90,12 @@ static size_t tag_end(const uint8_t *data, size_t bytes)
 
 static enum match xmpp_whole(const uint8_t *request, size_t bytes, size_t from, size_t *needed)
 {
+    size_t end = tag_end(request, bytes < TAG_BYTES_MAX ? bytes : TAG_BYTES_MAX);
+
     (void)from;
-    return whole_message(bytes, tag_end(request, bytes), needed);
+    if (end > TAG_BYTES_MAX)
+        return MATCH_NO;
+    return whole_message(bytes, end, needed);
 }
 
 static enum acceptance xmpp_accepts(const uint8_t *request, size_t request_bytes,

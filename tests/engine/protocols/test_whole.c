@@ -104,3 +104,73 @@ Test(whole, client_hello_in_records)
     records[9] = 21; /* an alert within the hello */
     cr_assert_eq(whole_of(PROTOCOL_TLS, (const char *)records, at), MATCH_NO);
 }
+
+/* --- what a request in pieces costs: none is to be read anew with each of them
+ * -------------------- */
+
+static size_t looks_at(enum protocol_id id, const uint8_t *request, size_t bytes)
+{
+    size_t needed = 0, looks = 0, from;
+
+    for (size_t there = 32; there <= bytes; there++) {
+        if (there < needed)
+            continue;
+        from = needed ? needed - 1 : 0;
+        looks++;
+        if (protocol_whole(id, request, there, from, &needed) != MATCH_MORE)
+            break;
+    }
+    return looks;
+}
+
+static void repeat(uint8_t *request, size_t bytes, const char *begin, const void *piece,
+                   size_t piece_bytes)
+{
+    const size_t at = strlen(begin);
+
+    memcpy(request, begin, at);
+    for (size_t i = at; i < bytes; i++)
+        request[i] = ((const uint8_t *)piece)[(i - at) % piece_bytes];
+}
+
+Test(whole, many_small_elements_are_read_a_few_times)
+{
+    uint8_t request[16384];
+
+    repeat(request, sizeof(request), "*2340\r\n", BYTES("$1\r\na\r\n"));
+    cr_expect_leq(looks_at(PROTOCOL_REDIS, request, sizeof(request)), 8);
+    repeat(request, sizeof(request), "*9999999\r\n", BYTES("$0\r\n\r\n"));
+    cr_expect_leq(looks_at(PROTOCOL_REDIS, request, sizeof(request)), 1);
+}
+
+Test(whole, lines_of_a_list_are_read_once)
+{
+    static const char list[] = "command_list_begin\ncommand_list_end\nping\ncommand_list_end\n";
+    size_t needed;
+
+    /* Nobody who has looked at the first end would ask again: it is not looked at. */
+    cr_expect_eq(protocol_whole(PROTOCOL_MPD, (const uint8_t *)list, 41, 38, &needed), MATCH_MORE);
+    cr_expect_eq(protocol_whole(PROTOCOL_MPD, (const uint8_t *)list, sizeof(list) - 1, 50, &needed),
+                 MATCH_YES);
+}
+
+Test(whole, a_hello_in_a_thousand_records_is_none)
+{
+    uint8_t hello[6 * 1024];
+
+    for (size_t i = 0; i < sizeof(hello); i += 6)
+        memcpy(hello + i, (const uint8_t[]){22, 3, 1, 0, 1, i == 0 ? 1 : i == 12 ? 8 : 0}, 6);
+    cr_expect_eq(whole_of(PROTOCOL_TLS, (const char *)hello, 6 * 256), MATCH_MORE);
+    cr_expect_eq(whole_of(PROTOCOL_TLS, (const char *)hello, sizeof(hello)), MATCH_NO);
+}
+
+Test(whole, a_tag_ends_within_two_kilobytes)
+{
+    uint8_t tag[4096];
+
+    repeat(tag, sizeof(tag), "<stream:stream ", BYTES("'' "));
+    cr_expect_eq(whole_of(PROTOCOL_XMPP, (const char *)tag, 2047), MATCH_MORE);
+    cr_expect_eq(whole_of(PROTOCOL_XMPP, (const char *)tag, sizeof(tag)), MATCH_NO);
+    tag[2046] = '>';
+    cr_expect_eq(whole_of(PROTOCOL_XMPP, (const char *)tag, sizeof(tag)), MATCH_YES);
+}
