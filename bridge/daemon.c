@@ -371,54 +371,67 @@ void daemon_side_info(const struct daemon *daemon, enum side side, struct daemon
                                 .hidden_end = sides_hidden_end(daemon->parts.sides, side)};
 }
 
-/* Those that have changed since then, all for 0. `*count` of `infos` becomes that of `*servers`. */
-static bool list_servers(struct daemon *daemon, const struct server_info *infos, uint64_t since_ms,
-                         struct daemon_server **servers, uint32_t *count, struct error *error)
+static uint32_t parts_to_tell(const struct daemon *daemon, uint32_t place,
+                              const struct daemon_changed *changed,
+                              const struct server_lines *lines)
 {
-    uint32_t used = 0;
+    if (changed->whole)
+        return SERVER_PARTS_ALL;
+    return changed->by_turns ? server_changes_by_turns(&daemon->changes, place, lines)
+                             : server_changes_at(&daemon->changes, place, lines->last_ms);
+}
 
-    *servers = calloc((size_t)*count + 1, sizeof(**servers));
-    if (!*servers)
+/* Of the `count` there are those that are to be told. */
+static bool list_servers(struct daemon *daemon, const struct server_info *infos, uint32_t count,
+                         const struct server_lines *lines, struct daemon_changed *out,
+                         struct error *error)
+{
+    out->count = 0;
+    out->servers = calloc((size_t)count + 1, sizeof(*out->servers));
+    if (!out->servers)
         return error_set(error, EXIT_FAILED, "out of memory for the list of servers");
-    for (uint32_t i = 0; i < *count; i++) {
-        const uint32_t parts =
-            since_ms == 0 ? SERVER_PARTS_ALL : server_changes_at(&daemon->changes, i, since_ms);
+    for (uint32_t i = 0; i < count; i++) {
+        const uint32_t parts = parts_to_tell(daemon, i, out, lines);
 
         if (parts)
-            (*servers)[used++] =
+            out->servers[out->count++] =
                 (struct daemon_server){.info = infos[i],
                                        .since_wall_s = daemon_wall_s(daemon, infos[i].since_us),
                                        .number = i,
                                        .parts = parts};
     }
-    *count = used;
     return true;
 }
 
 bool daemon_servers(struct daemon *daemon, struct daemon_server **servers, uint32_t *count,
                     struct error *error)
 {
+    struct daemon_changed all = {.whole = true};
     struct server_info *infos;
     bool done;
 
     if (!workers_servers(daemon->parts.workers, &infos, count, error))
         return false;
-    done = list_servers(daemon, infos, 0, servers, count, error);
+    done = list_servers(daemon, infos, *count, NULL, &all, error);
+    *servers = all.servers;
     free(infos);
     return done;
 }
 
-bool daemon_servers_since(struct daemon *daemon, uint64_t since_ms, struct daemon_server **servers,
-                          uint32_t *count, bool *whole, struct error *error)
+bool daemon_servers_since(struct daemon *daemon, const struct server_lines *lines, uint32_t at_once,
+                          struct daemon_changed *out, struct error *error)
 {
+    const uint64_t now_ms = clock_now_us() / 1000;
     struct server_info *infos;
+    uint32_t count;
     bool done;
 
-    if (!workers_servers(daemon->parts.workers, &infos, count, error))
+    if (!workers_servers(daemon->parts.workers, &infos, &count, error))
         return false;
-    server_changes_look(&daemon->changes, infos, *count, clock_now_us() / 1000);
-    *whole = server_changes_set(&daemon->changes, since_ms);
-    done = list_servers(daemon, infos, *whole ? 0 : since_ms, servers, count, error);
+    server_changes_look(&daemon->changes, infos, count, now_ms);
+    *out = (struct daemon_changed){.whole = server_changes_set(&daemon->changes, lines->last_ms)};
+    out->by_turns = server_changes_rank(&daemon->changes, at_once, now_ms);
+    done = list_servers(daemon, infos, count, lines, out, error);
     free(infos);
     return done;
 }

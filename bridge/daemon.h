@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "bridge/server_changes.h"
 #include "bridge/sides/carrier.h"
 #include "bridge/text/server_parts.h"
 #include "engine/engine.h"
@@ -89,6 +90,13 @@ struct daemon_server {
     uint32_t parts;          /* that are to be told, as bits (server_parts.h) */
 };
 
+struct daemon_changed {
+    struct daemon_server *servers; /* malloc'ed, for the caller to free */
+    uint32_t count;
+    bool whole;    /* all: there were no lines, or servers have come or gone */
+    bool by_turns; /* else all that have changed */
+};
+
 uint64_t daemon_uptime_us(const struct daemon *daemon);
 enum mode_setting daemon_mode(const struct daemon *daemon);
 /* Grows with every word of the operator about modes and sources. */
@@ -132,10 +140,10 @@ void daemon_side_info(const struct daemon *daemon, enum side side, struct daemon
  */
 bool daemon_servers(struct daemon *daemon, struct daemon_server **servers, uint32_t *count,
                     struct error *error);
-/* The same, but only what has changed since then (milliseconds of the monotonic clock), in a look
- * of this function. `*whole`: all, as it is 0, or servers have come or gone. */
-bool daemon_servers_since(struct daemon *daemon, uint64_t since_ms, struct daemon_server **servers,
-                          uint32_t *count, bool *whole, struct error *error);
+/* The same, but only what has changed since these lines (server_changes.h), in a look of this
+ * function. */
+bool daemon_servers_since(struct daemon *daemon, const struct server_lines *lines, uint32_t at_once,
+                          struct daemon_changed *out, struct error *error);
 /* Sum over the workers, with the TAPs' own drop counts; `overflow` (may be NULL): those of each
  * side. */
 bool daemon_counters(struct daemon *daemon, struct counters *out, uint64_t overflow[2],

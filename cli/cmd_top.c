@@ -236,6 +236,7 @@ static bool listen_to_daemon(struct top *top, struct error *error)
 
     json_object_object_add(request, "every_ms", json_object_new_int(TICK_MS));
     json_object_object_add(request, "changes", json_object_new_boolean(true));
+    json_object_object_add(request, "at_once", json_object_new_int(TOP_AT_ONCE));
     if (fd < 0) {
         json_object_put(request);
         return false;

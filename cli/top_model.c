@@ -154,8 +154,9 @@ static void push_history(struct top_server *server)
 
 /* `server` is as it was the answer before, or new; `object`: all of it, or what has changed. */
 static void take_server(struct top_server *server, struct json_object *object, uint64_t answer,
-                        double seconds)
+                        double now_s)
 {
+    const double seconds = now_s - server->heard_s;
     struct json_object *told = json_object_object_get(object, "figures");
     struct json_object *admission = json_object_object_get(told, "admission");
     struct json_object *before =
@@ -168,11 +169,11 @@ static void take_server(struct top_server *server, struct json_object *object, u
     server->syn_rate = new ? 0 : rate(syns, server->syns, seconds);
     server->admit_rate = new ? 0 : rate(admitted, server->admitted, seconds);
     server->refuse_rate = new ? 0 : rate(refused, server->refused, seconds);
-    push_history(server);
     server->p50_us = admission_percentile(admission, before, 50);
     server->p99_us = admission_percentile(admission, before, 99);
     json_object_put(before);
     server->told = answer;
+    server->heard_s = now_s;
 }
 
 /* Mostly where it was. */
@@ -186,11 +187,11 @@ static struct top_server *known_as(const struct top_model *model, const char *na
     return NULL;
 }
 
-static void calm_down(struct top_server *server)
+static void calm_down(struct top_server *server, double now_s)
 {
     server->syn_rate = server->admit_rate = server->refuse_rate = 0;
     server->p50_us = server->p99_us = 0;
-    push_history(server);
+    server->heard_s = now_s;
 }
 
 static void free_servers(struct top_server *servers, size_t count)
@@ -212,8 +213,7 @@ static void take_over(struct top_server *server, struct top_server *known)
 static const struct top_server unsaid = {
     .mode = "-", .setting = "-", .since = "-", .cause = "-", .dead = "-", .limit = -1, .usual = -1};
 
-static void take_all(struct top_model *model, struct json_object *array, size_t count,
-                     double seconds)
+static void take_all(struct top_model *model, struct json_object *array, size_t count, double now_s)
 {
     struct top_server *servers = output_alloc(calloc(count + 1, sizeof(*servers)));
 
@@ -226,7 +226,7 @@ static void take_all(struct top_model *model, struct json_object *array, size_t 
         known = known_as(model, servers[i].name, i);
         if (known)
             take_over(&servers[i], known);
-        take_server(&servers[i], object, model->answers, seconds);
+        take_server(&servers[i], object, model->answers, now_s);
     }
     free_servers(model->servers, model->count);
     model->servers = servers;
@@ -236,19 +236,22 @@ static void take_all(struct top_model *model, struct json_object *array, size_t 
         model->order[i] = i;
 }
 
-static void take_changed(struct top_model *model, struct json_object *array, size_t count,
-                         double seconds)
+static void take_changed(struct top_model *model, struct json_object *status,
+                         struct json_object *array, size_t count, double now_s)
 {
+    const int64_t turns = number(status, "turns", 1), turn = number(status, "turn", 0);
+
     for (size_t i = 0; i < count; i++) {
         struct json_object *object = json_object_array_get_idx(array, i);
         const int64_t place = number(object, "number", -1);
 
         if (place >= 0 && (uint64_t)place < model->count)
-            take_server(&model->servers[place], object, model->answers, seconds);
+            take_server(&model->servers[place], object, model->answers, now_s);
     }
     for (size_t i = 0; i < model->count; i++)
-        if (model->servers[i].told != model->answers)
-            calm_down(&model->servers[i]);
+        if (model->servers[i].told != model->answers &&
+            (turns <= 1 || i % (uint64_t)turns == (uint64_t)turn))
+            calm_down(&model->servers[i], now_s);
 }
 
 void top_take(struct top_model *model, struct json_object *status, double now_s)
@@ -260,13 +263,15 @@ void top_take(struct top_model *model, struct json_object *status, double now_s)
 
     model->answers++;
     if (!whole || json_object_get_boolean(whole))
-        take_all(model, array, count, now_s - model->time_s);
+        take_all(model, array, count, now_s);
     else
-        take_changed(model, array, count, now_s - model->time_s);
+        take_changed(model, status, array, count, now_s);
     model->time_s = now_s;
     model->attacked = 0;
-    for (size_t i = 0; i < model->count; i++)
+    for (size_t i = 0; i < model->count; i++) {
+        push_history(&model->servers[i]);
         model->attacked += strcmp(model->servers[i].mode, "attack") == 0;
+    }
     take_word(model->mode, status, "mode");
     take_word(model->version, json_object_object_get(status, "synward"), "version");
     model->learning = json_object_get_boolean(json_object_object_get(status, "learning"));

@@ -15,6 +15,7 @@
 
 #define TOP_HISTORY 60 /* answers */
 #define TOP_WORD    64
+#define TOP_AT_ONCE 60 /* servers that a screen shows: the others are heard of by turns */
 
 /* All texts are ASCII that a terminal may be given. */
 struct top_server {
@@ -31,6 +32,7 @@ struct top_server {
     float history[TOP_HISTORY];                 /* SYNs a second, the newest last */
     struct json_object *figures, *told_figures; /* told: those of the answer that named it last */
     uint64_t told, told_mode; /* the number of the answer that named it, or said its mode, last */
+    double heard_s;           /* the time of the answer since which it is as known here */
 };
 
 enum top_order { TOP_BY_ACTIVITY, TOP_BY_REFUSED, TOP_BY_HALF_OPEN, TOP_BY_NAME, TOP_ORDERS };
@@ -48,7 +50,7 @@ struct top_model {
 /*
  * An answer of `status`, or a line of `sample`, that came at this time of a clock that only goes
  * on. A line that is not whole leaves out who has not changed, as nothing came to those, and what
- * has not changed of the others.
+ * has not changed of the others; and those whose turn it is not, of which nothing is known anew.
  */
 void top_take(struct top_model *model, struct json_object *status, double now_s);
 void top_sort(struct top_model *model, enum top_order order);

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "bridge/control/question.h"
 #include "profiles/error.h"
 
 struct daemon;
@@ -23,10 +24,15 @@ typedef bool answer_writer(struct daemon *daemon, FILE *out, struct error *error
 
 answer_handler answer_status, answer_mode; /* servers */
 answer_handler answer_server_stats, answer_sample;
+/* The next line of a sample, after those of the question. */
+struct json_object *answer_sample_after(struct daemon *daemon, struct json_object *request,
+                                        const struct control_question *question,
+                                        struct error *error);
 /* How often an answer_sample() is wanted; 0: the request says it wrongly. */
-#define SAMPLE_DEFAULT_MS 1000
-#define SAMPLE_LEAST_MS   100
-#define SAMPLE_MOST_MS    60000
+#define SAMPLE_DEFAULT_MS   1000
+#define SAMPLE_LEAST_MS     100
+#define SAMPLE_MOST_MS      60000
+#define SAMPLE_AT_ONCE_MOST 100000
 uint32_t sample_every_ms(struct json_object *request);
 answer_handler answer_profiles, answer_forget, answer_set;
 answer_handler answer_sources, answer_rehearse;

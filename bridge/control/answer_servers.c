@@ -328,44 +328,70 @@ static bool changes_only(struct json_object *request, bool *only, struct error *
            error_set(error, EXIT_USAGE, "\"changes\" is not a boolean");
 }
 
-static struct json_object *changed_document(struct daemon *daemon, struct json_object *request,
-                                            struct error *error)
+/* "at_once": so many of those, the others by turns. */
+static bool how_many_at_once(struct json_object *request, uint32_t *at_once, struct error *error)
 {
-    struct json_object *since = json_object_object_get(request, "since_ms"), *document;
-    struct daemon_server *servers = NULL;
-    uint32_t count = 0;
-    bool whole;
+    struct json_object *value = json_object_object_get(request, "at_once");
+    const int64_t number = json_object_get_int64(value);
 
-    if (!daemon_servers_since(daemon, json_object_get_uint64(since), &servers, &count, &whole,
-                              error))
+    *at_once = value ? (uint32_t)number : UINT32_MAX;
+    return !value ||
+           (json_object_is_type(value, json_type_int) && number >= 1 &&
+            number <= SAMPLE_AT_ONCE_MOST) ||
+           error_set(error, EXIT_USAGE, "\"at_once\" is not a number of 1 to %d",
+                     SAMPLE_AT_ONCE_MOST);
+}
+
+static struct json_object *changed_document(struct daemon *daemon, struct json_object *request,
+                                            const struct server_lines *lines, struct error *error)
+{
+    struct daemon_changed changed;
+    struct json_object *document;
+    uint32_t at_once;
+
+    if (!how_many_at_once(request, &at_once, error) ||
+        !daemon_servers_since(daemon, lines, at_once, &changed, error))
         return NULL;
-    document = status_document(daemon, array_of(servers, count, NULL));
-    json_object_object_add(document, "whole", json_object_new_boolean(whole));
+    document = status_document(daemon, array_of(changed.servers, changed.count, NULL));
+    json_object_object_add(document, "whole", json_object_new_boolean(changed.whole));
+    if (changed.by_turns && !changed.whole) {
+        json_object_object_add(document, "turn", json_object_new_int64(lines->turn));
+        json_object_object_add(document, "turns", json_object_new_int64(SERVER_TURNS));
+    }
     return document;
 }
 
-struct json_object *answer_sample(struct daemon *daemon, struct json_object *request,
-                                  struct error *error)
+struct json_object *answer_sample_after(struct daemon *daemon, struct json_object *request,
+                                        const struct control_question *question,
+                                        struct error *error)
 {
-    struct json_object *sequence = json_object_object_get(request, "sequence"), *lost, *document;
+    struct json_object *lost, *document;
     bool only;
 
     if (!every_ms(request, error) || !changes_only(request, &only, error))
         return NULL;
     lost = lost_document(daemon, error);
     document = !lost  ? NULL
-               : only ? changed_document(daemon, request, error)
+               : only ? changed_document(daemon, request, &question->lines, error)
                       : answer_status(daemon, request, error);
     if (!document) {
         json_object_put(lost);
         return NULL;
     }
     json_object_object_add(document, "sequence",
-                           json_object_new_int64(json_object_get_int64(sequence)));
+                           json_object_new_int64((int64_t)question->sequence));
     json_object_object_add(document, "time_ms",
                            json_object_new_int64((int64_t)(clock_wall_us() / 1000)));
     json_object_object_add(document, "lost", lost);
     return document;
+}
+
+struct json_object *answer_sample(struct daemon *daemon, struct json_object *request,
+                                  struct error *error)
+{
+    const struct control_question first = {0};
+
+    return answer_sample_after(daemon, request, &first, error);
 }
 
 uint32_t sample_every_ms(struct json_object *request)

@@ -233,15 +233,12 @@ static void write_answer(struct daemon *daemon, struct control_question question
         command = NULL;
     if (command && question.sync && !is_of_sync(command, parsed, error))
         command = NULL;
-    if (command && command->handle == answer_sample) {
-        json_object_object_add(parsed, "sequence", json_object_new_uint64(question.sequence));
-        json_object_object_add(parsed, "since_ms", json_object_new_uint64(question.since_ms));
-    }
-
     if (command && command->write) {
         command->write(daemon, out, error);
     } else if (command) {
-        document = command->handle(daemon, parsed, error);
+        document = command->handle == answer_sample
+                       ? answer_sample_after(daemon, parsed, &question, error)
+                       : command->handle(daemon, parsed, error);
         if (document)
             text_write_document(out, document);
         else if (error->code == EXIT_DONE)

@@ -8,16 +8,15 @@
 #include <stdint.h>
 
 #include "bridge/events/events.h"
+#include "bridge/server_changes.h"
 
 struct control_question {
     const char *text; /* JSON */
     size_t bytes;
-    bool view;         /* whoever asks may only look */
-    bool sync;         /* over the socket of `synward sync` */
-    uint64_t sequence; /* of a sample */
-    uint64_t
-        since_ms; /* when the sample before was made, on the monotonic clock; 0: it is the first
-                   */
+    bool view;                 /* whoever asks may only look */
+    bool sync;                 /* over the socket of `synward sync` */
+    uint64_t sequence;         /* of a sample */
+    struct server_lines lines; /* that this sample comes after */
 };
 
 /* Whether the connection stays. All zero: it ends with the answer. */

@@ -265,7 +265,7 @@ char *connection_ask(const struct control *control, const struct connection *con
                                               .view = control->face.view,
                                               .sync = control->face.sync,
                                               .sequence = connection->sequence,
-                                              .since_ms = connection->sampled_ms};
+                                              .lines = connection->lines};
 
     return control->face.answer(control->face.context, question, answer_bytes);
 }

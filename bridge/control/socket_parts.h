@@ -13,6 +13,7 @@
 #include "bridge/control/protocol.h"
 #include "bridge/control/socket.h"
 #include "bridge/events/events.h"
+#include "bridge/server_changes.h"
 
 #define CONNECTIONS_MAX    32
 #define WATCHERS_MAX       8
@@ -56,7 +57,7 @@ struct connection {
     size_t request_bytes; /* of a sampler */
     uint32_t sample_ms;
     uint64_t sequence;
-    uint64_t sampled_ms; /* when its last line was made; 0: none was */
+    struct server_lines lines; /* of samples, so far */
 };
 
 struct control {

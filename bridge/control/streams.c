@@ -69,7 +69,7 @@ void connection_tick(struct control *control, struct connection *connection, uin
         return;
     line =
         connection_ask(control, connection, connection->request, connection->request_bytes, &bytes);
-    connection->sampled_ms = now_ms;
+    server_lines_made(&connection->lines, now_ms);
     connection_buffer(control, connection, line, bytes);
     connection_sample(control, connection);
 }

@@ -99,6 +99,7 @@ static struct json_object *sample_request(void)
 
     json_object_object_add(request, "every_ms", json_object_new_int(TICK_MS));
     json_object_object_add(request, "changes", json_object_new_boolean(true));
+    json_object_object_add(request, "at_once", json_object_new_int(TOP_AT_ONCE));
     return request;
 }
 

@@ -231,15 +231,16 @@ bool daemon_servers(struct daemon *daemon, struct daemon_server **servers, uint3
 }
 
 /* Since the first line only the first server has changed, by SYNs. */
-bool daemon_servers_since(struct daemon *daemon, uint64_t since_ms, struct daemon_server **servers,
-                          uint32_t *count, bool *whole, struct error *error)
+bool daemon_servers_since(struct daemon *daemon, const struct server_lines *lines, uint32_t at_once,
+                          struct daemon_changed *out, struct error *error)
 {
-    *whole = since_ms == 0;
-    if (!daemon_servers(daemon, servers, count, error))
+    *out = (struct daemon_changed){.whole = lines->last_ms == 0,
+                                   .by_turns = daemon->server_count > at_once};
+    if (!daemon_servers(daemon, &out->servers, &out->count, error))
         return false;
-    if (!*whole) {
-        *count = 1;
-        (*servers)->parts = SERVER_PART_BIT(syns);
+    if (!out->whole) {
+        out->count = 1;
+        out->servers->parts = SERVER_PART_BIT(syns);
     }
     return true;
 }

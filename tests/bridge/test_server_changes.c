@@ -76,3 +76,118 @@ Test(server_changes, one_that_comes_or_goes_is_a_change_of_all)
     cr_expect(server_changes_set(&changes, 4001));
     server_changes_free(&changes);
 }
+
+/* --- by turns -------------------------------------------------------------------------------- */
+
+#define MANY    100
+#define AT_ONCE 3
+
+static struct server_info many[MANY];
+static struct server_changes turning;
+static struct server_lines lines;
+
+static void look_and_rank(uint64_t now_ms)
+{
+    server_changes_look(&turning, many, MANY, now_ms);
+    cr_assert(server_changes_rank(&turning, AT_ONCE, now_ms));
+}
+
+/* What a line that is made then tells of: how many servers; those of `place` as `*parts`. */
+static uint32_t tell(uint64_t now_ms, uint32_t place, uint32_t *parts)
+{
+    uint32_t told = 0;
+
+    look_and_rank(now_ms);
+    for (uint32_t i = 0; i < MANY; i++)
+        told += server_changes_by_turns(&turning, i, &lines) != 0;
+    *parts = server_changes_by_turns(&turning, place, &lines);
+    server_lines_made(&lines, now_ms);
+    return told;
+}
+
+static void begin_turns(void)
+{
+    for (uint32_t i = 0; i < MANY; i++)
+        many[i] = (struct server_info){.key = {.port = (uint16_t)i}};
+    lines = (struct server_lines){0};
+    look_and_rank(1000);
+    server_lines_made(&lines, 1001);
+}
+
+/* All that is in the last whole line of the ten, and what each line has told since, is all there
+ * is. */
+Test(server_changes, all_are_told_of_by_turns, .init = begin_turns)
+{
+    uint64_t told_syns[MANY] = {0};
+
+    for (uint64_t line = 1; line <= 20; line++) {
+        uint32_t told = 0;
+
+        for (uint32_t i = 0; line <= 10 && i < MANY; i++)
+            many[i].figures.syns++;
+        look_and_rank(1000 + 1000 * line);
+        for (uint32_t i = 0; i < MANY; i++)
+            if (server_changes_by_turns(&turning, i, &lines) & SERVER_PART_BIT(syns)) {
+                told_syns[i] = many[i].figures.syns;
+                told++;
+            }
+        server_lines_made(&lines, 1000 + 1000 * line);
+        cr_expect_leq(told, MANY / SERVER_TURNS + 2 * AT_ONCE, "line %llu tells of %u",
+                      (unsigned long long)line, told);
+    }
+    for (uint32_t i = 0; i < MANY; i++)
+        cr_expect_eq(told_syns[i], 10, "server %u", i);
+    server_changes_free(&turning);
+}
+
+Test(server_changes, who_has_most_syns_is_told_of_at_once_and_once_more_when_calm,
+     .init = begin_turns)
+{
+    uint32_t parts;
+
+    many[55].figures.syns = 1000;
+    cr_expect_eq(tell(2000, 55, &parts), 1);
+    cr_expect_eq(parts, SERVER_PART_BIT(syns));
+    for (uint32_t i = 0; i < AT_ONCE; i++)
+        many[60 + i].figures.syns = 1;
+    tell(3000, 55, &parts);
+    cr_expect_eq(parts, SERVER_PART_BIT(syns), "it is calm, which has to be heard");
+    server_changes_free(&turning);
+}
+
+Test(server_changes, who_is_attacked_comes_before_who_is_busy, .init = begin_turns)
+{
+    uint32_t parts;
+
+    for (uint32_t i = 0; i < MANY; i++)
+        many[i].figures.syns = 1000;
+    many[99].mode = MODE_ATTACK;
+    tell(2000, 99, &parts);
+    many[99].figures.cookies_sent = 7;
+    for (uint32_t i = 0; i < MANY; i++)
+        many[i].figures.syns += i == 99 ? 0 : 1000;
+    tell(3000, 99, &parts);
+    cr_expect_eq(parts & SERVER_PART_BIT(cookies_sent), SERVER_PART_BIT(cookies_sent));
+    server_changes_free(&turning);
+}
+
+Test(server_changes, another_mode_is_told_at_once, .init = begin_turns)
+{
+    uint32_t parts;
+
+    for (uint32_t i = 0; i < MANY; i++)
+        many[i].figures.syns = 1000;
+    tell(2000, 99, &parts);
+    many[99].setting = SETTING_NORMAL;
+    tell(3000, 99, &parts);
+    cr_expect_eq(parts & SERVER_PART_BIT(MODE), SERVER_PART_BIT(MODE));
+    cr_expect_eq(parts & SERVER_PART_BIT(NAME), 0, "its number says who it is");
+    server_changes_free(&turning);
+}
+
+Test(server_changes, few_servers_have_no_turns, .init = begin_turns)
+{
+    cr_expect_not(server_changes_rank(&turning, MANY, 2000));
+    cr_expect(server_changes_rank(&turning, MANY - 1, 2000));
+    server_changes_free(&turning);
+}

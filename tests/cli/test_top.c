@@ -92,6 +92,38 @@ Test(top, who_is_left_out_has_not_changed)
     top_free(&model);
 }
 
+static void take_line(struct top_model *model, const char *line, double now_s)
+{
+    struct json_object *parsed = json_tokener_parse(line);
+
+    cr_assert_not_null(parsed);
+    top_take(model, parsed, now_s);
+    json_object_put(parsed);
+}
+
+/* Of who is left out before its turn nothing is known: it stays as it was. */
+Test(top, who_is_told_of_by_turns)
+{
+    struct top_model model = {0};
+
+    take(&model, SERVER("80", "normal", "0", "0") "," SERVER("81", "normal", "0", "0"), 10);
+    take_line(&model,
+              "{\"mode\":\"auto\",\"whole\":false,\"turn\":1,\"turns\":10,\"servers\":["
+              "{\"number\":0,\"figures\":{\"syns\":8}},{\"number\":1,\"figures\":{\"syns\":50}}]}",
+              11);
+    take_line(&model, "{\"mode\":\"auto\",\"whole\":false,\"turn\":0,\"turns\":10,\"servers\":[]}",
+              12);
+    cr_assert_eq(model.servers[0].syn_rate, 0, "it was its turn, and nothing had come");
+    cr_assert_float_eq(model.servers[1].syn_rate, 50, 1e-9, "it was not");
+    cr_assert_float_eq(model.servers[1].history[TOP_HISTORY - 1], 50, 1e-3);
+    take_line(&model,
+              "{\"mode\":\"auto\",\"whole\":false,\"turn\":1,\"turns\":10,\"servers\":["
+              "{\"number\":1,\"figures\":{\"syns\":350}}]}",
+              21);
+    cr_assert_float_eq(model.servers[1].syn_rate, 30, 1e-9, "in the ten seconds since it was told");
+    top_free(&model);
+}
+
 /* Nor is of a server that has changed what is as it was. */
 Test(top, what_is_left_out_of_a_server_has_not_changed)
 {

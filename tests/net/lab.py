@@ -765,11 +765,14 @@ class Lab:
         resource.setrlimit(resource.RLIMIT_NOFILE, (4096, 4096))
         with self.server.inside():
             listeners = [socket.create_server((SERVER4, port)) for port in range(3000, 4000)]
+        self.connect_to_thousand()
+        wait_until(lambda: len(self.cli("status")["servers"]) >= 1000, 20, "1,000 servers")
+        return listeners
+
+    def connect_to_thousand(self):
         with self.client.inside():
             for port in range(3000, 4000):
                 socket.create_connection((SERVER4, port), timeout=10).close()
-        wait_until(lambda: len(self.cli("status")["servers"]) >= 1000, 20, "1,000 servers")
-        return listeners
 
     def pop3(self, port=110, **options):
         return self._server("pop3_server", port, options)

@@ -365,6 +365,44 @@ def test_a_daemon_that_begins_again():
                 check_equal(next(events)[0], "reset", "or from the beginning")
 
 
+def test_of_a_thousand_busy_servers_few_are_told_at_once_and_all_in_ten_lines():
+    """What a line costs is what it tells."""
+    most = 60 + 60 + 1001 // 10 + 1  # at once, a moment before, whose turn it is
+    with Lab() as lab:
+        watched_lab(lab)
+        listeners = lab.thousand_servers()
+
+        def stats():
+            return [s["figures"]["syns"] for s in lab.cli("status")["servers"]]
+
+        with web(lab) as page, socket.socket(socket.AF_UNIX) as control:
+            control.connect(lab.control)
+            control.sendall(b'{"command": "sample", "changes": true, "at_once": 60}\n')
+            lines = map(json.loads, control.makefile())
+            known, told = {}, []
+            for line in lines:
+                if line["whole"]:
+                    known = dict(enumerate(s["figures"]["syns"] for s in line["servers"]))
+                    continue
+                told.append(len(line["servers"]))
+                for server in line["servers"]:
+                    known[server["number"]] = server["figures"].get("syns", known[server["number"]])
+                if len(told) == 3:
+                    lab.connect_to_thousand()
+                if len(told) == 14:
+                    break
+            check(max(told) <= most, f"servers in each line: {told}")
+            check_equal([known[n] for n in range(len(known))], stats(), "SYNs as stats has them")
+            wait_until(
+                lambda: [s["figures"]["syns"] for s in page.state()["servers"]] == stats(),
+                20,
+                "the page has the same",
+            )
+        for listener in listeners:
+            listener.close()
+        return f"{max(told)} servers in a line at most"
+
+
 def test_a_thousand_servers_cost_less_than_a_hundredth_of_a_core():
     with Lab() as lab:
         watched_lab(lab)

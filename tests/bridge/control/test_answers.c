@@ -753,6 +753,23 @@ Test(control_commands, stats_of_a_server)
     assert_error("{\"command\":\"stats\",\"server\":5}", 2, "not a string");
 }
 
+Test(control_commands, samples_of_few_at_once)
+{
+    struct control_question asked =
+        question("{\"command\":\"sample\",\"changes\":true,\"at_once\":1}");
+    size_t bytes = 0;
+    char *text;
+
+    asked.lines = (struct server_lines){.last_ms = 1000, .turn = 7};
+    text = control_answer(&daemon_under_test, asked, &bytes);
+    cr_expect(memmem(text, bytes, "\"turn\":7,\"turns\":10", 19), "%.*s", (int)bytes, text);
+    free(text);
+    assert_error("{\"command\":\"sample\",\"changes\":true,\"at_once\":0}", 2,
+                 "\"at_once\" is not a number of 1 to 100000");
+    assert_error("{\"command\":\"sample\",\"changes\":true,\"at_once\":100001}", 2, "at_once");
+    assert_error("{\"command\":\"sample\",\"changes\":true,\"at_once\":\"9\"}", 2, "at_once");
+}
+
 /* Each command, with what makes it change something. */
 Test(control_commands, who_may_only_look_changes_nothing)
 {
