@@ -18,6 +18,7 @@
 
 #include "bridge/base/clock.h"
 #include "bridge/base/log.h"
+#include "bridge/cluster/forgotten.h"
 #include "bridge/cluster/peers.h"
 #include "bridge/events/report.h"
 #include "bridge/imports/imports_force.h"
@@ -53,6 +54,7 @@ struct daemon {
     uint32_t bridges;         /* that the workers were told of */
     uint64_t saving_revision; /* of the store when it was begun */
     struct expiry expiry;
+    struct forgotten forgotten;
     struct server_changes changes;
 };
 
@@ -283,6 +285,32 @@ bool daemon_forget(struct daemon *daemon, const struct server_key *key)
     learner_forget(daemon->parts.learner, key);
     daemon_store_changed(daemon);
     return true;
+}
+
+bool daemon_forget_for_all(struct daemon *daemon, const struct server_key *key)
+{
+    if (!daemon_forget(daemon, key))
+        return false;
+    forgotten_note(&daemon->forgotten, key, (int64_t)(clock_wall_us() / SECOND_US));
+    return true;
+}
+
+const struct forgotten *daemon_forgotten(const struct daemon *daemon)
+{
+    return &daemon->forgotten;
+}
+
+void daemon_forget_older(struct daemon *daemon, const struct server_key *key, int64_t at_s,
+                         const char *node)
+{
+    const struct profile *profile = store_find(daemon->parts.store, key);
+    char text[SERVER_TEXT_BYTES];
+
+    if (!profile || profile->first_seen_s > at_s)
+        return;
+    log_line(LOG_LEVEL_INFO, "the profile of %s is forgotten: so the operator said at %s",
+             server_key_to_text(key, text), node);
+    daemon_forget(daemon, key);
 }
 
 /* --- what there is --------------------------------------------------------------------------- */

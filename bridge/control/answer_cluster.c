@@ -12,6 +12,7 @@
 
 #include "bridge/base/clock.h"
 #include "bridge/cluster/clock.h"
+#include "bridge/cluster/forgotten.h"
 #include "bridge/cluster/peers.h"
 #include "bridge/control/answer.h"
 #include "bridge/control/request.h"
@@ -153,6 +154,19 @@ static bool take_setting(struct daemon *daemon, struct json_object *object)
     return daemon_set_mode(daemon, for_all ? NULL : &server, setting, &why);
 }
 
+/* A profile that the operator had forgotten at another bridge. */
+static bool take_forgotten(struct daemon *daemon, struct json_object *object)
+{
+    const char *node = document_string(object, "node");
+    struct server_key server;
+    int64_t at_s;
+
+    if (!get_server(object, &server) || !node || !get_number(object, "at_s", INT64_MAX, &at_s))
+        return false;
+    daemon_forget_older(daemon, &server, at_s, node);
+    return true;
+}
+
 /* Cookies of ours that came back elsewhere. */
 static bool take_returned(struct daemon *daemon, struct json_object *object)
 {
@@ -171,11 +185,9 @@ typedef bool taker(struct daemon *daemon, struct json_object *object);
 static const struct {
     const char *key;
     taker *take;
-} kinds[] = {{"attacks", take_attack},
-             {"asides", take_aside},
-             {"rules", take_rule},
-             {"settings", take_setting},
-             {"returned", take_returned}};
+} kinds[] = {{"attacks", take_attack},      {"asides", take_aside},
+             {"rules", take_rule},          {"settings", take_setting},
+             {"forgotten", take_forgotten}, {"returned", take_returned}};
 
 /* The places in the array of those that are not taken; NULL: all of them are. */
 static struct json_object *take_kind(struct daemon *daemon, struct json_object *array, taker *take)
@@ -405,6 +417,21 @@ static void add_lists(struct daemon *daemon, struct json_object *document)
     json_object_object_add(document, "lists", array);
 }
 
+/* Profiles that the operator had forgotten here. */
+static void add_forgotten(const struct daemon *daemon, struct json_object *document)
+{
+    const struct forgotten *forgotten = daemon_forgotten(daemon);
+    struct json_object *array = json_object_new_array();
+
+    for (uint32_t i = 0; i < forgotten->count; i++) {
+        struct json_object *object = server_object(&forgotten->of[i].server);
+
+        json_object_object_add(object, "at_s", json_object_new_int64(forgotten->of[i].at_s));
+        json_object_array_add(array, object);
+    }
+    json_object_object_add(document, "forgotten", array);
+}
+
 static void add_clock(const struct daemon *daemon, struct json_object *document)
 {
     const struct cluster_clock *clock = daemon_clock(daemon);
@@ -434,6 +461,7 @@ struct json_object *answer_cluster(struct daemon *daemon, struct json_object *re
     json_object_object_add(document, "refused", refused);
     add_clock(daemon, document);
     add_lists(daemon, document);
+    add_forgotten(daemon, document);
     json_object_object_add(document, "up_s",
                            json_object_new_int64((int64_t)(daemon_uptime_us(daemon) / SECOND_US)));
     json_object_object_add(document, "revision",

@@ -84,7 +84,7 @@ struct json_object *answer_forget(struct daemon *daemon, struct json_object *req
 
     if (requested_profiles(daemon, request, &list, error)) {
         for (size_t i = 0; i < list.count; i++)
-            daemon_forget(daemon, &list.keys[i]);
+            daemon_forget_for_all(daemon, &list.keys[i]);
         if (daemon_bring_in_force(daemon, error)) {
             document = document_new();
             json_object_object_add(document, "forgotten",

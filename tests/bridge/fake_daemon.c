@@ -375,6 +375,27 @@ bool daemon_forget(struct daemon *daemon, const struct server_key *key)
     return store_forget(daemon->store, key);
 }
 
+bool daemon_forget_for_all(struct daemon *daemon, const struct server_key *key)
+{
+    if (!daemon_forget(daemon, key))
+        return false;
+    forgotten_note(&daemon->forgotten, key, 1767225600);
+    return true;
+}
+
+const struct forgotten *daemon_forgotten(const struct daemon *daemon)
+{
+    return &daemon->forgotten;
+}
+
+void daemon_forget_older(struct daemon *daemon, const struct server_key *key, int64_t at_s,
+                         const char *node)
+{
+    (void)node;
+    daemon->forgotten_elsewhere = *key;
+    daemon->forgotten_at_s = at_s;
+}
+
 const char *daemon_config_path(const struct daemon *daemon)
 {
     (void)daemon;

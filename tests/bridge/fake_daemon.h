@@ -9,6 +9,7 @@
 #define SYNWARD_TESTS_BRIDGE_FAKE_DAEMON_H
 
 #include "bridge/cluster/clock.h"
+#include "bridge/cluster/forgotten.h"
 #include "bridge/cluster/peers.h"
 #include "bridge/daemon.h"
 #include "bridge/events/events.h"
@@ -29,6 +30,9 @@ struct daemon {
     uint32_t held_count;
     uint32_t returned;
     struct server_key fired; /* port 0: none */
+    struct forgotten forgotten;
+    struct server_key forgotten_elsewhere; /* and until when */
+    int64_t forgotten_at_s;
     struct store *store;
     struct rehearsal *rehearsal;
     struct daemon_server servers[4];

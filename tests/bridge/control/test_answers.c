@@ -207,6 +207,30 @@ Test(control_commands, cluster_says_and_hears)
     json_object_put(document);
 }
 
+/* What he says here is told until it is over; what he said elsewhere is followed. */
+Test(control_commands, cluster_tells_of_profiles_that_are_forgotten)
+{
+    const struct server_key key = fake_key("10.77.0.2", 110, 0);
+    struct json_object *document, *array, *one;
+
+    of_cluster();
+    cr_assert_not_null(store_add(daemon_under_test.store, &key));
+    json_object_put(ask("{\"command\": \"forget\", \"server\": \"10.77.0.2:110\"}"));
+    document = ask(SAYS ", \"forgotten\": [{\"server\": \"10.0.0.1\", \"port\": 53, \"vlan\": [7], "
+                        "\"transport\": \"udp\", \"at_s\": 1767225601, \"node\": \"b\"}, "
+                        "{\"server\": \"10.0.0.1\", \"port\": 53, \"vlan\": [], \"at_s\": -1, "
+                        "\"node\": \"b\"}]}");
+    assert_refused(document, "forgotten", "[1]");
+    cr_assert_eq(daemon_under_test.forgotten_at_s, 1767225601);
+    cr_assert(server_key_is_udp(&daemon_under_test.forgotten_elsewhere));
+    array = json_object_object_get(document, "forgotten");
+    cr_assert_eq(json_object_array_length(array), 1);
+    one = json_object_array_get_idx(array, 0);
+    cr_assert_eq(json_object_get_int(json_object_object_get(one, "port")), 110);
+    cr_assert_eq(json_object_get_int64(json_object_object_get(one, "at_s")), 1767225600);
+    json_object_put(document);
+}
+
 Test(control_commands, cluster_tells_what_operators_said_elsewhere)
 {
     const uint32_t rules = daemon_under_test.source_count;

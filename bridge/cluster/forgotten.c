@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* forgotten.c - see forgotten.h. */
+#include "bridge/cluster/forgotten.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+void forgotten_note(struct forgotten *forgotten, const struct server_key *server, int64_t now_s)
+{
+    uint32_t kept = 0;
+
+    for (uint32_t i = 0; i < forgotten->count; i++)
+        if (!server_key_equal(&forgotten->of[i].server, server) &&
+            forgotten->of[i].at_s + FORGOTTEN_KEPT_S > now_s)
+            forgotten->of[kept++] = forgotten->of[i];
+    if (kept == FORGOTTEN_MOST)
+        memmove(&forgotten->of[0], &forgotten->of[1], --kept * sizeof(forgotten->of[0]));
+    forgotten->of[kept].server = *server;
+    forgotten->of[kept].at_s = now_s;
+    forgotten->count = kept + 1;
+}
