@@ -20,7 +20,8 @@
  *      lists     by name: the list of sources that the operator imported last
  *      list:NAME:DIGEST
  *                its prefixes
- *      profiles  by server; its writer teaches it while he lives, all others take it as it is
+ *      profiles  by server; its writer teaches it while he lives, all others take it as it is. Or
+ *                that an operator had it forgotten, for a day
  *      changes   the stream: names of profiles, bounded; who fell behind reads all again
  *
  * What counts is kept here and in the daemon. A store that is empty, slow, gone, or somebody else's
@@ -43,6 +44,7 @@
 #define SYNC_NODES_MOST   64u
 #define SYNC_KEY_BYTES    192
 #define SYNC_CHANGE_BYTES 48
+#define SYNC_FIELD_BYTES  320
 
 struct sync_node {
     char name[SYNC_WRITER_BYTES];
@@ -81,12 +83,37 @@ struct sync_scan {
     uint64_t pass;
 };
 
+struct sync;
+struct sync_write;
+/* The store's answer to a write: what is written stands there, or (sync_replace()) something else.
+ */
+typedef void sync_write_taker(struct sync *sync, struct sync_known *known,
+                              const struct sync_write *write, bool stands);
+
+/* A value that is on its way into the store. */
+struct sync_write {
+    const char *name; /* of its hash */
+    char field[SYNC_FIELD_BYTES];
+    struct json_object *content;
+    uint64_t until_ms;
+    sync_write_taker *taken; /* NULL: nobody asks */
+    /* sync_writes.c's */
+    const char *replaces;
+    uint64_t version;
+    char head[sizeof(((struct sync_known *)0)->head)];
+};
+
+#define SYNC_WRITES_MOST 64u
+
 struct sync {
     struct sync_store store, waiting; /* the second one is told when something changes */
     bool asked_to_wait;               /* it is */
     uint64_t wait_again_ms;           /* when it is tried again (monotonic) */
     bool changed;                     /* others are to be woken */
     struct sync_seal seal;
+    struct sync_write writes[SYNC_WRITES_MOST]; /* that are on their way */
+    unsigned writes_count, at_once;             /* so many at most */
+    uint64_t sent_ms;                           /* the first of them (monotonic) */
     struct sync_memory *memory;
     struct sync_seen *seen; /* over our end; NULL: nothing is kept */
     struct sync_dialer *daemon_dialer, *store_dialer;
@@ -111,6 +138,7 @@ struct sync {
     struct json_object *attacks, *asides;         /* of others, for the daemon */
     struct json_object *words[SYNC_WORDS];        /* the same */
     struct json_object *returned;                 /* the same: what came back elsewhere */
+    struct json_object *forgotten;                /* the same: profiles */
     struct json_object *counts;                   /* of all bridges, as they were read last */
     struct json_object *words_before[SYNC_WORDS]; /* of the answer before; NULL: none */
     uint64_t round;
@@ -125,6 +153,7 @@ struct sync {
     bool read_profiles, push_profiles; /* all of them are to be */
     bool reading;                      /* some of them are read */
     struct json_object *lookable;      /* the daemon's profiles while they are looked at */
+    struct json_object *unwritten;     /* of those, where something else stands in the store */
     size_t looked;                     /* so many of them were */
     uint64_t looked_revision;
     uint64_t revision;          /* of the daemon's profiles that were looked at */
@@ -146,30 +175,12 @@ uint64_t sync_wall_ms(void);
 /* A question to the daemon (control_ask_at()). */
 struct json_object *sync_ask_daemon(struct sync *sync, struct json_object *request,
                                     unsigned timeout_ms, struct error *error);
-/* Of what has "server", "port" and "vlan": it is asked over UDP. */
-static inline bool over_udp(struct json_object *object)
-{
-    struct json_object *transport = json_object_object_get(object, "transport");
-
-    return transport && strcmp(json_object_get_string(transport), "udp") == 0;
-}
 /* It has been heard lately. */
 bool sync_node_lives(const struct sync *sync, const char *name);
 /* False: what is long goes on in the next round, so that a slow store keeps nobody from being heard
  * of. Each part of a round may ask the store once nevertheless. */
 bool sync_has_time(const struct sync *sync);
-/* Of a value that replaces the one that is known. */
-uint64_t sync_version(const struct sync *sync, const struct sync_known *known);
 void sync_note(struct sync *sync, struct sync_known *known, const struct sync_value *value);
-/*
- * Seals and writes a value. Where it replaces another, that is the newest that was seen. False: the
- * store refuses, or is away.
- */
-bool sync_write(struct sync *sync, const char *name, const char *field, struct json_object *content,
-                uint64_t until_ms, struct error *error);
-/* A part of a value that says which parts it has: of itself it says nothing. */
-bool sync_write_piece(struct sync *sync, const char *name, const char *field,
-                      struct json_object *content, uint64_t until_ms, struct error *error);
 /* Takes a value: false where nobody of the cluster wrote it, or one that is newer was seen.
  * `known`: what is remembered of it, with its version. */
 bool sync_take(struct sync *sync, const char *name, const char *field, const redisReply *text,
@@ -192,6 +203,35 @@ typedef bool scan_taker(void *context, const redisReply *field, const redisReply
                         struct error *error);
 bool sync_scan(struct sync *sync, enum sync_hash hash, scan_taker *take, void *context,
                struct error *error);
+
+/* sync_writes.c */
+/* The newest version that was seen of it. */
+uint64_t sync_newest_of(const struct sync_known *known);
+/* How many writes may be on their way after so many took so long, of which the store says nothing.
+ */
+unsigned sync_more_at_once(unsigned at_once, uint64_t took_ms);
+/*
+ * Seals a value and has it on its way: sync_settle() waits for the answers to all that are, and
+ * must come before the store is asked anything else. Where it replaces another, that is the newest
+ * that was seen. False: the store is away, or has refused one of those before.
+ */
+bool sync_write(struct sync *sync, const struct sync_write *write, struct error *error);
+/* The same, where the value that stands there still begins with `head` ("": there is none; "*":
+ * whatever stands there), and with a word in `changes`. */
+bool sync_replace(struct sync *sync, const struct sync_write *write, const char *head,
+                  struct error *error);
+/* False: one of them is refused, or was on its way when the connection ended; `error` is that
+ * one's, if it is not set. */
+bool sync_settle(struct sync *sync, struct error *error);
+/* A part of a value that says which parts it has: of itself it says nothing. At once. */
+bool sync_write_piece(struct sync *sync, const char *name, const char *field,
+                      struct json_object *content, uint64_t until_ms, struct error *error);
+
+/* sync_forgotten.c: profiles that the operator had forgotten. */
+bool sync_forgotten_say(struct sync *sync, struct error *error);
+/* A value among the profiles that says so. False: it does not. */
+bool sync_forgotten_take(struct sync *sync, const struct sync_value *value,
+                         struct sync_known *known, struct json_object *content);
 
 /* sync_attacks.c */
 bool sync_attacks_say(struct sync *sync, struct error *error);

@@ -6,6 +6,7 @@
 #include "bridge/base/log.h"
 #include "bridge/text/document.h"
 #include "cli/sync.h"
+#include "cli/sync_name.h"
 
 #define ATTACK_MS     45000u
 #define ATTACK_AGAIN  10000u
@@ -77,25 +78,26 @@ bool sync_asides_hear(struct sync *sync, struct error *error)
 
 /* --- what is so here -------------------------------------------------------------------------- */
 
+static void note_published(struct sync *sync, struct sync_known *known,
+                           const struct sync_write *write, bool stands)
+{
+    (void)write;
+    (void)stands;
+    sync->changed |= !known->acted_ms;
+    known->acted_ms = sync_wall_ms();
+}
+
 /* Writes what is new, or was written long ago. */
-static bool publish(struct sync *sync, const char *name, const char *field,
-                    struct json_object *content, uint64_t until_ms, uint64_t again_ms,
+static bool publish(struct sync *sync, const struct sync_write *write, uint64_t again_ms,
                     struct error *error)
 {
-    char key[SYNC_KEY_BYTES];
-    const struct sync_place place = {sync_key(sync, name, key), field};
-    struct sync_known *known = sync_memory_of(sync->memory, place, true);
+    const struct sync_known *known = sync_known_of(sync, write->name, write->field);
     const uint64_t now_ms = sync_wall_ms();
 
     if (known && known->acted_ms && now_ms < known->acted_ms + again_ms &&
         known->acted_ms <= now_ms)
         return true;
-    sync->changed |= known && !known->acted_ms;
-    if (!sync_write(sync, name, field, content, until_ms, error))
-        return false;
-    if (known)
-        known->acted_ms = now_ms;
-    return true;
+    return sync_write(sync, write, error);
 }
 
 bool sync_attacks_say(struct sync *sync, struct error *error)
@@ -106,16 +108,15 @@ bool sync_attacks_say(struct sync *sync, struct error *error)
 
     for (size_t i = 0; done && i < count && (i == 0 || sync_has_time(sync)); i++) {
         struct json_object *attack = json_object_array_get_idx(array, i);
-        char field[256];
+        struct sync_write write = {.name = "attacks",
+                                   .content = attack,
+                                   .until_ms = sync_wall_ms() + ATTACK_MS,
+                                   .taken = note_published};
 
-        snprintf(field, sizeof(field), "%s %s %s%s %s", document_string(attack, "server"),
-                 json_object_get_string(json_object_object_get(attack, "port")),
-                 json_object_get_string(json_object_object_get(attack, "vlan")),
-                 over_udp(attack) ? " udp" : "", sync->node);
-        done = publish(sync, "attacks", field, attack, sync_wall_ms() + ATTACK_MS, ATTACK_AGAIN,
-                       error);
+        if (sync_name_with_node(attack, sync->node, write.field, sizeof(write.field)))
+            done = publish(sync, &write, ATTACK_AGAIN, error);
     }
-    return done;
+    return sync_settle(sync, error) && done;
 }
 
 bool sync_asides_say(struct sync *sync, struct error *error)
@@ -125,21 +126,22 @@ bool sync_asides_say(struct sync *sync, struct error *error)
     bool done = true;
 
     for (size_t i = 0; done && i < count && (i == 0 || sync_has_time(sync)); i++) {
-        struct json_object *aside = json_object_array_get_idx(array, i), *content;
+        struct json_object *aside = json_object_array_get_idx(array, i);
         const char *source = document_string(aside, "source");
-        const uint64_t until_ms =
-            json_object_get_uint64(json_object_object_get(aside, "until_s")) * 1000;
-        char field[256];
+        struct sync_write write = {
+            .name = "asides",
+            .until_ms = json_object_get_uint64(json_object_object_get(aside, "until_s")) * 1000,
+            .taken = note_published};
 
-        if (until_ms <= sync_wall_ms())
+        if (!source || write.until_ms <= sync_wall_ms())
             continue;
-        snprintf(field, sizeof(field), "%s %s", source, sync->node);
-        content = json_object_new_object();
-        json_object_object_add(content, "source", json_object_new_string(source));
-        done = publish(sync, "asides", field, content, until_ms, ASIDE_AGAIN, error);
-        json_object_put(content);
+        snprintf(write.field, sizeof(write.field), "%s %s", source, sync->node);
+        write.content = json_object_new_object();
+        json_object_object_add(write.content, "source", json_object_new_string(source));
+        done = publish(sync, &write, ASIDE_AGAIN, error);
+        json_object_put(write.content);
     }
-    return done;
+    return sync_settle(sync, error) && done;
 }
 
 /* --- what the daemon does not take ------------------------------------------------------------ */

@@ -12,27 +12,14 @@
 #include <string.h>
 
 #include "cli/sync.h"
+#include "cli/sync_name.h"
 
 #define COUNT_MS  5000u
 #define FIGURE_MS 2000u /* what triggers count */
 #define LEAST_MS  400u
 /* A quarter more than came back is taken off: crowds come in jumps, and a flood that is smaller
  * than that beside them is none. */
-#define MORE       1.25
-#define FIELD_MOST 256u
-
-/* "ADDRESS PORT VLAN", and " udp" where it is that */
-static bool server_of(struct json_object *count, char server[FIELD_MOST])
-{
-    struct json_object *address = json_object_object_get(count, "server");
-    const int written =
-        snprintf(server, FIELD_MOST, "%s %s %s%s", address ? json_object_get_string(address) : "",
-                 json_object_get_string(json_object_object_get(count, "port")),
-                 json_object_get_string(json_object_object_get(count, "vlan")),
-                 over_udp(count) ? " udp" : "");
-
-    return address && written > 0 && written < (int)FIELD_MOST - (int)SYNC_WRITER_BYTES - 1;
-}
+#define MORE 1.25
 
 /* What a number has grown by in FIGURE_MS, at the pace of the time since it was read last. */
 static double pace(uint64_t was, uint64_t is, uint64_t ms)
@@ -52,10 +39,11 @@ static void take_count(struct sync *sync, const char *field, const struct sync_v
     const uint64_t sent = json_object_get_uint64(json_object_object_get(content, "sent"));
     const uint64_t foreign = json_object_get_uint64(json_object_object_get(content, "foreign"));
     struct json_object *object;
-    char server[FIELD_MOST];
+    char server[SYNC_NAME_BYTES];
 
     (void)field;
-    if (known->seen == sync->scan[SYNC_COUNTS].pass || !server_of(content, server))
+    if (known->seen == sync->scan[SYNC_COUNTS].pass ||
+        !sync_name_of_server(content, server, sizeof(server)))
         return; /* a scan may show a value twice */
     if (value->version != known->count_version) {
         const uint64_t ms = now_ms - known->count_ms;
@@ -119,23 +107,23 @@ static bool say_counts(struct sync *sync, struct json_object *counts, struct err
 
     for (size_t i = 0; done && i < json_object_array_length(counts) && sync_has_time(sync); i++) {
         struct json_object *count = json_object_array_get_idx(counts, i);
-        char server[FIELD_MOST], field[FIELD_MOST + SYNC_WRITER_BYTES];
+        struct sync_write write = {
+            .name = "counts", .content = count, .until_ms = sync_wall_ms() + COUNT_MS};
 
-        if (!server_of(count, server))
+        if (!sync_name_with_node(count, sync->node, write.field, sizeof(write.field)))
             continue;
-        snprintf(field, sizeof(field), "%s %s", server, sync->node);
-        done = sync_write(sync, "counts", field, count, sync_wall_ms() + COUNT_MS, error);
+        done = sync_write(sync, &write, error);
     }
-    return done;
+    return sync_settle(sync, error) && done;
 }
 
 static void hand_on(struct sync *sync, struct json_object *counts)
 {
     for (size_t i = 0; i < json_object_array_length(counts); i++) {
         struct json_object *count = json_object_array_get_idx(counts, i), *object;
-        char server[FIELD_MOST];
+        char server[SYNC_NAME_BYTES];
 
-        if (!server_of(count, server))
+        if (!sync_name_of_server(count, server, sizeof(server)))
             continue;
         object = json_object_new_object();
         json_object_object_add(object, "server",

@@ -183,14 +183,16 @@ static bool write_head(struct sync *sync, const char *name, const char *digest, 
                        struct error *error)
 {
     const bool gone = strcmp(digest, CLEAR) == 0;
-    struct json_object *content = json_object_new_object();
+    struct sync_write write = {.name = "lists",
+                               .content = json_object_new_object(),
+                               .until_ms = sync_wall_ms() + (gone ? GONE_MS : LIST_MS)};
     bool done;
 
-    json_object_object_add(content, "digest", json_object_new_string(digest));
-    json_object_object_add(content, "pieces", json_object_new_int64(pieces));
-    done = sync_write(sync, "lists", name, content, sync_wall_ms() + (gone ? GONE_MS : LIST_MS),
-                      error);
-    json_object_put(content);
+    snprintf(write.field, sizeof(write.field), "%s", name);
+    json_object_object_add(write.content, "digest", json_object_new_string(digest));
+    json_object_object_add(write.content, "pieces", json_object_new_int64(pieces));
+    done = sync_write(sync, &write, error) && sync_settle(sync, error);
+    json_object_put(write.content);
     sync->changed |= done;
     return done;
 }

@@ -31,14 +31,16 @@ struct sync_known {
     /* Of counts: those read last, in which version and when, and what they grow by in 2 s. */
     uint64_t sent, foreign, count_version, count_ms;
     double sent_pace, foreign_pace;
-    uint64_t seen;   /* the pass over its hash in which it stood in the store last */
-    uint64_t handed; /* of a rule: the round in which it was handed on */
-    uint64_t daemon; /* which of our daemons was told of it (`struct sync`) */
-    bool untaken;    /* of an operator's word: the daemon has not taken it, and is told again */
-    char state[36];  /* of an operator's word, or list */
-    int64_t until_s; /* the same; 0: until it is taken away */
-    char head[68];   /* of a profile: how its text begins, with the MAC */
-    char mark[33];   /* of a profile that we teach: what is promised and enforced by it */
+    uint64_t seen;       /* the pass over its hash in which it stood in the store last */
+    uint64_t handed;     /* of a rule: the round in which it was handed on */
+    uint64_t daemon;     /* which of our daemons was told of it (`struct sync`) */
+    bool untaken;        /* of an operator's word: the daemon has not taken it, and is told again */
+    char state[36];      /* of an operator's word, or list */
+    int64_t until_s;     /* the same; 0: until it is taken away */
+    char head[68];       /* of a profile: how its text begins, with the MAC */
+    char mark[33];       /* of a profile that we teach: what is promised and enforced by it */
+    bool gone;           /* of a profile: an operator had it forgotten, and nobody has one since */
+    int64_t forgotten_s; /* when that was said last (wall time); 0: never */
     uint8_t settings[16]; /* of a profile: digest of what the operator set, as its teacher has it */
 };
 

@@ -19,6 +19,7 @@
 #include "bridge/text/document.h"
 #include "cli/control_client.h"
 #include "cli/sync.h"
+#include "cli/sync_name.h"
 #include "profiles/store/json_document.h"
 
 #define PROFILE_MS     (86400u * 1000)
@@ -31,13 +32,6 @@
 #define FETCH_MOST     64u
 #define TAUGHT_BYTES   (16u * 1024 * 1024)
 #define DAEMON_MS      30000u
-
-/* Where ARGV[2] is how the value that it replaces begins, "" where there is none. */
-static const char replace_script[] =
-    "local v = redis.call('HGET', KEYS[1], ARGV[1]) "
-    "if (v and string.sub(v, 1, 67) or '') ~= ARGV[2] then return 0 end "
-    "redis.call('HSET', KEYS[1], ARGV[1], ARGV[3]) "
-    "redis.call('XADD', KEYS[2], 'MAXLEN', '~', " SYNC_CHANGES_KEPT ", '*', 'f', ARGV[1]) return 1";
 
 /* What one bridge teaches, for one import: profiles one behind the other. */
 struct lesson {
@@ -204,7 +198,7 @@ static bool take_profile(struct lessons *lessons, const redisReply *field, const
     struct sync_known *known;
     struct json_object *content;
     struct json_flaw flaw;
-    bool new;
+    bool new, ours;
 
     if (field->type != REDIS_REPLY_STRING || strlen(field->str) != field->len)
         return true;
@@ -215,15 +209,17 @@ static bool take_profile(struct lessons *lessons, const redisReply *field, const
     new = value.version > known->version || known->daemon != sync->daemon;
     known->daemon = sync->daemon;
     sync_note(sync, known, &value);
-    if (!new || strcmp(value.writer, sync->node) == 0 || value.until_ms <= now_ms ||
-        value.until_ms > now_ms + PROFILE_MS + 60000)
+    if (!new || value.until_ms <= now_ms || value.until_ms > now_ms + PROFILE_MS + 60000)
         return true;
+    ours = strcmp(value.writer, sync->node) == 0;
     content = json_document(value.content, value.bytes, JSON_UTF8, &flaw);
     if (!content)
         return true;
-    digest_settings(content, known->settings);
+    known->gone = sync_forgotten_take(sync, &value, known, content);
+    if (!ours)
+        digest_settings(content, known->settings);
     json_object_put(content);
-    return add(lessons, &value, error);
+    return known->gone || ours || add(lessons, &value, error);
 }
 
 static bool fetch(struct lessons *lessons, struct sync_command *command, struct error *error)
@@ -345,58 +341,56 @@ static bool read_all(struct sync *sync, struct lessons *lessons, struct error *e
 
 /* --- teaching --------------------------------------------------------------------------------- */
 
-/* "10.0.0.1 80 []", and with a word more of who is asked over UDP: "10.0.0.1 53 [] udp" */
-static bool field_of(struct json_object *profile, char field[128])
-{
-    const char *server = document_string(profile, "server");
-    const int written = snprintf(field, 128, "%s %s %s%s", server ? server : "",
-                                 json_object_get_string(json_object_object_get(profile, "port")),
-                                 json_object_get_string(json_object_object_get(profile, "vlan")),
-                                 over_udp(profile) ? " udp" : "");
-
-    return server && written > 0 && written < 128;
-}
-
 static bool is_armed(struct json_object *profile)
 {
     return json_object_get_boolean(
         json_object_object_get(json_object_object_get(profile, "evidence"), "armed"));
 }
 
-/* `*written` is false where another bridge was faster: its value is read with the next change. */
-static bool replace(struct sync *sync, const char *field, struct json_object *profile,
-                    struct sync_known *known, bool *written, struct error *error)
+static void leave_out_own(struct json_object *profile)
 {
-    char profiles[SYNC_KEY_BYTES], changes[SYNC_KEY_BYTES], *text;
-    const struct sync_place place = {sync_key(sync, "profiles", profiles), field};
-    struct sync_command command =
-        sync_command_of("EVAL", replace_script, "2", profiles, sync_key(sync, "changes", changes),
-                        field, known->head);
-    const uint64_t now_ms = sync_wall_ms();
-    struct sync_value value = {.until_ms = now_ms + PROFILE_MS};
-    redisReply *reply;
-    size_t bytes = 0;
+    json_object_object_del(profile, "mark");
+    json_object_object_del(profile, "enforced");
+    json_object_object_del(profile, "configured");
+}
 
-    value.version = sync_version(sync, known);
-    snprintf(value.writer, sizeof(value.writer), "%s", sync->node);
-    value.content = json_object_to_json_string_length(
-        profile, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &value.bytes);
-    text = sync_seal_write(&sync->seal, place, &value, &bytes);
-    if (!text)
-        return error_set(error, EXIT_FAILED, "out of memory");
-    sync_command_add(&command, text, bytes);
-    reply = sync_store_ask(&sync->store, &command, error);
-    *written = reply && reply->type == REDIS_REPLY_INTEGER && reply->integer == 1;
-    if (*written) {
-        sync_note(sync, known, &value);
-        known->daemon = sync->daemon;
-        memcpy(known->head, text, sizeof(known->head) - 1);
-        known->acted_ms = now_ms;
+/* What stands there now is ours, or what another bridge has written meanwhile: that is looked at.
+ */
+static void note_taught(struct sync *sync, struct sync_known *known, const struct sync_write *write,
+                        bool stands)
+{
+    struct json_object *profile = write->content;
+    const char *mark = document_string(profile, "mark");
+
+    if (!stands) {
+        json_object_array_add(sync->unwritten, json_object_get(profile));
+        return;
     }
-    free(text);
-    if (reply)
-        freeReplyObject(reply);
-    return reply;
+    known->daemon = sync->daemon;
+    snprintf(known->head, sizeof(known->head), "%s", write->head);
+    known->acted_ms = sync_wall_ms();
+    known->gone = false;
+    snprintf(known->mark, sizeof(known->mark), "%s", mark ? mark : "");
+    digest_settings(profile, known->settings);
+    sync->count_ms = 0;
+}
+
+/* What the daemon says of it for itself is not sealed. */
+static bool replace(struct sync *sync, struct json_object *profile, const char *field,
+                    const char *known_head, struct error *error)
+{
+    struct json_object *mark = json_object_get(json_object_object_get(profile, "mark"));
+    struct sync_write write = {.name = "profiles",
+                               .content = profile,
+                               .until_ms = sync_wall_ms() + PROFILE_MS,
+                               .taken = note_taught};
+    bool done;
+
+    snprintf(write.field, sizeof(write.field), "%s", field);
+    leave_out_own(profile);
+    done = sync_replace(sync, &write, known_head, error);
+    json_object_object_add(profile, "mark", mark);
+    return done;
 }
 
 /*
@@ -410,6 +404,8 @@ static bool is_ours_to_say(const struct sync *sync, const struct sync_known *kno
                         sync_node_lives(sync, known->writer);
     const bool set_here = memcmp(known->settings, settings, sizeof(known->settings)) != 0;
 
+    if (known->gone)
+        return true;
     if (others)
         return set_here;
     return set_here || strcmp(known->mark, mark) != 0 || sync->push_profiles || !known->version ||
@@ -441,40 +437,42 @@ static bool is_in_the_way(struct sync *sync, const char *field, struct sync_know
     return true;
 }
 
-static void leave_out_own(struct json_object *profile)
-{
-    json_object_object_del(profile, "mark");
-    json_object_object_del(profile, "enforced");
-    json_object_object_del(profile, "configured");
-}
-
 static bool teach(struct sync *sync, struct json_object *profile, struct error *error)
 {
-    char profiles[SYNC_KEY_BYTES], field[128], mark[sizeof(((struct sync_known *)0)->mark)];
-    const char *said = document_string(profile, "mark");
-    struct sync_known *known;
+    const char *mark = document_string(profile, "mark");
+    const struct sync_known *known;
+    char field[SYNC_NAME_BYTES];
     uint8_t settings[16];
-    bool written = false, replaceable = false;
 
-    if (!said || !is_armed(profile) || !field_of(profile, field))
+    if (!mark || !is_armed(profile) || !sync_name_of_server(profile, field, sizeof(field)))
         return true;
-    known = sync_memory_of(sync->memory,
-                           (struct sync_place){sync_key(sync, "profiles", profiles), field}, true);
-    snprintf(mark, sizeof(mark), "%s", said);
+    known = sync_known_of(sync, "profiles", field);
     digest_settings(profile, settings);
-    if (!known || !is_ours_to_say(sync, known, mark, settings))
-        return true;
-    leave_out_own(profile);
-    if (!replace(sync, field, profile, known, &written, error) ||
-        (!written && !is_in_the_way(sync, field, known, &replaceable, error)) ||
-        (replaceable && !replace(sync, field, profile, known, &written, error)))
-        return false;
-    if (written) {
-        snprintf(known->mark, sizeof(known->mark), "%s", mark);
-        memcpy(known->settings, settings, sizeof(settings));
-        sync->count_ms = 0;
+    return !known || !is_ours_to_say(sync, known, mark, settings) ||
+           replace(sync, profile, field, known->head, error);
+}
+
+/* Those in whose place something else stands: what no bridge wrote gives way. */
+static bool teach_again(struct sync *sync, struct error *error)
+{
+    struct json_object *unwritten = sync->unwritten;
+    bool good = sync_settle(sync, error);
+
+    sync->unwritten = json_object_new_array();
+    for (size_t i = 0; good && i < json_object_array_length(unwritten); i++) {
+        struct json_object *profile = json_object_array_get_idx(unwritten, i);
+        char field[SYNC_NAME_BYTES];
+        struct sync_known *known;
+        bool replaceable = false;
+
+        sync_name_of_server(profile, field, sizeof(field));
+        known = sync_known_of(sync, "profiles", field);
+        good = !known || (is_in_the_way(sync, field, known, &replaceable, error) &&
+                          (!replaceable || replace(sync, profile, field, known->head, error)) &&
+                          sync_settle(sync, error));
     }
-    return true;
+    json_object_put(unwritten);
+    return good;
 }
 
 /* The daemon's profiles, looked at as far as the round's time goes; then in the next one. */
@@ -487,6 +485,7 @@ static bool teach_all(struct sync *sync, uint64_t revision, struct error *error)
         good = teach(sync, json_object_array_get_idx(sync->lookable, sync->looked++), error);
         more = sync->looked < count && sync_has_time(sync);
     }
+    good = teach_again(sync, error) && good;
     if (!good || sync->looked < count)
         return good;
     json_object_put(sync->lookable);
@@ -556,12 +555,13 @@ bool sync_profiles_turn(struct sync *sync, struct error *error)
         sync->looked = 0;
     }
     good =
-        count_profiles(sync, error) &&
+        sync_forgotten_say(sync, error) && count_profiles(sync, error) &&
         (sync->read_profiles ? read_all(sync, lessons, error) : read_changes(sync, lessons, error));
     good = finish_all(lessons, good, error);
     free(lessons);
-    /* Before all was read nobody knows what others teach. */
-    if (!good || sync->reading)
+    /* Before all was read nobody knows what others teach; and what is to be forgotten is not
+     * taught. */
+    if (!good || sync->reading || json_object_array_length(sync->forgotten) > 0)
         return good;
     if (!sync->lookable && (revision != sync->revision || sync->push_profiles) &&
         (now_ms >= sync->look_ms || sync->look_ms >= now_ms + 600000))

@@ -200,26 +200,31 @@ static void bury_nodes(struct sync *sync)
     }
 }
 
+static void note_alive(struct sync *sync, struct sync_known *known, const struct sync_write *write,
+                       bool stands)
+{
+    (void)stands;
+    known->acted_ms = sync_wall_ms();
+    note_node(sync, sync->node, write->until_ms);
+}
+
 static bool say_alive(struct sync *sync, struct error *error)
 {
     char key[SYNC_KEY_BYTES];
     const struct sync_place place = {sync_key(sync, "nodes", key), sync->node};
     struct sync_known *known = sync_memory_of(sync->memory, place, true);
     const uint64_t now_ms = sync_wall_ms();
-    struct json_object *content;
+    struct sync_write write = {.name = "nodes", .until_ms = now_ms + NODE_MS, .taken = note_alive};
     bool done;
 
     if (known && known->acted_ms && now_ms < known->acted_ms + NODE_EVERY_MS &&
         known->acted_ms <= now_ms)
         return true;
-    content = json_object_new_object();
-    json_object_object_add(content, "instance", json_object_new_string(sync->instance));
-    done = sync_write(sync, "nodes", sync->node, content, now_ms + NODE_MS, error);
-    json_object_put(content);
-    if (done && known)
-        known->acted_ms = now_ms;
-    if (done)
-        note_node(sync, sync->node, now_ms + NODE_MS);
+    snprintf(write.field, sizeof(write.field), "%s", sync->node);
+    write.content = json_object_new_object();
+    json_object_object_add(write.content, "instance", json_object_new_string(sync->instance));
+    done = sync_write(sync, &write, error) && sync_settle(sync, error);
+    json_object_put(write.content);
     return done;
 }
 
@@ -251,7 +256,7 @@ static bool turn_parts(struct sync *sync, struct error *error)
         round_part *const part = parts[sync->part];
 
         sync->part = (sync->part + 1) % PARTS;
-        if (!part(sync, error))
+        if (!part(sync, error) || !sync_settle(sync, error))
             return false;
     }
     return sync_changes_say(sync, error);
@@ -332,6 +337,7 @@ static bool turn_daemon(struct sync *sync, struct error *error)
     json_object_object_add(request, "rules", json_object_get(sync->words[SYNC_WORD_RULE]));
     json_object_object_add(request, "settings", json_object_get(sync->words[SYNC_WORD_SETTING]));
     json_object_object_add(request, "returned", json_object_get(sync->returned));
+    json_object_object_add(request, "forgotten", json_object_get(sync->forgotten));
     json_object_object_add(request, "asides_from", json_object_new_uint64(sync->asides_from));
     answer = sync_ask_daemon(sync, request, DAEMON_MS, error);
     if (!answer)
@@ -360,6 +366,7 @@ static void begin_anew(struct sync *sync)
     for (unsigned i = 0; i < SYNC_WORDS; i++)
         renew(&sync->words[i]);
     renew(&sync->returned);
+    renew(&sync->forgotten);
     sync->more = false;
 }
 
@@ -376,9 +383,12 @@ bool sync_begin(struct sync *sync)
     sync->daemon = 1;
     begin_anew(sync);
     renew(&sync->counts);
+    renew(&sync->unwritten);
+    sync->at_once = 1;
     error_set(&sync->why, EXIT_FAILED, "it has just begun");
     return sync->memory && sync->attacks && sync->asides && sync->words[SYNC_WORD_RULE] &&
-           sync->words[SYNC_WORD_SETTING] && sync->returned && sync->counts;
+           sync->words[SYNC_WORD_SETTING] && sync->returned && sync->counts && sync->forgotten &&
+           sync->unwritten;
 }
 
 /* What the daemon refuses it would refuse again: that is not said a second time. */
@@ -414,8 +424,10 @@ void sync_end(struct sync *sync)
         json_object_put(sync->words_before[i]);
     }
     json_object_put(sync->returned);
+    json_object_put(sync->forgotten);
     json_object_put(sync->counts);
     json_object_put(sync->lists_before);
     json_object_put(sync->lookable);
+    json_object_put(sync->unwritten);
     json_object_put(sync->heard);
 }

@@ -277,10 +277,11 @@ bool sync_store_send(struct sync_store *store, const struct sync_command *comman
     return sent || fail(store, error, "does not listen");
 }
 
-redisReply *sync_store_receive(struct sync_store *store, struct error *error)
+redisReply *sync_store_receive_until(struct sync_store *store, uint64_t end_ms, struct error *error)
 {
+    const uint64_t until_ms = clock_now_us() / 1000 + SYNC_STORE_MS;
     const char *why;
-    redisReply *reply = receive(store, clock_now_us() / 1000 + SYNC_STORE_MS, &why);
+    redisReply *reply = receive(store, until_ms < end_ms ? until_ms : end_ms, &why);
 
     if (!reply) {
         fail(store, error, why);
@@ -292,6 +293,11 @@ redisReply *sync_store_receive(struct sync_store *store, struct error *error)
     error_set(error, EXIT_FAILED, "the store at %.80s: %.80s", store->url, reply->str);
     freeReplyObject(reply);
     return NULL;
+}
+
+redisReply *sync_store_receive(struct sync_store *store, struct error *error)
+{
+    return sync_store_receive_until(store, UINT64_MAX, error);
 }
 
 redisReply *sync_store_ask(struct sync_store *store, const struct sync_command *command,

@@ -57,6 +57,9 @@ struct sync_command sync_command_words(const char *const *words, size_t count);
 bool sync_store_send(struct sync_store *store, const struct sync_command *command,
                      struct error *error);
 redisReply *sync_store_receive(struct sync_store *store, struct error *error);
+/* The same, and not longer than to that time (monotonic). */
+redisReply *sync_store_receive_until(struct sync_store *store, uint64_t end_ms,
+                                     struct error *error);
 /*
  * The reply, to be freed with freeReplyObject(). NULL: the connection has ended, or the store
  * refuses; `error` says why.

@@ -36,21 +36,7 @@ bool sync_has_time(const struct sync *sync)
     return clock_now_us() / 1000 < sync->ends_ms;
 }
 
-/* --- writing ---------------------------------------------------------------------------------- */
-
-static uint64_t newest_of(const struct sync_known *known)
-{
-    return known->version > known->floor ? known->version : known->floor;
-}
-
-/* Of two words the one that was said later by the store's clock counts. */
-uint64_t sync_version(const struct sync *sync, const struct sync_known *known)
-{
-    const uint64_t now_us = clock_wall_us() + (uint64_t)sync->store_ahead_us;
-    const uint64_t newest = newest_of(known);
-
-    return newest < now_us ? now_us : newest + 1;
-}
+/* --- what is known ---------------------------------------------------------------------------- */
 
 void sync_note(struct sync *sync, struct sync_known *known, const struct sync_value *value)
 {
@@ -65,80 +51,14 @@ void sync_note(struct sync *sync, struct sync_known *known, const struct sync_va
         sync_seen_note(sync->seen, known->id, known->version, known->until_ms, now_ms);
 }
 
-static bool ask(struct sync *sync, const struct sync_command *command, struct error *error)
-{
-    redisReply *reply = sync_store_ask(&sync->store, command, error);
-
-    if (reply)
-        freeReplyObject(reply);
-    return reply;
-}
-
-/* All else goes on. */
-static bool leave_out(struct sync *sync)
-{
-    if (!sync->full_told)
-        log_line(LOG_LEVEL_WARNING,
-                 "the cluster has more than %u values: what is new is not shared",
-                 SYNC_MEMORY_MOST);
-    sync->full_told = true;
-    return true;
-}
-
-/* Its content is the object's; the rest is set. */
-static bool write_sealed(struct sync *sync, struct sync_place place, struct sync_value *value,
-                         struct json_object *content, struct error *error)
-{
-    struct sync_command command = sync_command_of("HSET", place.key, place.field);
-    size_t bytes = 0;
-    char *text;
-    bool done;
-
-    value->content = json_object_to_json_string_length(
-        content, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &value->bytes);
-    snprintf(value->writer, sizeof(value->writer), "%s", sync->node);
-    text = sync_seal_write(&sync->seal, place, value, &bytes);
-    if (!text)
-        return error_set(error, EXIT_FAILED, "out of memory");
-    sync_command_add(&command, text, bytes);
-    done = ask(sync, &command, error);
-    free(text);
-    return done;
-}
-
-bool sync_write(struct sync *sync, const char *name, const char *field, struct json_object *content,
-                uint64_t until_ms, struct error *error)
-{
-    char key[SYNC_KEY_BYTES];
-    const struct sync_place place = {sync_key(sync, name, key), field};
-    struct sync_known *known = sync_memory_of(sync->memory, place, true);
-    struct sync_value value = {.until_ms = until_ms};
-
-    if (!known)
-        return leave_out(sync);
-    value.version = sync_version(sync, known);
-    if (!write_sealed(sync, place, &value, content, error))
-        return false;
-    sync_note(sync, known, &value);
-    return true;
-}
-
-bool sync_write_piece(struct sync *sync, const char *name, const char *field,
-                      struct json_object *content, uint64_t until_ms, struct error *error)
-{
-    char key[SYNC_KEY_BYTES];
-    const struct sync_place place = {sync_key(sync, name, key), field};
-    struct sync_value value = {.version = sync_wall_ms(), .until_ms = until_ms};
-
-    return write_sealed(sync, place, &value, content, error);
-}
-
 static void remove_value(struct sync *sync, const char *key, const char *field)
 {
     const struct sync_command command = sync_command_of("HDEL", key, field);
     struct error error = {0};
+    redisReply *reply = sync_store_ask(&sync->store, &command, &error);
 
-    ask(sync, &command, &error);
+    if (reply)
+        freeReplyObject(reply);
 }
 
 /* --- reading ---------------------------------------------------------------------------------- */
@@ -156,7 +76,7 @@ bool sync_take(struct sync *sync, const char *name, const char *field, const red
         return false;
     }
     *known = sync_memory_of(sync->memory, place, true);
-    if (!*known || value->version < newest_of(*known)) {
+    if (!*known || value->version < sync_newest_of(*known)) {
         sync->replayed += *known != NULL;
         sync->odd_profiles += strcmp(name, "profiles") == 0;
         return false;

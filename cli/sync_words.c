@@ -14,6 +14,7 @@
 #include "bridge/control/answer.h"
 #include "bridge/text/document.h"
 #include "cli/sync.h"
+#include "cli/sync_name.h"
 
 #define WORD_MS    (30 * 86400ull * 1000)
 #define GONE_MS    (86400u * 1000)
@@ -37,17 +38,11 @@ static bool name_of_rule(struct json_object *word, char name[NAME_BYTES])
     return source && snprintf(name, NAME_BYTES, "%s", source) < NAME_BYTES;
 }
 
-/* "10.0.0.1 80 []", "10.0.0.1 53 [] udp"; "all" */
 static bool name_of_setting(struct json_object *word, char name[NAME_BYTES])
 {
-    const char *server = document_string(word, "server");
-
-    if (!server)
+    if (!document_string(word, "server"))
         return snprintf(name, NAME_BYTES, "all") > 0;
-    return snprintf(name, NAME_BYTES, "%s %s %s%s", server,
-                    json_object_get_string(json_object_object_get(word, "port")),
-                    json_object_get_string(json_object_object_get(word, "vlan")),
-                    over_udp(word) ? " udp" : "") < NAME_BYTES;
+    return sync_name_of_server(word, name, NAME_BYTES);
 }
 
 static const struct word_kind kinds[SYNC_WORDS] = {
@@ -134,18 +129,28 @@ static void take_setting(struct sync *sync, const char *field, const struct sync
 
 /* --- what is said here ------------------------------------------------------------------------ */
 
-static bool write_word(struct sync *sync, const struct word_kind *kind, const char *name,
-                       struct json_object *word, struct sync_known *known, struct error *error)
+static void note_said(struct sync *sync, struct sync_known *known, const struct sync_write *write,
+                      bool stands)
 {
-    const char *state = document_string(word, kind->state);
-    const bool gone = strcmp(state, kind->gone) == 0;
+    const struct word_kind *kind =
+        &kinds[strcmp(write->name, kinds[0].name) == 0 ? SYNC_WORD_RULE : SYNC_WORD_SETTING];
 
-    if (!sync_write(sync, kind->name, name, word, sync_wall_ms() + (gone ? GONE_MS : WORD_MS),
-                    error))
-        return false;
-    remember(sync, known, state, until_of(word));
+    (void)stands;
+    remember(sync, known, document_string(write->content, kind->state), until_of(write->content));
     sync->changed = true;
-    return true;
+}
+
+static bool write_word(struct sync *sync, const struct word_kind *kind, const char *name,
+                       struct json_object *word, struct error *error)
+{
+    const bool gone = strcmp(document_string(word, kind->state), kind->gone) == 0;
+    struct sync_write write = {.name = kind->name,
+                               .content = word,
+                               .until_ms = sync_wall_ms() + (gone ? GONE_MS : WORD_MS),
+                               .taken = note_said};
+
+    snprintf(write.field, sizeof(write.field), "%s", name);
+    return sync_write(sync, &write, error);
 }
 
 /* The daemon did not have it a moment ago. */
@@ -190,11 +195,11 @@ static bool say_words(struct sync *sync, const struct word_kind *kind, struct js
 
         if (known && known->handed != sync->round && (!said || sync_has_time(sync)) &&
             is_to_say(sync, kind, known, before, name, word)) {
-            done = write_word(sync, kind, name, word, known, error);
+            done = write_word(sync, kind, name, word, error);
             said = true;
         }
     }
-    return done;
+    return sync_settle(sync, error) && done;
 }
 
 static bool stands_in(const struct word_kind *kind, struct json_object *words, const char *name)
@@ -221,7 +226,7 @@ static bool say_it_is_gone(struct sync *sync, const struct word_kind *kind, cons
         return error_set(error, EXIT_FAILED, "out of memory");
     json_object_object_del(gone, "until_s");
     json_object_object_add(gone, kind->state, json_object_new_string(kind->gone));
-    done = write_word(sync, kind, name, gone, known, error);
+    done = write_word(sync, kind, name, gone, error);
     json_object_put(gone);
     return done;
 }
@@ -242,7 +247,7 @@ static bool say_gone(struct sync *sync, const struct word_kind *kind, struct jso
             (!until_s || until_s > now_s + 1))
             done = say_it_is_gone(sync, kind, name, word, error);
     }
-    return done;
+    return sync_settle(sync, error) && done;
 }
 
 /* What changes between two looks is seen, also where only every second one is written in time. */

@@ -82,6 +82,43 @@ def test_what_one_has_learned_serves_all():
         )
 
 
+def forget(bridge):
+    bridge.cli("profiles", "forget", f"10.77.0.2:{PORT}")
+
+
+def test_what_an_operator_has_forgotten_does_not_come_back():
+    """Neither from a bridge that was away, nor from one that joins with a profile of before."""
+    field = f"10.77.0.2 {PORT} [ ]"
+    with Cluster("a", "b") as cluster:
+        a, b = learned_at_both(cluster)
+        old = cluster.hash("profiles")[field]
+        forget(b)  # which is taught
+        wait_until(lambda: not a.profile(PORT) and not b.profile(PORT), 8, "both have forgotten it")
+        check('"gone":true' in cluster.hash("profiles")[field], cluster.hash("profiles"))
+        # Its owner plays the profile again: that is older than what was seen.
+        cluster.ask("HSET", f"{SEALED}:profiles", field, old)
+        cluster.ask("XADD", f"{SEALED}:changes", "*", "f", field)
+        wait_until(lambda: "or old ones (" in a.sync.said(), 10, a.sync.said())
+        # What stands behind it has come.
+        a.cli("sources", "add", "198.51.100.1")
+        wait_until(lambda: b.rules(), 8, "b has a's rule")
+        check(not a.profile(PORT) and not b.profile(PORT), "it stays forgotten")
+        # Learned anew, at b this time, it is there for all again.
+        b.learn("http", PORT)
+        wait_until(lambda: a.profile(PORT), 15, "a has b's new profile")
+        check_equal(promise(a), promise(b), "the same at both")
+        # a was away when it was forgotten again, and has its profile still.
+        a.sync.stop()
+        forget(b)
+        wait_until(lambda: '"gone":true' in cluster.hash("profiles")[field], 8, "it is told")
+        check(a.profile(PORT) is not None, "a has heard nothing")
+        a.join()
+        wait_until(lambda: not a.profile(PORT), 15, "a hears of it first")
+        a.wait_state("joined", 2)
+        check('"gone":true' in cluster.hash("profiles")[field], "and teaches nothing of it")
+        check(not b.profile(PORT), "nor has b")
+
+
 def test_an_attack_at_one_is_one_at_all():
     with Cluster("a", "b") as cluster:
         a, b = learned_at_both(cluster)
@@ -497,7 +534,9 @@ def test_ten_thousand_servers():
             json.dump({"synward": {"version": "0.1.0", "schema": 1}, "profiles": many}, file)
         a.cli("profiles", "import", path)
         key = f"{SEALED}:profiles"
+        begin = time.monotonic()
         wait_until(lambda: cluster.ask("HLEN", key) == SERVERS + 1, 60, "all are in the store")
+        wrote = time.monotonic() - begin
         each = cluster.ask("MEMORY", "USAGE", key, "SAMPLES", "0") / (SERVERS + 1)
         check(each < 4096, f"{each:.0f} bytes of the store's memory for each")
         b.begin(sync=False)
@@ -515,7 +554,8 @@ def test_ten_thousand_servers():
         check(took < 20, f"who joins has all, in 2 to 4 s of a quiet machine: {took:.1f}")
         check(a.sync.resident_kib() < 1024 * 1024, f"{a.sync.resident_kib()} KiB")
         return (
-            f"{each:.0f} bytes each in the store; who joins has them in {took:.1f} s;"
+            f"{each:.0f} bytes each in the store, all there in {wrote:.1f} s;"
+            f" who joins has them in {took:.1f} s;"
             f" sync takes {a.sync.resident_kib() // 1024} MiB there, and"
             f" {b.sync.resident_kib() // 1024} MiB here"
         )
