@@ -221,7 +221,7 @@ INLINE bool advance(struct flow_record *record, int from, __u32 serial,
                     const struct segment *segment, struct leave leave)
 {
     const bool alone = leave.alone;
-    const __u32 fin = alone && (segment->flags & FLAG_FIN) ? 1 : 0;
+    const __u32 fin = segment->flags & FLAG_FIN ? 1 : 0;
     const __u32 end = segment->seq + segment->payload_bytes + fin;
     __u64 was = read_way(record, from);
 
@@ -417,7 +417,7 @@ INLINE bool write_edit(struct __sk_buff *skb, int from, const struct flow_record
  * other for ever (stages/ack_storm.h). */
 INLINE bool is_storm(struct flow_record *record, const struct segment *segment, __u32 tick)
 {
-    if (segment->payload_bytes) {
+    if (segment->payload_bytes || (segment->flags & FLAG_FIN)) {
         if (record->empty)
             record->empty = 0;
         return false;
@@ -478,6 +478,27 @@ INLINE __u32 judge(struct __sk_buff *skb, int from, struct flow_record *record, 
     return spliced ? edit_to_server(skb, record, ack, floor, segment, edit) : CARRY_carried;
 }
 
+/*
+ * What begins or ends a connection is the engine's. Of a splice the FIN goes out like data where
+ * the engine will be told of it; while no worker is alive FIN and RST go as well.
+ */
+INLINE bool is_for_engine(const struct segment *segment, bool spliced, bool alone)
+{
+    const __u8 fin = spliced || alone ? 0 : FLAG_FIN, rst = alone ? 0 : FLAG_RST;
+
+    return (segment->flags & (FLAG_SYN | FLAG_ACK | fin | rst)) != FLAG_ACK;
+}
+
+/* What of a splice the engine is to be told of: its end, and that the client has closed its window
+ * (stages/slow.h), once until it has looked. */
+INLINE bool is_told(const struct flow_record *record, int from, const struct segment *segment)
+{
+    if (!(record->flags & RECORD_EDIT))
+        return false;
+    return (segment->flags & FLAG_FIN) ||
+           (from == FROM_CLIENT && !segment->window && !*(volatile __u8 *)&record->closed);
+}
+
 /* What goes up with data is overtaken by nothing, and what begins or ends a connection is the
  * engine's. */
 INLINE void shut_gates(struct flow_record *record, int from, __u32 serial,
@@ -522,7 +543,7 @@ static __attribute__((noinline)) int carry(struct __sk_buff *skb, int from, int 
     struct edit edit = {0};
     struct carry_value *value;
     struct flow_record *record;
-    bool plain = false, edits;
+    bool plain = false, edits, tells;
     __u32 to, what, index, serial, figures;
     __u64 way;
 
@@ -547,10 +568,14 @@ static __attribute__((noinline)) int carry(struct __sk_buff *skb, int from, int 
     if (join == JOIN_UNKNOWN && !leave.alone && record_gate(way) == RECORD_JOIN &&
         segment.seq != record_next(way))
         return CARRY_WAITS;
-    what = (segment.flags & (leave.alone ? FLAG_SYN | FLAG_ACK
-                                         : FLAG_SYN | FLAG_FIN | FLAG_RST | FLAG_ACK)) != FLAG_ACK
+    tells = !leave.alone && is_told(record, from, &segment);
+    what = is_for_engine(&segment, edits, leave.alone)
                ? CARRY_up_flags
                : judge(skb, from, record, way, &segment, &edit, leave);
+    if (what == CARRY_carried && tells)
+        tells = tell_may(segment.l4 + TCP_BYTES + segment.options_bytes);
+    if (what == CARRY_carried && (segment.flags & FLAG_FIN) && !leave.alone && !tells)
+        what = CARRY_up_flags;
     if (what == CARRY_carried && !advance(record, from, serial, &segment, leave))
         what = CARRY_up_order;
     if (leave.alone && edits && what != CARRY_carried && !(segment.flags & FLAG_SYN)) {
@@ -561,6 +586,8 @@ static __attribute__((noinline)) int carry(struct __sk_buff *skb, int from, int 
         shut_gates(record, from, serial, &segment);
         return CARRY_UP(what) - (edits || what == CARRY_up_learning ? CARRY_UP_EDIT : 0);
     }
+    if (tells)
+        tell_as_it_came(skb, from);
     if (edits && !write_edit(skb, from, record, &segment, &edit)) {
         count(CARRY_lost);
         return TC_ACT_SHOT;

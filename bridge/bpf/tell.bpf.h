@@ -6,6 +6,8 @@
  *      followed, or of no record -> somebody reads -> nothing before it is on its way up
  *               -> server in normal mode -> not for the learner -> entry --> other port
  *
+ * Of a splice FINs are told of, and closed windows: all else of a segment stands in its record.
+ *
  * What goes up instead is counted here, so that nothing overtakes it. SYNs are not: nothing follows
  * one before it was answered.
  */
@@ -178,6 +180,31 @@ INLINE void tell_put(struct __sk_buff *skb, struct tell_hub *hub, const struct t
     entry->from = (__u8)from;
     /* Who reads the number reads the rest: an exchange is fully ordered. */
     __sync_lock_test_and_set(&entry->number, number + 1);
+}
+
+/* --- of a splice, whose numbers are changed on the way --------------------------------------- */
+
+/* Whether the engine could be told now of a segment with so many bytes of headers. */
+static __attribute__((noinline)) int tell_may(__u32 bytes)
+{
+    const __u32 first = 0;
+    struct tell_hub *hub = bpf_map_lookup_elem(&tell_hub, &first);
+
+    return hub && bytes <= TELL_HEADERS && tell_is_read(hub);
+}
+
+/* Of a plain one, before anything is changed of it. */
+static __attribute__((noinline)) int tell_as_it_came(struct __sk_buff *skb, int from)
+{
+    const __u32 first = 0;
+    struct tell_hub *hub = bpf_map_lookup_elem(&tell_hub, &first);
+    struct tell_view view = {0};
+
+    if (!hub)
+        return 0;
+    tell_read(skb, from, hub, &view);
+    tell_put(skb, hub, &view, from & 1);
+    return 1;
 }
 
 /* Of a plain segment. */

@@ -24,6 +24,7 @@ void kernel_share_settle(struct kernel_share *share, struct ring *ring)
     if (!carried)
         return;
     if (carried->touched_count > 0 && engine_settle_is_due(share->engine)) {
+        kernel_share_orders(share, 0);
         ring_submit(ring);
         engine_settle(share->engine);
     }

@@ -5,6 +5,7 @@
 #include "engine/shard/connection.h"
 #include "engine/stages/held.h"
 #include "engine/stages/slow.h"
+#include "engine/tables/carried.h"
 
 #define LOOK_US        250000
 #define LOOK_SOON_US   1000 /* where somebody waits until others are answered; 1 us more for each */
@@ -126,6 +127,8 @@ static bool is_unheard(const struct engine *engine, struct server *server, struc
     struct capacity *capacity = &server->capacity;
     const uint32_t age = flow_clock(now_us) - watched->opened;
 
+    if (!watched->heard)
+        flow_recall(&engine->flows, flow);
     if (!watched->heard && watch_was_answered(flow, cold)) {
         watched->heard = true;
         capacity_heard(server, watched->number, age <= patience(server));

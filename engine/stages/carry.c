@@ -6,6 +6,7 @@
 #include "engine/shard/passage.h"
 #include "engine/stages/ack_storm.h"
 #include "engine/stages/splice.h"
+#include "engine/stages/telling.h"
 #include "engine/stages/track.h"
 #include "engine/tables/joined_log.h"
 #include "engine/tables/carried.h"
@@ -37,19 +38,27 @@ static bool may_be_carried(const struct flow *flow)
     return flow->state == FLOW_ESTABLISHED || flow->state == FLOW_OUTBOUND;
 }
 
-/* A client's first data is for the trigger of the silent (track_speaks()), and behind its FIN its
- * segments are looked at one by one (plain_of_client()). */
+/* A client's first data is for the trigger of the silent (track_speaks()), and behind the FIN of
+ * one that is only followed its segments are looked at one by one (plain_of_client()). */
 static bool gate_may_open(const struct flow *flow, const struct flow_cold *cold, enum side from)
 {
     const bool spoken = cold->client_next != cold->client_isn + 1;
 
     if (from == SIDE_SERVER)
         return cold->server_next;
-    return !(flow->flags & FLOW_CLIENT_FIN) &&
+    return (!(flow->flags & FLOW_CLIENT_FIN) || flow->state == FLOW_SPLICED) &&
            (spoken || cold->offered == FLOW_OFFER_MIDDLE || flow->state == FLOW_OUTBOUND);
 }
 
-static uint16_t flags_of(const struct flow *flow, const struct flow_cold *cold)
+/* Whether somebody is to see what this side of the connection says. */
+static bool is_watched(const struct engine *engine, const struct flow_cold *cold, enum side from)
+{
+    return cold->sampled[from] < 2 * OBSERVATION_FLOW_BYTES &&
+           !(engine->telling && engine->telling->unlearned);
+}
+
+static uint16_t flags_of(const struct engine *engine, const struct flow *flow,
+                         const struct flow_cold *cold)
 {
     uint16_t flags = 0;
 
@@ -59,9 +68,9 @@ static uint16_t flags_of(const struct flow *flow, const struct flow_cold *cold)
         flags |= RECORD_NO_ECN;
     if (cold->timestamps)
         flags |= RECORD_TIMESTAMPS;
-    if (cold->sampled[SIDE_CLIENT] < 2 * OBSERVATION_FLOW_BYTES)
+    if (is_watched(engine, cold, SIDE_CLIENT))
         flags |= RECORD_WATCH_CLIENT;
-    if (cold->sampled[SIDE_SERVER] < 2 * OBSERVATION_FLOW_BYTES)
+    if (is_watched(engine, cold, SIDE_SERVER))
         flags |= RECORD_WATCH_SERVER;
     return flags;
 }
@@ -106,6 +115,21 @@ static void settle_way(uint64_t *at, uint32_t next, bool open)
     } while (!__atomic_compare_exchange_n(at, &was, is, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED));
 }
 
+static void write_floors(const struct engine *engine, const struct flow *flow,
+                         const struct flow_cold *cold, struct flow_record *record)
+{
+    __atomic_store_n(&record->tsecr_floor, flow->tsecr_floor, __ATOMIC_RELAXED);
+    __atomic_store_n(&record->ack_floor, flow->ack_floor, __ATOMIC_RELAXED);
+    __atomic_store_n(&record->flags, flags_of(engine, flow, cold), __ATOMIC_RELAXED);
+}
+
+static bool add(struct engine *engine, uint32_t index, struct flow_record *record)
+{
+    fill_in(engine, &engine->flows.flows[index], record);
+    record->added = carried_add(&engine->flows, index);
+    return record->added;
+}
+
 static void settle(struct engine *engine, uint32_t index)
 {
     const struct flow *flow = &engine->flows.flows[index];
@@ -116,31 +140,45 @@ static void settle(struct engine *engine, uint32_t index)
         carried_withdraw(&engine->flows, index);
         return;
     }
-    if (!record->added) {
-        fill_in(engine, flow, record);
-        record->added = carried_add(&engine->flows, index);
-        if (!record->added)
-            return;
-    }
+    if (!record->added && !add(engine, index, record))
+        return;
     joined_log_follow(&engine->flows, flow);
-    __atomic_store_n(&record->tsecr_floor, flow->tsecr_floor, __ATOMIC_RELAXED);
-    __atomic_store_n(&record->ack_floor, flow->ack_floor, __ATOMIC_RELAXED);
-    __atomic_store_n(&record->flags, flags_of(flow, cold), __ATOMIC_RELAXED);
+    write_floors(engine, flow, cold, record);
     settle_way(&record->way[SIDE_CLIENT], cold->client_next,
                gate_may_open(flow, cold, SIDE_CLIENT));
     settle_way(&record->way[SIDE_SERVER], cold->server_next,
                gate_may_open(flow, cold, SIDE_SERVER));
 }
 
+/*
+ * Of one that was joined in this batch the server answers as soon as it has the request, which is
+ * still to be written: so the kernel is told before, and lets the server speak. Nothing that it has
+ * said is on its way through here, and its client may go on when all is written (carry_settle()).
+ */
+static bool begin_joined(struct engine *engine, uint32_t index, struct flow_record *record)
+{
+    const struct flow *flow = &engine->flows.flows[index];
+    const struct flow_cold *cold = &engine->flows.cold[index];
+
+    if (flow->state != FLOW_SPLICED || cold->server_next != cold->server_isn + 1 ||
+        !add(engine, index, record))
+        return false;
+    write_floors(engine, flow, cold, record);
+    settle_way(&record->way[SIDE_SERVER], cold->server_next, true);
+    return true;
+}
+
 /* Neither known to the kernel nor about to be. */
-static bool is_left(const struct flow *flow, struct flow_record *record)
+static bool is_left(struct engine *engine, uint32_t index, struct flow_record *record)
 {
     if (record->added)
         return false;
-    if (!may_be_carried(flow)) {
+    if (!may_be_carried(&engine->flows.flows[index])) {
         record->seen = 0;
         return true;
     }
+    if (begin_joined(engine, index, record))
+        return false;
     return record->seen < CARRY_AFTER && ++record->seen < CARRY_AFTER;
 }
 
@@ -153,7 +191,7 @@ bool carry_is_due(struct engine *engine)
         const uint32_t index = carried->touched[i];
         struct flow_record *record = &carried->records[index];
 
-        if (is_left(&engine->flows.flows[index], record))
+        if (is_left(engine, index, record))
             record->touched = false;
         else
             carried->touched[kept++] = index;

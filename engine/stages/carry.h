@@ -14,11 +14,13 @@
 
 /* Batches in which a connection comes up before the kernel is told of it: to tell it, and that it
  * is over, costs as much as some segments, and most connections are short: handshake, request,
- * answer and two FINs, each by itself, are not as many. */
+ * answer and two FINs, each by itself, are not as many. One that we have joined has half of that
+ * before it, and all its order is known: the kernel is told of it at once. */
 #define CARRY_AFTER 8
 
 /* False: none of those that have come up is the kernel's, nor is to be, and nothing is to be
- * settled. Once a batch, and carry_settle() after it. */
+ * settled. Once a batch, and carry_settle() after it; between the two the orders are obeyed, as
+ * there may be some of connections whose server speaks as soon as the batch is written. */
 bool carry_is_due(struct engine *engine);
 /*
  * Settles the connections that have come up since the last time. All that the engine has let

@@ -212,6 +212,14 @@ static bool is_followed(const struct flow *flow)
     return false;
 }
 
+/* Its numbers are known from its record, and what it was changed to is the kernel's affair. */
+static void told_of_joined(struct engine *engine, struct passage *passage, struct flow *flow)
+{
+    if (passage->from == SIDE_CLIENT && !passage->frame.window)
+        watch_closed(engine->held.watch, &engine->flows, flow, passage->now_us);
+    track_closing(engine, passage, flow, FLOW_SPLICED);
+}
+
 static void told_of_flow(struct engine *engine, struct passage *passage, uint32_t index)
 {
     struct flow *flow = &engine->flows.flows[index];
@@ -219,6 +227,10 @@ static void told_of_flow(struct engine *engine, struct passage *passage, uint32_
 
     if (engine->flows.carried)
         carried_touch(&engine->flows, index);
+    if (flow->state == FLOW_SPLICED) {
+        told_of_joined(engine, passage, flow);
+        return;
+    }
     if (!is_followed(flow))
         return;
     if (server)

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "bridge/bpf/carrying.h"
+#include "bridge/workers/told.h"
 #include "engine/engine.h"
 #include "engine/shard/connection.h"
 #include "engine/shard/observe.h"
@@ -25,6 +26,8 @@
 #define SHARD       1u /* of two, so that places of others show */
 #define CONNECTIONS 6  /* of each kind */
 #define FRAMES      1500
+#define ENDINGS     100 /* connections that end, after so many frames or before */
+#define ENDING      60
 #define TO_CLIENT   7
 #define TO_SERVER   8
 #define BUFFER      (OFFLOAD_BYTES + 2048u)
@@ -37,7 +40,9 @@ struct pair {
     struct engine *engine, *reference; /* with records, and without */
     void *memory[2];
     struct flow *flow, *reference_flow;
-    uint64_t carried, up;
+    struct told *told; /* NULL: nobody reads what the kernel tells */
+    uint32_t shard;
+    uint64_t carried, up, told_of;
 };
 
 struct made {
@@ -103,7 +108,7 @@ static void obey(const struct pair *pair)
     struct carried *carried = engine_carried(pair->engine);
 
     engine_settle(pair->engine);
-    carrying_obey(pair->carrying, carried->orders, carried->orders_count, SHARD);
+    carrying_obey(pair->carrying, carried->orders, carried->orders_count, pair->shard);
     carried->orders_count = 0;
 }
 
@@ -136,29 +141,56 @@ static void random_flow(bool spliced, struct flow *flow, struct flow_cold *cold)
     cold->server_mss = dice(3) ? 1460 : 0;
 }
 
-static struct pair open_pair(bool spliced, bool v6)
+static void begin_flow(struct pair *pair, bool spliced, bool v6)
 {
-    const struct carrying_sizes sizes = {.connections = FLOWS,
-                                         .servers = SERVERS,
-                                         .pulse = -1,
-                                         .answers = {.shards = 2, .served_max = 4096}};
-    struct pair pair = {0};
-    struct error error = {0};
     const struct flow_key key = key_of(v6);
     struct flow flow;
     struct flow_cold cold;
+
+    random_flow(spliced, &flow, &cold);
+    pair->flow = make_flow(pair->engine, &key, &flow, &cold);
+    pair->reference_flow = make_flow(pair->reference, &key, &flow, &cold);
+    make_known(pair);
+}
+
+/* Somebody reads what the kernel tells, which is of one engine only. */
+static void open_told(struct pair *pair)
+{
+    struct tell_maps *maps = carrying_tells(pair->carrying);
+
+    pair->told = calloc(1, sizeof(*pair->told));
+    told_open(pair->told, maps, pair->engine->config.table_seed);
+    maps->hub->clock_us = 1;
+    told_begin(pair->told, NOW_US);
+}
+
+static struct pair open_pair(bool spliced, bool v6, bool told)
+{
+    struct pair pair = {.shard = told ? 0 : SHARD};
+    const struct carrying_sizes sizes = {.connections = FLOWS,
+                                         .servers = SERVERS,
+                                         .pulse = -1,
+                                         .answers = {.shards = pair.shard + 1, .served_max = 4096}};
+    struct error error = {0};
 
     pair.carrying = carrying_open(&sizes, &error);
     if (!pair.carrying)
         skip_without_bpf(&error);
     carrying_lead(pair.carrying, TO_CLIENT, TO_SERVER);
-    pair.engine = make_engine(pair.carrying, SHARD, &pair.memory[0]);
-    pair.reference = make_engine(NULL, SHARD, &pair.memory[1]);
-    random_flow(spliced, &flow, &cold);
-    pair.flow = make_flow(pair.engine, &key, &flow, &cold);
-    pair.reference_flow = make_flow(pair.reference, &key, &flow, &cold);
-    make_known(&pair);
+    pair.engine = make_engine(pair.carrying, pair.shard, &pair.memory[0]);
+    pair.reference = make_engine(NULL, pair.shard, &pair.memory[1]);
+    if (told)
+        open_told(&pair);
+    begin_flow(&pair, spliced, v6);
     return pair;
+}
+
+/* Another connection in its place. */
+static void begin_anew(struct pair *pair, bool v6)
+{
+    engine_flow_free(pair->engine, pair->flow);
+    engine_flow_free(pair->reference, pair->reference_flow);
+    begin_flow(pair, true, v6);
 }
 
 static void close_pair(struct pair *pair)
@@ -166,6 +198,7 @@ static void close_pair(struct pair *pair)
     carrying_close(pair->carrying);
     free(pair->memory[0]);
     free(pair->memory[1]);
+    free(pair->told);
 }
 
 /* --- frames ---------------------------------------------------------------------------------- */
@@ -208,10 +241,12 @@ static uint32_t random_seq(uint32_t next)
     }
 }
 
-static uint8_t random_tcp_flags(void)
+static uint8_t random_tcp_flags(bool ends)
 {
     static const uint8_t odd[] = {TCP_URG | TCP_ACK, TCP_ACK | TCP_ECE, TCP_ACK | TCP_CWR, 0};
 
+    if (ends && dice(12) == 0)
+        return TCP_ACK | TCP_FIN;
     return dice(20) ? TCP_ACK | (dice(2) ? TCP_PSH : 0) : odd[dice(4)];
 }
 
@@ -272,7 +307,7 @@ static void make_frame(const struct pair *pair, struct made *made)
     store_be32(tcp + 4, seq);
     store_be32(tcp + 8, ack);
     tcp[12] = (uint8_t)((TCP_HEADER_BYTES + option_bytes) / 4 << 4);
-    tcp[13] = random_tcp_flags();
+    tcp[13] = random_tcp_flags(pair->told);
     store_be16(tcp + 14, dice(40) ? (uint16_t)random_word() : 0);
     store_be32(tcp + 16, 0);
     memcpy(tcp + TCP_HEADER_BYTES, options, option_bytes);
@@ -285,7 +320,8 @@ static void make_frame(const struct pair *pair, struct made *made)
                (uint16_t)~checksum_fold(
                    checksum_add(checksum_pseudo(&ends[0], &ends[1], PROTO_TCP, made->bytes - l4),
                                 tcp, made->bytes - l4)));
-    if (dice(50) == 0) /* damaged: the host is to see that */
+    /* Damaged: the host is to see that. Of data whoever is told of its headers cannot. */
+    if (dice(50) == 0 && !(payload && (tcp[13] & TCP_FIN)))
         tcp[TCP_CHECKSUM_AT + dice(2)] ^= (uint8_t)(1 + dice(255));
 }
 
@@ -328,6 +364,22 @@ static enum verdict_action engine_says(struct engine *engine, const struct made 
     return verdict.action;
 }
 
+static void follow(struct pair *pair)
+{
+    struct told_frame frame;
+
+    if (!pair->told)
+        return;
+    told_look(pair->told);
+    while (told_next(pair->told, &frame)) {
+        engine_told(pair->engine, &frame, NOW_US);
+        cr_assert_eq(engine_outbox(pair->engine)->count, 0);
+        engine_observations(pair->engine)->count = 0;
+        pair->told_of++;
+    }
+    obey(pair);
+}
+
 static void one_frame(struct pair *pair, uint64_t number)
 {
     struct made made, got, wanted;
@@ -339,6 +391,7 @@ static void one_frame(struct pair *pair, uint64_t number)
     if (kernel_carries(pair, &made, &got)) {
         action = VERDICT_FORWARD;
         pair->carried++;
+        follow(pair);
         carried_recall(&pair->engine->flows, flow_index(&pair->engine->flows, pair->flow));
     } else {
         action = engine_says(pair->engine, &made, &got);
@@ -355,6 +408,11 @@ static void one_frame(struct pair *pair, uint64_t number)
     b = flow_cold(&pair->reference->flows, pair->reference_flow);
     cr_assert(a->client_next == b->client_next && a->server_next == b->server_next,
               "frame %lu: other numbers", (unsigned long)number);
+    cr_assert(pair->flow->state == pair->reference_flow->state &&
+                  pair->flow->flags == pair->reference_flow->flags,
+              "frame %lu: %s, not %s", (unsigned long)number,
+              flow_state_name((enum flow_state)pair->flow->state),
+              flow_state_name((enum flow_state)pair->reference_flow->state));
 }
 
 /* What the kernel has counted is added to what the engine has. */
@@ -375,7 +433,7 @@ static void same_for_all(bool spliced, bool v6)
 {
     random_of_test = random_begin("carrying");
     for (int connection = 0; connection < CONNECTIONS; connection++) {
-        struct pair pair = open_pair(spliced, v6);
+        struct pair pair = open_pair(spliced, v6, false);
 
         for (uint64_t number = 0; number < FRAMES; number++)
             one_frame(&pair, number);
@@ -404,4 +462,63 @@ Test(carrying, spliced_frames_go_as_the_engine_lets_them_go)
 Test(carrying, spliced_frames_go_as_the_engine_lets_them_go_over_ipv6)
 {
     same_for_all(true, true);
+}
+
+static void same_to_the_end(bool v6)
+{
+    struct pair pair;
+    uint32_t closed = 0;
+
+    random_of_test = random_begin("carrying_ends");
+    pair = open_pair(true, v6, true);
+    for (int connection = 0; connection < ENDINGS; connection++) {
+        begin_anew(&pair, v6);
+        for (uint64_t number = 0; number < ENDING; number++)
+            one_frame(&pair, number);
+        closed += pair.flow->state == FLOW_CLOSING;
+    }
+    cr_assert_gt(pair.told_of, ENDINGS, "%lu told", (unsigned long)pair.told_of);
+    cr_assert_gt(closed, ENDINGS / 2, "%u closed", closed);
+    close_pair(&pair);
+}
+
+Test(carrying, ends_of_spliced_ones_are_known_to_who_is_told)
+{
+    same_to_the_end(false);
+}
+
+Test(carrying, ends_of_spliced_ones_are_known_to_who_is_told_over_ipv6)
+{
+    same_to_the_end(true);
+}
+
+/* A frame of this connection, as its other end is to hear it. */
+static bool says_fin(const struct pair *pair, struct made *made)
+{
+    struct made out;
+
+    do
+        make_frame(pair, made);
+    while (!(made->data[OFFLOAD_BYTES + PLAIN_L4 + 13] & TCP_FIN) ||
+           !frame_is_plain(made->data + OFFLOAD_BYTES, made->bytes));
+    return kernel_carries(pair, made, &out);
+}
+
+Test(carrying, fins_of_spliced_ones_go_up_where_nobody_reads)
+{
+    struct pair pair;
+    struct made made;
+    bool carried = false;
+
+    random_of_test = random_begin("carrying_fins");
+    pair = open_pair(true, false, true);
+    for (int i = 0; i < 20 && !carried; i++)
+        carried = says_fin(&pair, &made);
+    cr_assert(carried);
+    close_pair(&pair);
+    pair = open_pair(true, false, true);
+    carrying_tells(pair.carrying)->hub->awake_until_us = 0;
+    for (int i = 0; i < 20; i++)
+        cr_assert_not(says_fin(&pair, &made));
+    close_pair(&pair);
 }

@@ -15,14 +15,19 @@
 static struct flow_record records[64];
 static const uint8_t answer[100];
 
-static struct bench *begin(void)
+static struct bench *begin_in(enum mode_setting setting)
 {
     struct engine_config config;
 
     memset(records, 0, sizeof(records));
     bench_config(&config);
     config.records = records;
-    return bench_new_sized(SETTING_NORMAL, &config);
+    return bench_new_sized(setting, &config);
+}
+
+static struct bench *begin(void)
+{
+    return begin_in(SETTING_NORMAL);
 }
 
 static struct flow_record *record_of(struct bench *b)
@@ -277,5 +282,78 @@ Test(carry, record_that_is_used_again_has_another_serial)
     cr_assert_eq(orders(b, true), 1);
     cr_assert_neq(record_of(b)->serial, serial);
     cr_assert_eq(record_serial(record_of(b)->way[SIDE_CLIENT]), record_of(b)->serial);
+    bench_end(b);
+}
+
+/* The server's answer to our SYN has come; what its client asked is on its way to it. */
+static uint32_t joins(struct bench *b)
+{
+    const uint32_t c = get_cookie(b, OFFERS);
+
+    client_says(b, .flags = "P.", .seq = X + 1, .ack = c + 1, .payload = REQUEST);
+    take(b, SIDE_SERVER);
+    server_says(b, .flags = "S.", .seq = Y, .ack = X + 1, .options = OFFERS);
+    take(b, SIDE_SERVER);
+    cr_assert_str_eq(bench_flow_state(b), "spliced");
+    return c;
+}
+
+Test(carry, server_of_a_joined_connection_may_speak_before_all_is_written)
+{
+    struct bench *b = begin_in(SETTING_ATTACK);
+    const uint32_t c = joins(b);
+
+    cr_assert(engine_settle_is_due(b->engine));
+    cr_assert_eq(orders(b, true), 1);
+    cr_assert_eq(gate_of(b, SIDE_SERVER), RECORD_JOIN);
+    cr_assert_eq(record_next(record_of(b)->way[SIDE_SERVER]), Y + 1);
+    cr_assert_eq(gate_of(b, SIDE_CLIENT), RECORD_UP, "it would overtake what it has asked");
+    cr_assert_eq(record_of(b)->delta, c - Y);
+    cr_assert_eq(record_of(b)->ack_floor, Y + 1);
+    cr_assert(record_of(b)->flags & RECORD_EDIT);
+    settled(b);
+    cr_assert_eq(gate_of(b, SIDE_CLIENT), RECORD_JOIN);
+    cr_assert_eq(record_next(record_of(b)->way[SIDE_CLIENT]), X + 19);
+    cr_assert_eq(orders(b, true), 0, "once");
+    bench_end(b);
+}
+
+Test(carry, joined_connection_whose_server_has_spoken_waits_until_all_is_written)
+{
+    struct bench *b = begin_in(SETTING_ATTACK);
+    const uint32_t c = joins(b);
+
+    server_says(b, .flags = "P.", .seq = Y + 1, .ack = X + 19, .payload = "data");
+    to_client(b, .flags = "P.", .seq = c + 1, .ack = X + 19, .payload = "data");
+    cr_assert_not(engine_settle_is_due(b->engine), "what follows would overtake that");
+    cr_assert_eq(orders(b, true), 0);
+    bench_end(b);
+}
+
+Test(carry, client_of_a_joined_connection_is_carried_behind_its_fin)
+{
+    struct bench *b = begin_in(SETTING_ATTACK);
+    const uint32_t c = joins(b);
+
+    cr_assert(engine_settle_is_due(b->engine));
+    settled(b);
+    client_crosses(b, .flags = "F.", .seq = X + 19, .ack = c + 1);
+    cr_assert_eq(gate_of(b, SIDE_CLIENT), RECORD_JOIN);
+    cr_assert_eq(record_next(record_of(b)->way[SIDE_CLIENT]), X + 20);
+    bench_end(b);
+}
+
+Test(carry, answer_that_only_the_kernel_saw_is_heard)
+{
+    struct bench *b = begin_in(SETTING_ATTACK);
+    struct flow_record *record;
+
+    joins(b);
+    cr_assert(engine_settle_is_due(b->engine));
+    settled(b);
+    record = record_of(b);
+    record->way[SIDE_SERVER] = record_way(record->serial, RECORD_CARRY, Y + 101);
+    bench_wait(b, SECOND_US / 2);
+    cr_assert(watch_of(b->engine->held.watch, &b->engine->flows, bench_flow(b))->heard);
     bench_end(b);
 }

@@ -253,3 +253,62 @@ Test(telling, who_is_seen_by_the_learner_is_left_by_it_where_a_part_is_missing)
     cr_assert_not(observe_follows(flow_cold(&b->engine->flows, bench_flow(b))));
     bench_end(b);
 }
+
+/* --- of joined connections ------------------------------------------------------------------- */
+
+static struct bench *begin_joined(uint32_t *c)
+{
+    struct engine_config config;
+    struct bench *b;
+
+    memset(&hub, 0, sizeof(hub));
+    memset(servers, 0, sizeof(servers));
+    bench_config(&config);
+    config.tells = (struct tell_share){.hub = &hub, .servers = servers};
+    b = bench_new_sized(SETTING_ATTACK, &config);
+    *c = get_cookie(b, OFFERS);
+    client_says(b, .flags = "P.", .seq = X + 1, .ack = *c + 1, .payload = REQUEST);
+    take(b, SIDE_SERVER);
+    server_says(b, .flags = "S.", .seq = Y, .ack = X + 1, .options = OFFERS);
+    take(b, SIDE_SERVER);
+    return b;
+}
+
+Test(telling, joined_connection_ends_by_fins_that_the_kernel_let_pass)
+{
+    uint32_t c;
+    struct bench *b = begin_joined(&c);
+    const uint32_t held = bench_server(b, HTTP)->held;
+
+    server_passes(b, .flags = "F.", .seq = Y + 1, .ack = X + 19);
+    cr_assert_str_eq(bench_flow_state(b), "spliced");
+    cr_assert_eq(bench_server(b, HTTP)->held, held - 1, "its place is free");
+    client_passes(b, .flags = "F.", .seq = X + 19, .ack = c + 2);
+    cr_assert_str_eq(bench_flow_state(b), "closing");
+    bench_expect_nothing(b, __LINE__);
+    bench_end(b);
+}
+
+Test(telling, fin_of_a_joined_connection_that_is_nobodys_ends_nothing)
+{
+    uint32_t c;
+    struct bench *b = begin_joined(&c);
+
+    server_passes(b, .flags = "F.", .seq = Y + 1 + (1u << 21), .ack = X + 19);
+    client_passes(b, .flags = "F.", .seq = X + 19 - (1u << 21), .ack = c + 1);
+    cr_assert_not(bench_flow(b)->flags & (FLOW_CLIENT_FIN | FLOW_SERVER_FIN));
+    bench_end(b);
+}
+
+Test(telling, client_of_a_joined_connection_that_closes_its_window_is_known_to)
+{
+    uint32_t c;
+    struct bench *b = begin_joined(&c);
+    struct watched *watched = watch_of(b->engine->held.watch, &b->engine->flows, bench_flow(b));
+
+    client_passes(b, .flags = ".", .seq = X + 19, .ack = c + 1, .window = 5);
+    cr_assert_not(watched->closed);
+    client_passes(b, .flags = ".", .seq = X + 19, .ack = c + 1, .window_closed = true);
+    cr_assert(watched->closed);
+    bench_end(b);
+}
