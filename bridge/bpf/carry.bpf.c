@@ -573,7 +573,7 @@ static __attribute__((noinline)) int carry(struct __sk_buff *skb, int from, int 
                ? CARRY_up_flags
                : judge(skb, from, record, way, &segment, &edit, leave);
     if (what == CARRY_carried && tells)
-        tells = tell_may(segment.l4 + TCP_BYTES + segment.options_bytes);
+        tells = tell_may(skb, segment.l4 + TCP_BYTES + segment.options_bytes);
     if (what == CARRY_carried && (segment.flags & FLAG_FIN) && !leave.alone && !tells)
         what = CARRY_up_flags;
     if (what == CARRY_carried && !advance(record, from, serial, &segment, leave))

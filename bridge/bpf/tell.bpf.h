@@ -184,13 +184,14 @@ INLINE void tell_put(struct __sk_buff *skb, struct tell_hub *hub, const struct t
 
 /* --- of a splice, whose numbers are changed on the way --------------------------------------- */
 
-/* Whether the engine could be told now of a segment with so many bytes of headers. */
-static __attribute__((noinline)) int tell_may(__u32 bytes)
+/* Whether the engine could be told now of a segment with so many bytes of headers: an entry has no
+ * room for a tag. */
+static __attribute__((noinline)) int tell_may(struct __sk_buff *skb, __u32 bytes)
 {
     const __u32 first = 0;
     struct tell_hub *hub = bpf_map_lookup_elem(&tell_hub, &first);
 
-    return hub && bytes <= TELL_HEADERS && tell_is_read(hub);
+    return hub && !skb->vlan_present && bytes <= TELL_HEADERS && tell_is_read(hub);
 }
 
 /* Of a plain one, before anything is changed of it. */

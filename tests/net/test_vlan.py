@@ -103,12 +103,21 @@ def check_wrong_clients(network, servers):
     )
 
 
+def check_ends_are_known(network):
+    """Whoever carried their FINs."""
+    with network.inside():
+        fetched = network.lab.fetch("http", 80, count=100, concurrency=8)
+    check_equal(fetched["failed"], 0, f"fetches ({fetched})")
+    network.lab.wait_no_flows()
+
+
 def attacked(vlan, sides="netns"):
     with Lab(sides=sides) as lab:
         network, servers = protected(lab, vlan)
         frames = check_tags(lab, network, vlan)
         if not lab.stand_in:
             check_wrong_clients(network, servers)
+            check_ends_are_known(network)
             check(
                 any(flow["vlan"] == vlan for flow in lab.flows()),
                 f"flows name the VLAN {vlan}: {lab.flows()[:2]}",

@@ -250,18 +250,31 @@ Test(carry, closed_window_that_only_the_kernel_saw_is_noted)
     bench_end(b);
 }
 
-Test(carry, tagged_connection_is_not_written_down)
+static uint32_t orders_behind_tags(uint16_t outer, uint16_t inner)
 {
     struct bench *b = begin();
+    uint32_t count;
 
-    b->vlan[0] = 0x6005;
+    b->vlan[0] = outer;
+    b->vlan[1] = inner;
     shakes_hands(b);
     request_and_answer(b);
     goes_on(b);
     request_and_answer(b);
     goes_on(b);
-    cr_assert_eq(orders(b, true), 0);
+    count = orders(b, true);
     bench_end(b);
+    return count;
+}
+
+Test(carry, connection_behind_one_tag_is_written_down)
+{
+    cr_assert_eq(orders_behind_tags(0x6005, 0), 1);
+}
+
+Test(carry, connection_behind_two_tags_is_not_written_down)
+{
+    cr_assert_eq(orders_behind_tags(0x6005, 0x6007), 0);
 }
 
 /* A record's next connection has another serial: what is left of the last one changes nothing. */
