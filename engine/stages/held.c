@@ -48,9 +48,11 @@ static enum held_class class_of(const struct engine *engine, const struct flow_k
     network = held_network_hash(engine, key);
     if (held_was_slow(sources, network, now_us))
         return HELD_OTHERS;
-    if (!holds && (engine->held.in_turn || held_waits_alone(sources, network, flow_clock(now_us))))
-        return HELD_FIRST;
-    return HELD_MORE;
+    if (holds || held_was_idled(sources, network, flow_clock(now_us)))
+        return HELD_MORE;
+    return engine->held.in_turn || held_waits_alone(sources, network, flow_clock(now_us))
+               ? HELD_FIRST
+               : HELD_MORE;
 }
 
 /* held_hash() of its source where that has its share; 0: it has not. */

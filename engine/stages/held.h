@@ -23,6 +23,8 @@
  * networks that came before cost an honest newcomer its turn, not its patience. Of each network one
  * in two seconds waits for a first place, and its others behind all of these: a thousand sockets of
  * 200 networks are 200.
+ * Of a network of which an idle one was ended for others all come behind them for ten seconds, and
+ * whoever it was is a stranger again: who comes back at once for ever passes no newcomer.
  * Whoever was ended for being slow, and strangers of its network, come last, for ten minutes.
  */
 #ifndef SYNWARD_ENGINE_STAGES_HELD_H

@@ -12,6 +12,7 @@
 
 #define ENDED_AT_ONCE 32
 #define ENDED_LEAST   5
+#define APART         16 /* looks in which all idle ones go, so that not all places come at once */
 #define LOOK_US       250000 /* at one server */
 /* By then it is known of a connection whether it trickles, or does not read. */
 #define KNOWN_BY  WATCH_LONG
@@ -99,6 +100,11 @@ static const struct flow *flow_of(const struct engine *engine, const struct serv
                : NULL;
 }
 
+static bool is_young(const struct watched *watched, uint64_t now_us)
+{
+    return flow_clock(now_us) - watched->opened < KNOWN_BY;
+}
+
 static void count(struct engine *engine, const struct server *server, struct watched *watched,
                   struct standing *standing)
 {
@@ -110,7 +116,8 @@ static void count(struct engine *engine, const struct server *server, struct wat
         return;
     standing->all++;
     class = watch_look(watched, &engine->flows, flow, pace(server), engine->now_us);
-    standing->young += watched->vague || flow_clock(engine->now_us) - watched->opened < KNOWN_BY;
+    standing->young +=
+        watched->vague || (is_young(watched, engine->now_us) && class != WATCH_CLIENT);
     standing->slow += class != WATCH_WELL && class != WATCH_SERVER;
     if (class == WATCH_WELL)
         return;
@@ -200,6 +207,13 @@ static void note_slow(struct engine *engine, const struct flow_key *key, uint64_
     held_note_slow(engine->held.sources, held_network_hash(engine, key), now_us);
 }
 
+/* Who had a place and made nothing of it lets those go first that had none. */
+static void note_idled(struct engine *engine, const struct flow_key *key, uint64_t now_us)
+{
+    held_forget_answered(engine->held.sources, held_hash(engine, key), now_us);
+    held_note_idled(engine->held.sources, held_network_hash(engine, key), flow_clock(now_us));
+}
+
 static uint32_t least(uint32_t a, uint32_t b)
 {
     return a < b ? a : b;
@@ -230,7 +244,7 @@ static uint32_t idle_wanted(const struct server *server, const struct standing *
 
     if (standing->young > standing->all / 2)
         return 0;
-    return is_stuck ? ENDED_AT_ONCE : least(wait, ENDED_LEAST);
+    return is_stuck ? ENDED_AT_ONCE : least(least(wait, ENDED_LEAST), 1 + standing->all / APART);
 }
 
 /*
@@ -254,7 +268,7 @@ static bool is_idle(const struct slow *slow, bool is_stuck)
 static bool waits_its_turn(const struct slow *slow, enum watch_class worst_gone, uint64_t now_us)
 {
     return slow->class == WATCH_SERVER &&
-           (worst_gone > WATCH_SERVER || flow_clock(now_us) - slow->watched->opened < KNOWN_BY);
+           (worst_gone > WATCH_SERVER || is_young(slow->watched, now_us));
 }
 
 /*
@@ -307,11 +321,14 @@ void slow_make_room(struct engine *engine, struct server *server, bool is_stuck,
         const bool idles = is_idle(&slowest[i], is_stuck);
         uint32_t *left = slowest[i].own ? &idle_own : &idle;
 
-        if (source_is_exempt(&engine->sources, &flow->key.client, now_us) || (idles && !*left) ||
+        if (source_is_exempt(&engine->sources, &flow->key.client, now_us) ||
+            (idles && (!*left || (!slowest[i].own && is_young(slowest[i].watched, now_us)))) ||
             waits_its_turn(&slowest[i], worst_gone, now_us))
             continue;
         if (slowest[i].class >= WATCH_BODY || slowest[i].watched->closed)
             note_slow(engine, &flow->key, now_us);
+        else if (idles && !slowest[i].own)
+            note_idled(engine, &flow->key, now_us);
         *left -= idles;
         worst_gone = worst_gone == WATCH_WELL ? slowest[i].class : worst_gone;
         end(engine, slowest[i].watched, now_us);

@@ -10,6 +10,9 @@
  * In two more rows stands likewise when one of each network began to wait for its first place
  * (held.h): flow_clock(), its low 16 bits, never 0.
  *
+ * In two more likewise when one of each network was ended for being idle, while others waited for
+ * their first place: for HELD_IDLED_APART its next one has had its turn.
+ *
  * In one more row stands when each source was last served quickly, as it counts once in
  * HELD_QUICK_APART for the room that a crowd makes for itself.
  *
@@ -27,11 +30,12 @@
 #define HELD_MINUTE_MASK    0xfffu
 #define HELD_ANSWERED_LASTS (24u * 60)
 #define HELD_SLOW_LASTS     10u
-#define HELD_WAIT_APART     30u /* flow_clock(): 2 s */
-#define HELD_QUICK_APART    4u  /* 262 ms */
+#define HELD_WAIT_APART     30u  /* flow_clock(): 2 s */
+#define HELD_IDLED_APART    152u /* 10 s */
+#define HELD_QUICK_APART    4u   /* 262 ms */
 
 struct held_sources {
-    uint16_t rows[2][HELD_PLACES], waiting[2][HELD_PLACES];
+    uint16_t rows[2][HELD_PLACES], waiting[2][HELD_PLACES], idled[2][HELD_PLACES];
     uint16_t quick[HELD_PLACES];
     uint32_t answered[HELD_PLACES], slow[HELD_PLACES];
 };
@@ -46,24 +50,46 @@ static inline uint16_t *held_place(struct held_sources *held, uint64_t hash, int
     return &held->rows[row][held_row_place(hash, row)];
 }
 
+static inline void held_note_time(uint16_t times[2][HELD_PLACES], uint64_t network, uint32_t clock)
+{
+    for (int row = 0; row < 2; row++)
+        times[row][held_row_place(network, row)] = (uint16_t)(clock | !(uint16_t)clock);
+}
+
+/* It was noted less than `apart` ago, as far as is known. */
+static inline bool held_is_recent(const uint16_t times[2][HELD_PLACES], uint64_t network,
+                                  uint32_t clock, uint32_t apart)
+{
+    for (int row = 0; row < 2; row++) {
+        const uint16_t noted = times[row][held_row_place(network, row)];
+
+        if (!noted || (uint16_t)(clock - noted) >= apart)
+            return false;
+    }
+    return true;
+}
+
 /* One of this network waits from now on. */
 static inline void held_note_wait(struct held_sources *held, uint64_t network, uint32_t clock)
 {
-    for (int row = 0; row < 2; row++)
-        held->waiting[row][held_row_place(network, row)] = (uint16_t)(clock | !(uint16_t)clock);
+    held_note_time(held->waiting, network, clock);
 }
 
 /* Nobody of it has begun to wait within HELD_WAIT_APART, as far as is known. */
 static inline bool held_waits_alone(const struct held_sources *held, uint64_t network,
                                     uint32_t clock)
 {
-    for (int row = 0; row < 2; row++) {
-        const uint16_t began = held->waiting[row][held_row_place(network, row)];
+    return !held_is_recent(held->waiting, network, clock, HELD_WAIT_APART);
+}
 
-        if (!began || (uint16_t)(clock - began) >= HELD_WAIT_APART)
-            return true;
-    }
-    return false;
+static inline void held_note_idled(struct held_sources *held, uint64_t network, uint32_t clock)
+{
+    held_note_time(held->idled, network, clock);
+}
+
+static inline bool held_was_idled(const struct held_sources *held, uint64_t network, uint32_t clock)
+{
+    return held_is_recent(held->idled, network, clock, HELD_IDLED_APART);
 }
 
 /* This source was served quickly: true where that counts. */
@@ -119,6 +145,13 @@ static inline bool held_was_answered(const struct held_sources *held, uint64_t h
                                      uint64_t now_us)
 {
     return held_is_noted(held->answered, hash, HELD_ANSWERED_LASTS, now_us);
+}
+
+/* Its next one is a stranger's again. */
+static inline void held_forget_answered(struct held_sources *held, uint64_t hash, uint64_t now_us)
+{
+    if (held_was_answered(held, hash, now_us))
+        held->answered[hash & (HELD_PLACES - 1)] = 0;
 }
 
 static inline void held_note_slow(struct held_sources *held, uint64_t hash, uint64_t now_us)

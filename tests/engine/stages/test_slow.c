@@ -79,6 +79,16 @@ static uint64_t source_now(struct bench *b)
     return held_hash(b->engine, &key);
 }
 
+static uint64_t network_now(struct bench *b)
+{
+    struct flow_key key = {.server_port = 80};
+    uint16_t port;
+
+    endpoint_read(b->client, &key.client, &port);
+    endpoint_read(HTTP, &key.server, &port);
+    return held_network_hash(b->engine, &key);
+}
+
 /* It was ended lately. */
 static void note_slow_now(struct bench *b)
 {
@@ -375,6 +385,57 @@ Test(slow, idle_ones_go_for_whoever_has_nothing)
     cr_assert_eq(living(b), 8, "they may turn out to be something else");
     wanted(b, SECOND_US);
     cr_assert_lt(living(b), 8);
+    bench_end(b);
+}
+
+/* One at a time, so that not all places come at once, and each after its own four seconds. */
+Test(slow, idle_ones_go_one_by_one)
+{
+    struct bench *b = attacked();
+    uint32_t most = 0;
+
+    fill(b);
+    bench_server(b, HTTP)->held += 8;
+    bench_wait(b, 3 * SECOND_US);
+    opens(b, 200);
+    bench_server(b, HTTP)->held_waiting[HELD_FIRST] += 6;
+    for (int tenths = 0; tenths < 20; tenths++) {
+        const uint64_t before = bench_counters(b)->flows_ended;
+
+        wanted(b, SECOND_US / 10);
+        most = bench_counters(b)->flows_ended - before > most
+                   ? (uint32_t)(bench_counters(b)->flows_ended - before)
+                   : most;
+    }
+    bench_server(b, HTTP)->held_waiting[HELD_FIRST] -= 6;
+    cr_assert_eq(most, 1);
+    bench_end(b);
+}
+
+/* Who was idle, and comes again at once, passes nobody who comes for the first time; after ten
+ * seconds he is one of those. */
+Test(slow, who_was_idle_waits_behind_newcomers)
+{
+    struct bench *b = attacked();
+    unsigned gone = 0;
+
+    fill(b);
+    bench_server(b, HTTP)->held += 8;
+    client(b, 1);
+    held_note_answered(b->engine->held.sources, source_now(b), b->now_us);
+    bench_wait(b, 3 * SECOND_US);
+    opens(b, 200);
+    wanted(b, 2 * SECOND_US);
+    for (unsigned i = 1; i <= 8 && !gone; i++)
+        gone = lives(b, i) ? 0 : i;
+    cr_assert_neq(gone, 0);
+    bench_server(b, HTTP)->held += 100; /* no place for anybody */
+    snprintf(b->client_text, sizeof(b->client_text), "198.51.%u.1:2000", gone);
+    opens_as(b, gone);
+    cr_assert_eq(bench_server(b, HTTP)->held_waiting[HELD_MORE], 1);
+    bench_wait(b, 11 * SECOND_US);
+    cr_assert(!held_was_idled(b->engine->held.sources, network_now(b), flow_clock(b->now_us)));
+    bench_forget(b);
     bench_end(b);
 }
 
