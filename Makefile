@@ -62,7 +62,7 @@ ORACLE  := $(BUILD)/tests/oracle/oracle
 LOADS   := $(BUILD)/tests/bench/load $(BUILD)/tests/bench/reflector
 C_FILES  = $(shell git ls-files -co --exclude-standard '*.c' '*.h')
 
-.PHONY: all help man servers deb package-test deps-deb deps-more deps-browser fresh oracle interop redteam instructions fuzz soak deps deps-bench deps-lint \
+.PHONY: all help man servers deb package-test package-test-vm deps-deb deps-more deps-browser fresh oracle interop redteam instructions fuzz soak deps deps-bench deps-lint \
         deps-vm vm check check-more check-root check-vm check-prometheus check-unit demo cluster-demo bench bench-quick bench-attack sanitize install clean root \
         lint lint-format lint-lines lint-gcc lint-clang lint-tidy lint-cppcheck
 all: $(BUILD)/synward man
@@ -343,6 +343,11 @@ deb: deps deps-deb
 package-test: deb
 	@$(MAKE) --no-print-directory all $(SERVERS)
 	@SYNWARD=$(BUILD)/synward python3 tests/package/test_package.py
+
+#: make package-test-vm  the same in a virtual machine with Debian's kernel, which takes ten minutes and more (as root)
+package-test-vm: deb deps-vm
+	@$(MAKE) --no-print-directory all $(SERVERS)
+	@SYNWARD=$(BUILD)/synward SYNWARD_PACKAGE_VM=1 python3 tests/package/test_package.py
 
 # Where zsh looks: site-functions below /usr/local, and on Debian vendor-completions below /usr.
 ZSH_FOLDER ?= $(if $(filter /usr/local,$(PREFIX)),site-functions,vendor-completions)

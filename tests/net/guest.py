@@ -42,6 +42,8 @@ def make_vm():
 
 
 class Guest:
+    side = "client"  # the namespace of its TAP
+
     def __init__(self, lab, tap, four, six, programs=()):
         self.tap = tap
         self._initramfs = os.path.join(VM, "initramfs")
@@ -56,7 +58,7 @@ class Guest:
             listener.bind(path)
             listener.listen(1)
             listener.settimeout(20)
-            self.process = lab.spawn(*self._argv(path, four, six))
+            self.process = lab.spawn(*self._argv(path, four, six), side=self.side)
             try:
                 self._wire = listener.accept()[0]
             except TimeoutError:
@@ -113,8 +115,8 @@ class Guest:
         control = self._lines[-ROOM_FOR_MESSAGES:]
         return f"qemu: {self.process.errors()!r}, console: {said!r}, control: {control!r}"
 
-    def ready(self):
-        end = time.monotonic() + BOOT_TIMEOUT_S
+    def ready(self, timeout_s=BOOT_TIMEOUT_S):
+        end = time.monotonic() + timeout_s
         while self._line(end) != "ready":
             pass
         return self

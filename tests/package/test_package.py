@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The Debian package on a system that boots (`make package-test`): installed, started, attacked,
-killed, upgraded, purged.
+"""The Debian package on a system that boots: installed, started, attacked, killed, upgraded,
+purged.
 
-The system is a copy of build/package-root in namespaces of its own (boot.sh), with a systemd of its
-own. The wire's two ends, p0 and p1, are moved there; clients and servers are those of every lab."""
+    make package-test      the system is in namespaces of its own, with a systemd of its own
+                           (namespaces.py)
+    make package-test-vm   it is a virtual machine with Debian's kernel (machine.py)
+
+The wire's two ends are p0 and p1 there; clients and servers are those of every lab."""
 import contextlib
 import glob
 import json
@@ -15,27 +18,18 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../net"))
 import runner  # noqa: E402
-from lab import (  # noqa: E402
-    BUILD,
-    CLIENT_IF,
-    PORTS,
-    PROJECT,
-    SERVER4,
-    SYNWARD,
-    Lab,
-    check,
-    check_equal,
-    run,
-    wait_until,
-)
+from lab import BUILD, PORTS, SYNWARD, check, check_equal, run, wait_until  # noqa: E402
+from machine import Machine  # noqa: E402
+from namespaces import Namespaces  # noqa: E402
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-BASE, ROOT = os.path.join(BUILD, "package-root"), os.path.join(BUILD, "package/root")
+System = Machine if os.environ.get("SYNWARD_PACKAGE_VM") else Namespaces
+SLOW = System.slow  # by which all takes longer there
 DEBS = os.path.join(BUILD, "deb")
 UNIT = "synward@lab.service"
 CONFIG = "/etc/synward/lab.conf"
 CONFIG_TEXT = "client = port:p0\nserver = port:p1\nmode = auto\n"
-BOOT_S, APT_S = 60, 200
+SOCKET, PAGE = "/run/synward/lab/control.sock", "/run/synward-web/lab/web.sock"
+APT_S = 200
 # Where a system says that a package was once there, and what of it apt keeps.
 HISTORY = (
     r"^/(var/log|var/cache|var/lib/apt|proc|sys|root)/|^/var/lib/dpkg/(status|triggers|available)"
@@ -66,82 +60,35 @@ def packages(folder):
     return version, f"{version}+b1"
 
 
-def fetch_dependencies():
-    """Into apt's cache of ROOT, with this machine's network: the system that boots has none."""
+def fetch_dependencies(root):
+    """Into apt's cache of `root`, with this machine's network: the system that boots has none."""
     proxies = [
         l for l in run("apt-config", "dump", "Acquire").splitlines() if "::proxy" in l.lower()
     ]
-    with open(f"{ROOT}/etc/apt/apt.conf.d/90proxy", "w") as file:
+    with open(f"{root}/etc/apt/apt.conf.d/90proxy", "w") as file:
         file.write("\n".join([*proxies, ""]))
-    shutil.copy("/etc/resolv.conf", f"{ROOT}/etc/resolv.conf")
+    shutil.copy("/etc/resolv.conf", f"{root}/etc/resolv.conf")
     script = (
         "mount -t proc proc /proc && apt-get -q update && "
         "apt-get -q -y --no-install-recommends --download-only install "
         "/root/first.deb /root/web.deb"
     )
     run(
-        *("unshare", "--mount", "--pid", "--fork", "--kill-child", "chroot", ROOT),
+        *("unshare", "--mount", "--pid", "--fork", "--kill-child", "chroot", root),
         *("sh", "-c", script),
         timeout=APT_S,
     )
 
 
-class Packaged(Lab):
-    def __init__(self):
-        super().__init__(sides="port")
-        if self.stand_in:
-            raise runner.Skip("needs the daemon")
-        run("sh", f"{PROJECT}/tests/root/make-root.sh", BASE, "systemd", timeout=300)
-        shutil.rmtree(ROOT, ignore_errors=True)
-        os.makedirs(os.path.dirname(ROOT), exist_ok=True)
-        run("cp", "-a", "--reflink=auto", BASE, ROOT)
-        os.unlink(f"{ROOT}/.synward-root")  # make-root.sh's
-        self.versions = packages(f"{ROOT}/root")
-        fetch_dependencies()
-        self.make_ports()
-        self.boot()
+class Packaged(System):
+    def prepare(self, root):
+        """What is in it before it boots."""
+        self.versions = packages(f"{root}/root")
+        fetch_dependencies(root)
 
-    def boot(self):
-        self.machine = self.spawn("sh", f"{HERE}/boot.sh", ROOT)
-        children = f"/proc/{self.machine.pid}/task/{self.machine.pid}/children"
-
-        def child():
-            with open(children) as file:
-                return file.read().strip()
-
-        self.init = wait_until(child, 10, "boot.sh has a child")
-        wait_until(
-            lambda: os.path.exists(f"/proc/{self.init}/root/run/systemd/private"),
-            BOOT_S,
-            "systemd is there",
-        )
-        state = self.inside("systemctl", "is-system-running", "--wait", ok=False).stdout.strip()
-        check(
-            state in ("running", "degraded"),
-            f"the system is {state}: {self.machine.errors()}",
-        )
-        for port in PORTS:
-            self.bridge.ip(f"link set {port} netns {self.init}")
-            self.inside("ip", "link", "set", port, "up")
-        self.control = f"/proc/{self.init}/root/run/synward/lab/control.sock"
-
-    def close(self):
-        fault = super().close()
-        shutil.rmtree(ROOT, ignore_errors=True)
-        return fault
-
-    def inside(self, *argv, **options):
-        """A command in the booted system."""
-        return run(
-            *("nsenter", "-t", self.init, "-m", "-p", "-n", "-u", "-i", "-C", "env", "-i"),
-            *(
-                "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
-                "LANG=C.UTF-8",
-                "DEBIAN_FRONTEND=noninteractive",
-            ),
-            *argv,
-            **{"timeout": APT_S, **options},
-        )
+    def cli(self, *arguments):
+        """The installed program's, which alone may ask."""
+        return json.loads(self.inside("synward", *arguments, "--json", "--control", SOCKET))
 
     def apt(self, *argv):
         return self.inside("apt-get", "-q", "-y", "--no-install-recommends", *argv)
@@ -152,8 +99,16 @@ class Packaged(Lab):
 
     def write(self, path, text):
         self.inside("mkdir", "-p", os.path.dirname(path))
-        with open(f"/proc/{self.init}/root{path}", "w") as file:
-            file.write(text)
+        self.inside("sh", "-c", 'printf %s "$1" >"$2"', "sh", text, path)
+
+    def is_there(self, path):
+        return self.inside("test", "-e", path, ok=False).returncode == 0
+
+    def status_of(self, unit):
+        """Of its main process, as /proc has it."""
+        pid = self.inside("systemctl", "show", "-P", "MainPID", unit).strip()
+        lines = self.inside("cat", f"/proc/{pid}/status").splitlines()
+        return dict(line.split(":\t", 1) for line in lines if ":\t" in line)
 
     def journal(self, *argv):
         return self.inside("journalctl", "-q", "--no-pager", "-u", UNIT, *argv)
@@ -162,12 +117,12 @@ class Packaged(Lab):
     def traffic(self, what, port=80, kind="http"):
         """Clients that fetch meanwhile; none may fail."""
         clients = self.start_fetch(
-            kind, port, count=100000, concurrency=4, interval_ms=20, timeout_ms=8000
+            kind, port, count=100000, concurrency=4, interval_ms=20, timeout_ms=8000 * SLOW
         )
         yield
         # What was to be done meanwhile may be quicker than they are.
         served = self.http_server.accepted()
-        wait_until(lambda: self.http_server.accepted() > served + 20, 20, f"{what}: clients")
+        wait_until(lambda: self.http_server.accepted() > served + 20, 20 * SLOW, f"{what}: clients")
         seen = clients.stop_report()
         check(seen["ok"] > 20, f"{what}: clients were served ({seen})")
         check_equal(seen["failed"], 0, f"{what}: fetches that failed ({seen})")
@@ -179,10 +134,10 @@ class Packaged(Lab):
         wait_until(
             lambda: self.shown("MainPID") not in (before, "0")
             and self.shown("ActiveState") == "active",
-            30,
+            30 * SLOW,
             f"{what}: another process is active",
         )
-        check_equal(self.fetch("http", 80, count=5, timeout_ms=8000)["failed"], 0, what)
+        check_equal(self.fetch("http", 80, count=5, timeout_ms=8000 * SLOW)["failed"], 0, what)
 
 
 def install(lab):
@@ -203,13 +158,12 @@ def install(lab):
     check(findings.returncode in (0, 1) and findings.stdout, f"doctor: {findings}")
     lab.inside("systemctl", "enable", "--now", UNIT)
     check_equal(lab.shown("ActiveState"), "active", "the unit, when enable --now returns")
-    check(os.path.exists(lab.control), "the socket is there when the unit is ready")
+    check(lab.is_there(SOCKET), "the socket is there when the unit is ready")
 
 
 def guarded(lab):
     """What the unit and the sandbox take away."""
-    with open(f"/proc/{lab.init}/root/proc/{lab.shown('MainPID')}/status") as file:
-        status = dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
+    status = lab.status_of(UNIT)
     check_equal(
         (status["NoNewPrivs"], status["Seccomp"], int(status["CapEff"], 16)),
         ("1", "2", 0),
@@ -224,30 +178,32 @@ def guarded(lab):
 
 def page_of_its_own(lab):
     """Another package: a page that reads view.sock as a user who may not more than that."""
-    unit, place = "synward-web@lab", f"/proc/{lab.init}/root/run/synward-web/lab/web.sock"
+    unit = "synward-web@lab"
 
     def state():
-        answer = run("curl", "-s", "--unix-socket", place, "http://localhost/state", ok=False)
+        answer = lab.inside("curl", "-s", "--unix-socket", PAGE, "http://localhost/state", ok=False)
         return json.loads(answer.stdout) if answer.stdout.startswith("{") else {"away": True}
 
     lab.apt("install", "/root/web.deb")
     lab.inside("systemctl", "enable", "--now", unit)
-    wait_until(lambda: not state()["away"] and state()["status"], 10, "the page has the daemon")
+    wait_until(
+        lambda: not state()["away"] and state()["status"], 10 * SLOW, "the page has the daemon"
+    )
     check_equal(state()["status"]["sides"]["client"]["side"], "port:p0", "and it is the right one")
-    pid = lab.inside("systemctl", "show", "-P", "MainPID", unit).strip()
-    with open(f"/proc/{lab.init}/root/proc/{pid}/status") as file:
-        status = dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
+    status = lab.status_of(unit)
     check("0" not in status["Uid"].split(), f"who runs it: {status['Uid']}")
     check_equal((status["Seccomp"], int(status["CapBnd"], 16)), ("2", 0), "Seccomp, CapBnd")
-    check_equal(os.stat(place).st_mode & 0o7, 0, "what others may do with its socket")
+    check_equal(
+        lab.inside("stat", "-c", "%a", PAGE)[-2:], "0\n", "what others may do with its socket"
+    )
     lab.inside("systemctl", "stop", UNIT)
-    wait_until(lambda: state()["away"], 10, "the page tells that the daemon is gone")
+    wait_until(lambda: state()["away"], 10 * SLOW, "the page tells that the daemon is gone")
     lab.inside("systemctl", "start", UNIT)
-    wait_until(lambda: not state()["away"], 10, "and that it is back")
+    wait_until(lambda: not state()["away"], 10 * SLOW, "and that it is back")
     logged = lab.inside("journalctl", "-q", "--no-pager", "-u", unit, "-o", "cat", "-p", "err")
     check_equal(logged, "", "errors in its journal")
     lab.apt("purge", "synward-web")
-    check(not os.path.exists(place), "its socket is gone")
+    check(not lab.is_there(PAGE), "its socket is gone")
 
 
 def sync_beside(lab):
@@ -261,12 +217,10 @@ def sync_beside(lab):
     lab.inside("systemctl", "enable", "--now", unit)
     wait_until(
         lambda: "the store at" in (lab.cli("status")["cluster"]["why"] or ""),
-        10,
+        10 * SLOW,
         f"sync has spoken: {lab.cli('status')['cluster']}",
     )
-    pid = lab.inside("systemctl", "show", "-P", "MainPID", unit).strip()
-    with open(f"/proc/{lab.init}/root/proc/{pid}/status") as file:
-        status = dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
+    status = lab.status_of(unit)
     check("0" not in status["Uid"].split(), f"who runs it: {status['Uid']}")
     check_equal((status["Seccomp"], int(status["CapBnd"], 16)), ("2", 0), "Seccomp, CapBnd")
     logged = lab.inside("journalctl", "-q", "--no-pager", "-u", unit, "-o", "cat")
@@ -308,7 +262,7 @@ def attacked(lab):
             80, count=300, concurrency=300, say="nothing", hold_ms=3000, connect_timeout_ms=3000
         )
         lab.flood(80, count=30000, rate=20000)
-        wait_until(lambda: lab.server_mode(80) == "attack", 5, "the server is protected")
+        wait_until(lambda: lab.server_mode(80) == "attack", 5 * SLOW, "the server is protected")
         talkers.report()
     cookies = lab.stats()["cookies"]
     check(cookies["sent"] > 1000, f"cookies were sent ({cookies})")
@@ -317,6 +271,7 @@ def attacked(lab):
 
 def test_installed_started_attacked_killed_upgraded_purged():
     with Packaged() as lab:
+        release = lab.inside("uname", "-r").strip()
         install(lab)
         lab._addresses(1500)
         guarded(lab)
@@ -338,7 +293,7 @@ def test_installed_started_attacked_killed_upgraded_purged():
             "version after the upgrade",
         )
         purge(lab)
-        return f"{cookies} cookies"
+        return f"Linux {release}, {cookies} cookies"
 
 
 def hang(lab):
@@ -373,7 +328,7 @@ def purge(lab):
         listed = lab.inside("systemctl", "list-units", "--all", "--plain", "--no-legend")
         return [line for line in listed.splitlines() if "synward" in line]
 
-    wait_until(lambda: not units(), 10, f"no unit ({units()})")
+    wait_until(lambda: not units(), 10 * SLOW, f"no unit ({units()})")
     for port in PORTS:
         check_equal(lab.inside("tc", "filter", "show", "dev", port, "ingress"), "", f"tc on {port}")
     check("clsact" not in lab.inside("tc", "qdisc", "show"), "a qdisc")

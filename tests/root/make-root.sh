@@ -7,6 +7,7 @@
 #   interop  the servers and clients of `make interop`
 #   redteam  Apache, and slowhttptest against it: what `make redteam` uses
 #   systemd  a system that boots: what `make package-test` installs the package on
+#   machine  the same with Debian's kernel, for `make package-test-vm`
 #   bare     nothing but the system itself: the machine that ../fresh.sh begins with
 #
 # Nothing of it is installed or started on the host. debootstrap and what is unpacked run in mount
@@ -30,7 +31,7 @@ fail()
     exit 1
 }
 
-[ $# -eq 1 ] || [ $# -eq 2 ] || fail "usage: make-root.sh DEST [tests|interop|redteam|systemd|bare]"
+[ $# -eq 1 ] || [ $# -eq 2 ] || fail "usage: make-root.sh DEST [tests|interop|redteam|systemd|machine|bare]"
 [ "$(id -u)" -eq 0 ] || fail "must be root"
 install='' unpack='' unpack_alone=''
 case ${2-tests} in
@@ -57,7 +58,10 @@ redteam)
     install=apache2-bin,slowhttptest
     ;;
 systemd)
-    install=systemd-sysv,dbus,iproute2,procps
+    install=systemd-sysv,dbus,iproute2,procps,curl
+    ;;
+machine)
+    install=systemd-sysv,dbus,iproute2,procps,curl,linux-image-cloud-amd64
     ;;
 bare) ;;
 *)
