@@ -21,7 +21,7 @@ _Static_assert(sizeof(CONTEXT) - 1 == crypto_kdf_CONTEXTBYTES, "as long as it mu
 static bool check_status(const char *path, const struct stat *status, struct error *error)
 {
     if (!S_ISREG(status->st_mode))
-        return error_set(error, EXIT_FAILED, "cluster key %s: not a file", path);
+        return error_set(error, EXIT_FAILED, "cluster key %s: not a file: give another", path);
     if (status->st_mode & (S_IRWXG | S_IRWXO))
         return error_set(error, EXIT_FAILED,
                          "cluster key %s: mode %04o, others may use it: chmod 0600 %s", path,
@@ -43,7 +43,8 @@ static bool read_text(const char *path, char text[TEXT_MAX + 1], size_t *bytes, 
     }
     if (ok)
         got = read(fd, text, TEXT_MAX + 1);
-    ok = got >= 0 || error_set(error, EXIT_FAILED, "cluster key %s: %s", path, strerror(errno));
+    ok = got >= 0 || error_set(error, EXIT_FAILED, "cluster key %s: %s: give another file", path,
+                               strerror(errno));
     if (fd >= 0)
         close(fd);
     *bytes = ok ? (size_t)got : 0;

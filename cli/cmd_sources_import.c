@@ -49,10 +49,15 @@ static bool add(struct prefixes *prefixes, const char *text, struct error *error
 }
 
 /* The first word of each line; what is behind it, and behind # or ;, is for people. */
-static bool read_list(char *text, const char *path, struct prefixes *prefixes, struct error *error)
+static bool read_list(char *text, size_t bytes, const char *path, struct prefixes *prefixes,
+                      struct error *error)
 {
     unsigned long number = 0;
 
+    /* What is not read would be a list that is shorter, and nobody had said so. */
+    if (memchr(text, '\0', bytes))
+        return error_set(error, EXIT_FAILED, "import: %.200s: has a zero byte: give a text file",
+                         path);
     for (char *line = text, *next; line; line = next) {
         struct error reason = {0};
         char *word;
@@ -139,7 +144,7 @@ bool cmd_sources_import(const struct arguments *arguments, struct error *error)
     char *text =
         import_name_check(name, error) ? file_read(path, LIST_BYTES_MAX, &bytes, error) : NULL;
 
-    if (text && read_list(text, path, &prefixes, error)) {
+    if (text && read_list(text, bytes, path, &prefixes, error)) {
         sort(&prefixes);
         if (prefixes.count > IMPORT_PREFIXES_MAX)
             error_set(error, EXIT_FAILED,

@@ -161,6 +161,9 @@ static void add_all(const struct report *report, const struct arguments *argumen
         if (answers[i] && report->redaction)
             redact_learn(report->redaction, answers[i]);
     }
+    if (!answers[0])
+        fprintf(stderr, "synward: warning: %s; the file tells of this machine only\n",
+                errors[0].text);
     add_versions(report);
     add_answers(report, answers, errors);
     for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]); i++) {

@@ -93,8 +93,11 @@ bool cmd_watch(const struct arguments *arguments, struct error *error)
     struct watching watching = {.json = option_given(arguments, OPTION_JSON),
                                 .program = arguments->value[OPTION_EXEC],
                                 .error = error};
-    struct json_object *request = control_request("watch");
+    struct json_object *request;
 
+    if (watching.program && !watch_exec_check(watching.program, error))
+        return false;
+    request = control_request("watch");
     if (option_given(arguments, OPTION_KIND))
         add_kinds(request, arguments->value[OPTION_KIND]);
     if (option_given(arguments, OPTION_SINCE) &&

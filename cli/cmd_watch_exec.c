@@ -4,10 +4,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -66,6 +70,32 @@ static bool await(pid_t pid, int limit_ms, int *status)
         poll(NULL, 0, LOOK_MS);
     }
     return true;
+}
+
+static bool can_be_run(const char *path)
+{
+    struct stat status;
+
+    return stat(path, &status) == 0 && S_ISREG(status.st_mode) && access(path, X_OK) == 0;
+}
+
+bool watch_exec_check(const char *program, struct error *error)
+{
+    const char *folders = getenv("PATH");
+    char path[PATH_MAX];
+    bool found = strchr(program, '/') && can_be_run(program);
+
+    for (const char *at = folders; at && !found && !strchr(program, '/');) {
+        const size_t length = strcspn(at, ":");
+
+        snprintf(path, sizeof(path), "%.*s/%s", (int)length, length ? at : ".", program);
+        found = can_be_run(path);
+        at = at[length] ? at + length + 1 : NULL;
+    }
+    return found || error_set(error, EXIT_FAILED,
+                              "watch: --exec %.200s: no program that can be run: give its path, "
+                              "and make it executable",
+                              program);
 }
 
 bool watch_exec(const char *program, const char *line, size_t bytes, int limit_ms,

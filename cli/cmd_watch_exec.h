@@ -18,6 +18,8 @@
  */
 bool watch_exec(const char *program, const char *line, size_t bytes, int limit_ms,
                 struct error *error);
+/* Whether it is there to be run, found as a shell finds it. */
+bool watch_exec_check(const char *program, struct error *error);
 /* SIGINT or SIGTERM waits to be taken: no program is to be begun any more. */
 bool watch_told_to_end(void);
 

@@ -554,6 +554,25 @@ static bool unknown_command(const char *word, struct error *error)
     return error_set(error, EXIT_USAGE, "unknown command %.100s: `synward help` lists them", word);
 }
 
+/* `sources ad`: a word too many, or the second one of a command's name, mistyped. */
+static bool too_many_words(const struct command *command, const char *word, struct error *error)
+{
+    const char *names[sizeof(commands) / sizeof(commands[0])], *near;
+    const size_t length = strlen(command->name);
+    size_t count = 0;
+
+    for (size_t i = 0; i < table.count; i++)
+        if (strncmp(commands[i].name, command->name, length) == 0 &&
+            commands[i].name[length] == ' ')
+            names[count++] = commands[i].name + length + 1;
+    near = nearest_name(word, names, count);
+    if (near)
+        return error_set(error, EXIT_USAGE, "%s: %.100s: did you mean `synward %s %s`?",
+                         command->name, word, command->name, near);
+    return error_set(error, EXIT_USAGE, "%s: too many words: %.100s: see `synward help %s`",
+                     command->name, word, command->name);
+}
+
 /* Do the words and options fit the command? */
 static bool check_usage(const struct command *command, const struct arguments *arguments,
                         struct error *error)
@@ -572,9 +591,7 @@ static bool check_usage(const struct command *command, const struct arguments *a
         return error_set(error, EXIT_USAGE, "%s: too few words: usage: synward %s %s",
                          command->name, command->name, command->forms[0]);
     if (words > command->most_words)
-        return error_set(error, EXIT_USAGE, "%s: too many words: %.100s: see `synward help %s`",
-                         command->name, arguments->words[used + command->most_words],
-                         command->name);
+        return too_many_words(command, arguments->words[used + command->most_words], error);
     return true;
 }
 

@@ -151,7 +151,7 @@ static bool birth_address(const struct sockaddr_un *address, struct sockaddr_un 
 
 /* A listening socket at `birth`. Its mode is set before bind(), which gives the file that of the
  * socket. */
-static int listen_at(const struct sockaddr_un *birth, struct error *error)
+static int listen_at(const struct sockaddr_un *birth, const char *path, struct error *error)
 {
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
@@ -162,7 +162,7 @@ static int listen_at(const struct sockaddr_un *birth, struct error *error)
             return fd;
         unlink(birth->sun_path);
     }
-    error_set(error, EXIT_FAILED, "control socket: %s: %s: give another --control", birth->sun_path,
+    error_set(error, EXIT_FAILED, "control socket: %s: %s: give another --control", path,
               strerror(errno));
     if (fd >= 0)
         close(fd);
@@ -265,7 +265,7 @@ int place_take(struct place *place, const char *path, const char *group, struct 
     if (!make_address(path, &place->address, error) || !make_folder(&place->address, error) ||
         !birth_address(&place->address, &birth, error))
         return -1;
-    fd = listen_at(&birth, error);
+    fd = listen_at(&birth, path, error);
     if (fd < 0)
         return -1;
     if (group && !open_to_group(&birth, group)) {

@@ -408,11 +408,11 @@ char *config_text(int fd, const char *path, size_t *bytes, struct error *error)
     if (text && got >= 0 && *bytes <= CONFIG_BYTES_MAX)
         return text;
     if (got < 0)
-        error_set(error, EXIT_FAILED, "config: %.300s: %s: give another --config", path,
+        error_set(error, EXIT_FAILED, "config: %.300s: %s: give another file", path,
                   strerror(errno));
     else
         error_set(error, EXIT_FAILED, "config: %.300s: %s", path,
-                  text ? "larger than 1 MiB: give another --config" : "out of memory");
+                  text ? "larger than 1 MiB: give another file" : "out of memory");
     free(text);
     return NULL;
 }
@@ -423,14 +423,14 @@ int config_open(const char *path, struct error *error)
     struct stat status;
 
     if (fd < 0) {
-        error_set(error, EXIT_FAILED, "config: %.300s: %s: give another --config", path,
+        error_set(error, EXIT_FAILED, "config: %.300s: %s: give another file", path,
                   strerror(errno));
         return -1;
     }
     if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode))
         return fd;
     close(fd);
-    error_set(error, EXIT_FAILED, "config: %.300s: not a file: give another --config", path);
+    error_set(error, EXIT_FAILED, "config: %.300s: not a file: give another file", path);
     return -1;
 }
 

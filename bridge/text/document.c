@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "bridge/base/showable.h"
 #include "profiles/compile.h"
 #include "profiles/model/settings.h"
 #include "profiles/store/expiry.h"
@@ -21,9 +22,12 @@ struct json_object *document_new(void)
 struct json_object *document_error(const struct error *error)
 {
     struct json_object *document = document_new(), *body = json_object_new_object();
+    char text[sizeof(error->text)];
 
+    memcpy(text, error->text, sizeof(text));
+    showable_line(text); /* it may quote bytes that are no UTF-8, and JSON is */
     json_object_object_add(body, "code", json_object_new_int((int)error->code));
-    json_object_object_add(body, "text", json_object_new_string(error->text));
+    json_object_object_add(body, "text", json_object_new_string(text));
     json_object_object_add(document, "error", body);
     return document;
 }

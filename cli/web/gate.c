@@ -158,7 +158,8 @@ bool gate_read_token(const char *path, char token[GATE_TOKEN_BYTES], struct erro
     bool done;
 
     if (!file)
-        return error_set(error, EXIT_FAILED, "web: --token %.300s: %s", path, strerror(errno));
+        return error_set(error, EXIT_FAILED, "web: --token %.300s: %s: give another file", path,
+                         strerror(errno));
     done = read_line(file, path, token, error);
     fclose(file);
     return done;

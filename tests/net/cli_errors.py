@@ -340,6 +340,136 @@ def test_unknown_server():
         fails(lab, ["mode", "10.9.9.9", *at], NOT_FOUND, "10.9.9.9")
 
 
+def test_what_an_operator_mistypes():
+    """What, where, and what to do, in one line; the daemon that is there goes on."""
+    with Lab() as lab:
+        lab.start()
+        at, folder = ["--control", lab.control], lab.folder
+        path = os.path.join
+        files = {
+            "zero": b"192.0.2.0/24\n\0\0",
+            "latin": b"192.0.2.0/24\n\xff\xfe\n",
+            "word": b"192.0.2.0/24\nfoo\n",
+            "everybody": b"0.0.0.0/0\n",
+            "half.json": b'{"synward": {',
+            "newer.json": b'{"synward": {"version": "9.0.0", "schema": 99}, "profiles": []}',
+            "bytes.json": b"\xff\xfe\x00\x01",
+            "not_run": b"#!/bin/sh\n",
+        }
+        for name, content in files.items():
+            with open(path(folder, name), "wb") as file:
+                file.write(content)
+        cases = [
+            (["stauts"], USAGE, "did you mean `synward stats`?"),
+            (["sources", "ad", "10.0.0.1"], USAGE, "did you mean `synward sources add`?"),
+            (["profiles", "export", "a", "b"], USAGE, "see `synward help profiles export`"),
+            (["status", "--jsn"], USAGE, "did you mean --json?"),
+            (["status", "-o", "foo", *at], USAGE, "there are SERVER,MODE"),
+            (["mode", "atack", *at], USAGE, "write auto, normal or attack"),
+            (["mode", "default", *at], USAGE, "write `mode auto` for all"),
+            (["mode", "attack", "10.0.0", *at], USAGE, "not a server: 10.0.0: write"),
+            (["mode", "attack", "10.0.0.1:99999", *at], USAGE, "a number from 1 to 65535"),
+            (["stats", "10.0.0.1:80:90", *at], USAGE, "not a server: 10.0.0.1:80:90"),
+            (["stats", "10.9.9.9", *at], NOT_FOUND, "`synward status` lists those known"),
+            (["sources", "add", "10.0.0.0/33", *at], USAGE, "the length is 0 to 32"),
+            (["sources", "add", "foo", *at], USAGE, "write ADDRESS or ADDRESS/LENGTH"),
+            (["sources", "add", "10.0.0.1", "--for", "9" * 20, *at], USAGE, "1 to 31536000"),
+            (["sources", "remove", "10.0.0.1", *at], NOT_FOUND, "`synward sources` lists"),
+            (["sources", "import", "../x", path(folder, "word"), *at], USAGE, "up to 63 letters"),
+            (
+                ["sources", "import", "l", path(folder, "zero"), *at],
+                FAILED,
+                "zero: has a zero byte",
+            ),
+            (
+                ["sources", "import", "l", path(folder, "latin"), *at],
+                FAILED,
+                "latin:2: not a source",
+            ),
+            (["sources", "import", "l", path(folder, "word"), *at], FAILED, "word:2: not a source"),
+            (
+                ["sources", "import", "l", path(folder, "everybody"), *at],
+                FAILED,
+                "that is everybody",
+            ),
+            (["sources", "import", "l", "/dev/full", *at], FAILED, "import it in parts"),
+            (["sources", "import", "l", folder, *at], FAILED, "Is a directory: give another"),
+            (
+                ["profiles", "import", path(folder, "half.json"), *at],
+                FAILED,
+                "half.json:1: ends too",
+            ),
+            (["profiles", "import", path(folder, "newer.json"), *at], FAILED, "schema 99 is newer"),
+            (["profiles", "import", path(folder, "bytes.json"), *at], FAILED, "bytes.json:1: "),
+            (["profiles", "export", "/dev/full", *at], FAILED, "/dev/full: No space left"),
+            (["profiles", "set", "10.0.0.1:80", "check", *at], USAGE, "write KEY=VALUE"),
+            (["watch", "--kind", "foo", *at], USAGE, "known are mode, setting"),
+            (["watch", "--since", "9" * 30, *at], USAGE, "the number of an event"),
+            (["watch", "--exec", "/nope", *at], FAILED, "--exec /nope: no program"),
+            (["watch", "--exec", folder, *at], FAILED, "no program that can be run"),
+            (["watch", "--exec", path(folder, "not_run"), *at], FAILED, "make it executable"),
+            (["watch", "--exec", "no-such-program", *at], FAILED, "give its path"),
+            (["rehearse", "--for", "48h", *at], USAGE, "24h at most"),
+            (["reload", *at], FAILED, "without --config"),
+            (["support", "/dev/full", *at], FAILED, "/dev/full"),
+            (["check", path(folder, "nope")], FAILED, "nope: No such file or directory: give"),
+            (["check", folder], FAILED, "not a file: give another"),
+            (["web", "--listen", "0.0.0.0:80", *at], USAGE, "others reach it by `ssh -L`"),
+            (["web", "--listen", "127.0.0.1:99999", *at], USAGE, "write 127.0.0.1:PORT"),
+            (["web", "--listen", "127.0.0.1:1", "--token", "/nope", *at], FAILED, "give another"),
+            (["top", *at], USAGE, "--once prints one frame"),
+            (["completion", "ksh"], USAGE, "write bash, zsh or fish"),
+            (["help", "nope"], USAGE, "`synward help` lists them"),
+            (["detach", "foo"], USAGE, "side foo: write netns:NAME/IFNAME"),
+            (run_arguments(lab, inline="nope"), USAGE, "--inline"),
+            (run_arguments(lab, workers="2x"), USAGE, "write 1 to 64"),
+            (run_arguments(lab, workers="9" * 20), USAGE, "write 1 to 64"),
+            (
+                run_arguments(lab, store="/dev/full", control=path(folder, "other")),
+                FAILED,
+                "is a device",
+            ),
+            (run_arguments(lab, store=path(folder, "x"), client="port:nope"), FAILED, "in use"),
+        ]
+        was = picture(lab)
+        for argv, code, fragment in cases:
+            done = run(SYNWARD, *argv, ok=False, timeout=30)
+            what = f"synward {' '.join(argv)}"
+            check_equal((done.returncode, done.stdout), (code, ""), f"{what}: {done.stderr}")
+            check_equal(len(done.stderr.splitlines()), 1, f"{what}: {done.stderr}")
+            check(fragment in done.stderr, f"{what}: no {fragment!r} in {done.stderr!r}")
+        check_equal(picture(lab), was, "the machine afterwards")
+        check_equal(lab.cli("status")["mode"], "normal", "the daemon goes on")
+        return f"{len(cases)} cases"
+
+
+def test_an_answer_is_json_whatever_was_asked():
+    """An error quotes the question, which may be no UTF-8."""
+    with Lab() as lab:
+        lab.start()
+        for asked in (
+            b'{"command":"mode","setting":"attack","server":"10.0.0.1:80\xff"}\n',
+            b'{"command":"stats","server":"\xc3"}\n',
+            b'{"command":"\xf0\x9f"}\n',
+            b"\xff\xfe\n",
+            b"[]\n",
+        ):
+            with socket.socket(socket.AF_UNIX) as control:
+                control.connect(lab.control)
+                control.sendall(asked)
+                answer = control.makefile("rb").read()
+            check_equal(json.loads(answer)["error"]["code"], USAGE, f"{asked}: {answer}")
+
+
+def test_a_socket_that_cannot_be_made():
+    """The message has the name that was given."""
+    with Lab() as lab:
+        done = run(SYNWARD, *run_arguments(lab, control="/proc/here.sock"), ok=False, timeout=20)
+        check_equal(done.returncode, FAILED, done.stderr)
+        for line in done.stderr.splitlines():
+            check("control socket: /proc/here.sock" in line, line)
+
+
 def test_bad_import_changes_nothing():
     with Lab() as lab:
         lab.start()

@@ -266,5 +266,5 @@ Test(config, missing_file)
     cr_assert_eq(error.code, EXIT_FAILED);
     cr_assert(strstr(error.text, "/nonexistent/c.conf"));
     cr_assert_not(config_load(&config, "/", &error));
-    cr_expect_str_eq(error.text, "config: /: not a file: give another --config");
+    cr_expect_str_eq(error.text, "config: /: not a file: give another file");
 }
