@@ -2,6 +2,7 @@
 /* doctor_cluster.c - see doctor_cluster.h. The same code that will need it tries it. */
 #include "cli/doctor_cluster.h"
 
+#include <inttypes.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 #include "bridge/base/clock.h"
 #include "bridge/cluster/clock.h"
 #include "bridge/cluster_key.h"
+#include "cli/store_memory.h"
 #include "cli/sync_store.h"
 
 static void check_kept(struct findings *findings)
@@ -59,6 +61,41 @@ static void check_time(struct findings *findings, const redisReply *time)
     findings_remedy(findings, "have chrony keep both clocks right");
 }
 
+/* A store that does not tell us (by its ACL, say) is believed to have room. */
+static void check_memory(struct findings *findings, const redisReply *info)
+{
+    struct store_memory memory;
+
+    if (info->type != REDIS_REPLY_STRING || !store_memory_read(info->str, info->len, &memory))
+        return;
+    if (store_memory_is_short(&memory)) {
+        findings_add(findings, FINDING_WRONG, "store memory",
+                     "%" PRIu64 " of %" PRIu64 " MiB are taken: what is new will not be shared",
+                     memory.used >> 20, memory.most >> 20);
+        findings_remedy(findings, "give it more (maxmemory): 3 KiB for each server do");
+        return;
+    }
+    if (memory.most && memory.evicts) {
+        findings_add(findings, FINDING_WRONG, "store memory",
+                     "when it is full it takes values away that bridges share");
+        findings_remedy(findings, "CONFIG SET maxmemory-policy noeviction");
+        return;
+    }
+    findings_add(findings, FINDING_OK, "store memory", "it has room");
+}
+
+static void ask_for_memory(struct findings *findings, struct sync_store *store)
+{
+    const struct sync_command info = sync_command_of("INFO", "memory");
+    struct error error = {0};
+    redisReply *reply = sync_store_ask(store, &info, &error);
+
+    if (!reply)
+        return;
+    check_memory(findings, reply);
+    freeReplyObject(reply);
+}
+
 static void check_fingerprint(struct findings *findings, const struct cluster_seals *seals,
                               const redisReply *told, const char *name)
 {
@@ -101,9 +138,10 @@ static void check_store(struct findings *findings, const struct cluster_patient 
     }
     check_time(findings, reply);
     freeReplyObject(reply);
+    ask_for_memory(findings, &store);
     snprintf(key, sizeof(key), "synward:%s:meta", patient->name ? patient->name : "");
     meta = sync_command_of("HGET", key, "key");
-    reply = patient->name && seals ? sync_store_ask(&store, &meta, &error) : NULL;
+    reply = patient->name && seals && store.fd >= 0 ? sync_store_ask(&store, &meta, &error) : NULL;
     if (reply) {
         check_fingerprint(findings, seals, reply, patient->name);
         freeReplyObject(reply);

@@ -98,7 +98,7 @@ struct sync_write {
     uint64_t until_ms;
     sync_write_taker *taken; /* NULL: nobody asks */
     /* sync_writes.c's */
-    const char *replaces;
+    bool replaces, new; /* what stands there; nothing stood there */
     uint64_t version;
     char head[sizeof(((struct sync_known *)0)->head)];
 };
@@ -158,7 +158,8 @@ struct sync {
     uint64_t looked_revision;
     uint64_t revision;          /* of the daemon's profiles that were looked at */
     uint64_t look_ms, count_ms; /* when they are to be looked at, and counted */
-    uint64_t taught_count;      /* profiles in the store that are known */
+    uint64_t taught_count;      /* profiles that are in the store at least */
+    uint64_t missed_told_ms;    /* when it was said that some were taken away */
 };
 
 /* `sync->store.url` and the like, seal, seen, dialers, control and node are set. False: out of

@@ -9,6 +9,7 @@
  * in an hour, as a value counts for a day. Where a bridge that is taught has other settings, the
  * operator has made them there: his word counts, and that bridge teaches from then on.
  */
+#include <inttypes.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -372,6 +373,7 @@ static void note_taught(struct sync *sync, struct sync_known *known, const struc
     known->gone = false;
     snprintf(known->mark, sizeof(known->mark), "%s", mark ? mark : "");
     digest_settings(profile, known->settings);
+    sync->taught_count += write->new;
     sync->count_ms = 0;
 }
 
@@ -514,6 +516,17 @@ static void look(struct sync *sync, uint64_t revision)
     json_object_put(answer);
 }
 
+static void tell_missed(struct sync *sync, uint64_t left, uint64_t now_ms)
+{
+    if (sync->missed_told_ms && now_ms < sync->missed_told_ms + AGAIN_MS)
+        return;
+    sync->missed_told_ms = now_ms;
+    log_line(LOG_LEVEL_WARNING,
+             "the store has lost %" PRIu64 " of %" PRIu64
+             " profiles: whoever teaches them writes them again",
+             sync->taught_count - left, sync->taught_count);
+}
+
 /* What was taken away from the store is put there again by who teaches it. */
 static bool count_profiles(struct sync *sync, struct error *error)
 {
@@ -530,6 +543,7 @@ static bool count_profiles(struct sync *sync, struct error *error)
     if (!reply)
         return false;
     if (reply->type == REDIS_REPLY_INTEGER && (uint64_t)reply->integer < sync->taught_count) {
+        tell_missed(sync, (uint64_t)reply->integer, now_ms);
         sync->read_profiles = sync->push_profiles = true;
         sync->look_ms = sync->looked = 0;
     }

@@ -135,6 +135,7 @@ static bool put_on_the_way(struct sync *sync, const struct sync_write *wanted, c
     write = &sync->writes[sync->writes_count];
     *write = *wanted;
     write->replaces = head;
+    write->new = head && !head[0];
     snprintf(write->head, sizeof(write->head), "%s", head ? head : "");
     if (sync->writes_count == 0)
         sync->sent_ms = clock_now_us() / 1000;

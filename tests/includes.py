@@ -46,7 +46,7 @@ FLOORS = {
         "admission escape options file counter_text",
         "output",
         "table control_client wire store_reader reading_apart redact archive_file top_model",
-        "sync_name sync_seal sync_seen sync_store sync_dialer password_file",
+        "store_memory sync_name sync_seal sync_seen sync_store sync_dialer password_file",
         "sync_memory",
         "sync",
         "sync_round sync_values sync_writes sync_attacks sync_changes sync_counts sync_words "

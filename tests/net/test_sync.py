@@ -422,6 +422,89 @@ def test_a_full_store_is_away():
         a.wait_state("joined", 1)
 
 
+def full_of_profiles(cluster, bridge, count):
+    """As many servers as `bridge` has one, by import; the last of them."""
+    profile = bridge.profile(PORT)
+    for key in ("mark", "enforced", "configured"):
+        profile.pop(key, None)
+    path = os.path.join(cluster.place.folder, "many.json")
+    many = [{**profile, "server": f"10.88.{i // 250}.{i % 250 + 1}"} for i in range(count)]
+    with open(path, "w", encoding="ascii") as file:
+        json.dump({"synward": {"version": "0.1.0", "schema": 1}, "profiles": many}, file)
+    bridge.cli("profiles", "import", path)
+    return f"{many[-1]['server']}:{PORT}"
+
+
+def has_profile(bridge, server):
+    asked = [SYNWARD, "profiles", server, "--json", "--control", bridge.control]
+    return run(*asked, ok=False).returncode == 0
+
+
+def room_left(cluster, kib):
+    """The store has room for so much more, and no longer."""
+    used = [l for l in cluster.ask("INFO", "memory").splitlines() if l.startswith("used_memory:")]
+    most = int(used[0].split(":")[1]) + kib * 1024
+    cluster.ask("CONFIG", "SET", "maxmemory", str(most))
+
+
+def doctor_on_memory(cluster):
+    url = ["--redis", f"unix:{cluster.socket}", "--name", NAME]
+    said = run(SYNWARD, "doctor", "--json", "--cluster-key", cluster.key, *url, ok=False).stdout
+    found = [f for f in json.loads(said)["findings"] if f["check"] == "store memory"]
+    return found[0]["level"], found[0]["text"]
+
+
+def test_a_store_that_fills_up_takes_nothing():
+    """It refuses what is new. All that was known stays, and what was refused comes when it can."""
+    with Cluster("a", "b") as cluster:
+        a, b = learned_at_both(cluster)
+        check_equal(doctor_on_memory(cluster)[0], "ok", "doctor, with room")
+        before = promise(b)
+        room_left(cluster, 2048)
+        last = full_of_profiles(cluster, a, 2000)
+        wait_until(lambda: "OOM" in (a.state()["why"] or ""), 40, "a says so")
+        for bridge in (a, b):  # b says so, where it has something to write
+            check_equal(bridge.state()["bridges"], 2, "nobody is counted out")
+            check_equal(bridge.fetch("http", port=PORT, count=5)["failed"], 0, "clients are served")
+        check_equal(doctor_on_memory(cluster)[0], "wrong", "doctor")
+        check("are taken" in doctor_on_memory(cluster)[1], doctor_on_memory(cluster))
+        check_equal(promise(b), before, "profiles stay")
+        flood = attack(a)
+        wait_until(lambda: attacked(a), 10, "a protects its server nevertheless")
+        flood.stop()
+        cluster.ask("CONFIG", "SET", "maxmemory", "0")
+        for bridge in (a, b):
+            bridge.wait_state("joined", 2, 20)
+        wait_until(lambda: has_profile(b, last), 40, "b has the last of a's")
+
+
+def test_a_store_that_takes_values_away_takes_nothing():
+    """Full again and again, it drops whole hashes: what bridges know is theirs."""
+    with Cluster("a", "b", redis=["--maxmemory-policy", "allkeys-lru"]) as cluster:
+        a, b = learned_at_both(cluster)
+        before = promise(b)
+        room_left(cluster, 2048)
+        check("takes values away" in doctor_on_memory(cluster)[1], doctor_on_memory(cluster))
+        last = full_of_profiles(cluster, a, 2000)
+
+        def evicted():
+            stats = cluster.ask("INFO", "stats").splitlines()
+            return int([l for l in stats if l.startswith("evicted_keys:")][0].split(":")[1])
+
+        wait_until(lambda: evicted() > 3, 60, "values are evicted, and written, and evicted")
+        wait_until(lambda: "the store has lost" in a.sync.said(), 20, "a says so")
+        for bridge in (a, b):
+            check_equal(bridge.state()["bridges"], 2, "nobody is counted out")
+            check_equal(bridge.fetch("http", port=PORT, count=5)["failed"], 0, "clients are served")
+            check(bridge.sync.running(), bridge.sync.errors())
+        check_equal(promise(b), before, "profiles stay")
+        check(has_profile(a, last), "a's own, too")
+        cluster.ask("CONFIG", "SET", "maxmemory", "0")
+        wait_until(lambda: has_profile(b, last), 60, "with room again all are at b")
+        for bridge in (a, b):
+            bridge.wait_state("joined", 2, 20)
+
+
 def test_nobody_without_the_key_is_believed():
     with Cluster("a", "b") as cluster:
         a, b = learned_at_both(cluster)
@@ -525,16 +608,9 @@ def test_ten_thousand_servers():
         a.begin()
         a.wait_state("joined", 1)
         a.learn("http", PORT)
-        profile = a.profile(PORT)
-        for key in ("mark", "enforced", "configured"):
-            profile.pop(key, None)
-        path = os.path.join(cluster.place.folder, "many.json")
-        many = [{**profile, "server": f"10.88.{i // 250}.{i % 250 + 1}"} for i in range(SERVERS)]
-        with open(path, "w", encoding="ascii") as file:
-            json.dump({"synward": {"version": "0.1.0", "schema": 1}, "profiles": many}, file)
-        a.cli("profiles", "import", path)
-        key = f"{SEALED}:profiles"
         begin = time.monotonic()
+        last = full_of_profiles(cluster, a, SERVERS)
+        key = f"{SEALED}:profiles"
         wait_until(lambda: cluster.ask("HLEN", key) == SERVERS + 1, 60, "all are in the store")
         wrote = time.monotonic() - begin
         each = cluster.ask("MEMORY", "USAGE", key, "SAMPLES", "0") / (SERVERS + 1)
@@ -542,13 +618,7 @@ def test_ten_thousand_servers():
         b.begin(sync=False)
         begin = time.monotonic()
         b.join()
-        last = f"{many[-1]['server']}:{PORT}"
-
-        def has_all():
-            asked = [SYNWARD, "profiles", last, "--json", "--control", b.control]
-            return run(*asked, ok=False).returncode == 0
-
-        wait_until(has_all, 40, "b has the last of them")
+        wait_until(lambda: has_profile(b, last), 40, "b has the last of them")
         took = time.monotonic() - begin
         b.wait_state("joined", 2, 40)
         check(took < 20, f"who joins has all, in 2 to 4 s of a quiet machine: {took:.1f}")
