@@ -138,6 +138,8 @@ bool sync_asides_say(struct sync *sync, struct error *error)
         snprintf(write.field, sizeof(write.field), "%s %s", source, sync->node);
         write.content = json_object_new_object();
         json_object_object_add(write.content, "source", json_object_new_string(source));
+        json_object_object_add(write.content, "strikes",
+                               json_object_get(json_object_object_get(aside, "strikes")));
         done = publish(sync, &write, ASIDE_AGAIN, error);
         json_object_put(write.content);
     }

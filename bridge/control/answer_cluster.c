@@ -106,11 +106,13 @@ static bool take_aside(struct daemon *daemon, struct json_object *object)
     struct source_rule rule = {.state = SOURCE_ASIDE, .by = SOURCE_BY_CLUSTER};
     const char *source = document_string(object, "source"), *node = document_string(object, "node");
     struct error why = {0};
-    int64_t for_s;
+    int64_t for_s, strikes;
 
     if (!source || !node || !prefix_parse(source, &rule.prefix, &rule.length, &why) ||
         !get_number(object, "for_s", ASIDE_MOST_S, &for_s))
         return false;
+    if (get_number(object, "strikes", SOURCE_STRIKES_MAX, &strikes))
+        rule.strikes = (uint8_t)strikes;
     rule.until_us = clock_now_us() + (uint64_t)for_s * SECOND_US;
     daemon_adopt_aside(daemon, &rule, node);
     return true;
@@ -363,6 +365,8 @@ static void add_source(struct daemon *daemon, struct json_object *array,
         json_object_object_add(object, "until_s",
                                json_object_new_int64(daemon_wall_s(daemon, rule->until_us)));
     json_object_object_add(object, "state", json_object_new_string(rule_states[rule->state]));
+    if (rule->by == SOURCE_BY_JUDGEMENT)
+        json_object_object_add(object, "strikes", json_object_new_int(rule->strikes));
     json_object_array_add(array, object);
 }
 

@@ -178,8 +178,12 @@ static bool same_source(const struct source_info *a, const struct source_info *b
 /* The same source, seen by another shard: put aside in one is put aside. */
 static void merge_source(struct source_info *into, const struct source_info *from)
 {
+    const uint8_t strikes =
+        from->rule.strikes > into->rule.strikes ? from->rule.strikes : into->rule.strikes;
+
     if (from->rule.state == SOURCE_ASIDE && from->rule.until_us > into->rule.until_us)
         into->rule = from->rule;
+    into->rule.strikes = strikes;
     into->mismatches += from->mismatches;
     into->matches += from->matches;
 }

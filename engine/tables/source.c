@@ -294,14 +294,29 @@ static void put_aside_until(struct source_table *table, struct source_entry *sou
         table->aside_until_us = until_us;
 }
 
-/* For a minute, and twice as long as the last time where it was put aside in the hour before. */
-static void put_aside(struct source_table *table, struct source_entry *source, uint64_t now_us)
+static uint8_t strikes_elsewhere(const struct source_table *table,
+                                 const struct source_entry *source, uint64_t now_us)
 {
+    return source_strikes_of(&table->elsewhere, &source->prefix, source->bits, SOURCE_FORGIVEN_US,
+                             now_us, table->seed);
+}
+
+/* For a minute, and twice as long as the last time where it was put aside in the hour before, here
+ * or at another bridge. True: it was not, here. */
+static bool put_aside(struct source_table *table, struct source_entry *source, uint64_t now_us)
+{
+    const uint8_t elsewhere = strikes_elsewhere(table, source, now_us);
+    bool first;
+
     if (now_us > source->until_us + SOURCE_FORGIVEN_US)
         source->strikes = 0;
+    first = source->strikes == 0;
+    if (source->strikes < elsewhere)
+        source->strikes = elsewhere;
     put_aside_until(table, source, now_us + (SOURCE_ASIDE_US << source->strikes), now_us);
     if (source->strikes < SOURCE_STRIKES_MAX)
         source->strikes++;
+    return first;
 }
 
 /* The figures are for people, who know nothing of shares: what all shards together will have, if
@@ -334,10 +349,10 @@ static void restart_asides(struct source_entry *prefix, uint64_t now_us)
 }
 
 /*
- * A source has been put aside, and its prefix may follow. A prefix is counted from the first such
- * source on; what was counted of that one counts for it.
+ * A source has been put aside (`first`: as put_aside() says), and its prefix may follow. A prefix
+ * is counted from the first such source on; what was counted of that one counts for it.
  */
-static void blame_prefix(struct source_table *table, const struct source_entry *source,
+static void blame_prefix(struct source_table *table, const struct source_entry *source, bool first,
                          uint64_t now_us, struct observed_source *aside)
 {
     const struct source_entry copy = *source; /* making the prefix's entry may displace it */
@@ -352,7 +367,7 @@ static void blame_prefix(struct source_table *table, const struct source_entry *
     }
     advance(prefix, now_us);
     restart_asides(prefix, now_us);
-    if (copy.strikes == 1 && prefix->asides < UINT16_MAX)
+    if (first && prefix->asides < UINT16_MAX)
         prefix->asides++;
     if (prefix->asides < (SOURCE_MANY + table->shards - 1) / table->shards ||
         source_is_aside(prefix, now_us) || !is_bad(table, prefix, now_us))
@@ -365,13 +380,15 @@ static void blame_prefix(struct source_table *table, const struct source_entry *
 static bool __attribute__((noinline)) judge(struct source_table *table, struct source_entry *source,
                                             uint64_t now_us, struct observed_source *aside)
 {
+    bool first;
+
     if (source_counted(source, source->mismatches, now_us) == table->enough)
         source->since_us = now_us;
     if (source_is_aside(source, now_us) || !is_bad(table, source, now_us))
         return false;
-    put_aside(table, source, now_us);
+    first = put_aside(table, source, now_us);
     describe(table, source, now_us, aside);
-    blame_prefix(table, source, now_us, aside);
+    blame_prefix(table, source, first, now_us, aside);
     return true;
 }
 
@@ -420,7 +437,7 @@ static bool release(struct source_table *table, struct source_entry *source, uin
         is_bad(table, source, now_us))
         return false;
     source->until_us = now_us;
-    if (source->strikes == 0 || --source->strikes > 0)
+    if (source->strikes == 0 || --source->strikes > strikes_elsewhere(table, source, now_us))
         return true;
     prefix = find_neighbours(table, &id);
     if (prefix && prefix->asides > 0)
@@ -504,6 +521,17 @@ void source_set_lists(struct source_table *table, const struct source_lists *lis
     table->changes++;
 }
 
+static void note_strikes(struct source_table *table, const struct source_rule *rule, uint32_t bits)
+{
+    const struct source_strike strike = {.prefix = prefix_masked(&rule->prefix, bits),
+                                         .until_us = rule->until_us,
+                                         .bits = (uint8_t)bits,
+                                         .strikes = rule->strikes};
+
+    if (strike.strikes > 0 && strike.strikes <= SOURCE_STRIKES_MAX)
+        source_strikes_note(&table->elsewhere, &strike, table->seed);
+}
+
 bool source_set(struct source_table *table, const struct source_rule *rule, uint64_t now_us)
 {
     const struct source_id id = {.addr = rule->prefix, .link = rule->link};
@@ -511,6 +539,8 @@ bool source_set(struct source_table *table, const struct source_rule *rule, uint
     struct source_entry *source;
 
     table->changes++;
+    if (rule->by == SOURCE_BY_CLUSTER)
+        note_strikes(table, rule, bits);
     if (rule->by != SOURCE_BY_JUDGEMENT)
         return source_rule_set(table, rule, bits, now_us);
     source = find_or_make_prefix(table, &id, bits, now_us);

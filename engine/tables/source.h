@@ -49,6 +49,7 @@
 #include "engine/base/addr.h"
 #include "engine/base/token_bucket.h"
 #include "engine/tables/source_link.h"
+#include "engine/tables/source_strikes.h"
 
 #define SOURCE_HALF_US           (5000ull * 1000) /* counts are kept by halves of 10 s */
 #define SOURCE_MISMATCHES        100
@@ -84,6 +85,7 @@ struct source_id {
 struct source_rule {
     struct ip_addr prefix;
     uint8_t length;
+    uint8_t strikes;         /* of what was judged: how often within an hour */
     enum source_state state; /* SOURCE_ASIDE, SOURCE_ALLOWED, SOURCE_PROXY */
     enum source_by by;
     struct source_link link; /* of what was judged; the operator's rules hold for all */
@@ -194,6 +196,7 @@ struct source_table {
     uint32_t rules_count, runs_count;
     struct source_rule rules[SOURCE_RULES_MAX]; /* longest prefixes first, then by prefix */
     struct source_run runs[129];
+    struct source_strikes elsewhere;  /* what other bridges have judged */
     const struct source_lists *lists; /* of the operator; NULL: none */
     uint64_t evicted;                 /* entries that were put aside and had to go */
     uint32_t changes;                 /* how often more may have been put aside; wraps */

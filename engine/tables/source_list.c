@@ -49,6 +49,7 @@ static struct source_info info_of(const struct source_table *table,
     if (source_is_aside(source, now_us)) {
         info.rule.state = SOURCE_ASIDE;
         info.rule.until_us = source->until_us;
+        info.rule.strikes = source->strikes;
     } else if (single && source_is_limited(table, source, now_us)) {
         info.rule.state = SOURCE_LIMITED;
     }

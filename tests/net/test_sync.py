@@ -156,6 +156,8 @@ def test_who_is_put_aside_by_one_is_so_at_all():
         check_equal(a.asides(), [("10.78.0.7", "judgement")], "at a")
         begin = time.monotonic()
         wait_until(lambda: b.asides() == [("10.78.0.7", "cluster")], 5, f"at b: {b.asides()}")
+        said = cluster.hash("asides")["10.78.0.7/32 a"]
+        check('"strikes":1' in said, f"and for which time: {said}")
         check(time.monotonic() - begin < 2, f"within 2 s: {time.monotonic() - begin:.1f}")
 
 

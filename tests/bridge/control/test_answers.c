@@ -191,13 +191,14 @@ Test(control_commands, cluster_says_and_hears)
     document = ask(SAYS ", \"attacks\": [{\"server\": \"10.0.0.1\", \"port\": 80, \"vlan\": [7], "
                         "\"node\": \"b\", \"cause\": 1, \"value\": 212, \"for_s\": 45}], "
                         "\"asides\": [{\"source\": \"198.51.100.0/24\", \"node\": \"b\", "
-                        "\"for_s\": 60}]}");
+                        "\"for_s\": 60, \"strikes\": 2}]}");
     cr_assert_eq(daemon_under_test.peers.bridges, 3);
     cr_assert_eq(daemon_under_test.held_count, 1);
     cr_assert_eq(daemon_under_test.held[0].port, 80);
     cr_assert_eq(daemon_under_test.held[0].vlan.id[0], VLAN_PRESENT | 7);
     cr_assert_eq(adopted->rule.by, SOURCE_BY_CLUSTER);
     cr_assert_eq(adopted->rule.length, 24);
+    cr_assert_eq(adopted->rule.strikes, 2);
     attacks = json_object_object_get(document, "attacks");
     cr_assert_eq(json_object_array_length(attacks), 1);
     cr_assert_eq(

@@ -156,6 +156,41 @@ Test(source, longer_each_time_and_forgiven)
     cr_assert_eq(state("198.51.100.7"), SOURCE_CLEAR);
 }
 
+/* Whoever was judged at another bridge is not new here. */
+Test(source, longer_where_another_bridge_has_judged_it)
+{
+    struct source_rule elsewhere = {.prefix = at("198.51.100.7"),
+                                    .length = 32,
+                                    .strikes = 2,
+                                    .state = SOURCE_ASIDE,
+                                    .by = SOURCE_BY_CLUSTER,
+                                    .until_us = BEGIN_US + 120 * SECOND_US};
+    struct source_info info[4];
+
+    begin(SLOTS);
+    cr_assert(source_set(&table, &elsewhere, now_us));
+    now_us += 121 * SECOND_US;
+    cr_assert_eq(state("198.51.100.7"), SOURCE_CLEAR);
+    wrong("198.51.100.7", 100);
+    wrong("198.51.100.8", 100);
+    cr_assert_eq(source_list(&table, info, 4, now_us), 2);
+    for (int i = 0; i < 2; i++)
+        cr_assert_eq(info[i].rule.strikes, info[i].rule.prefix.bytes[15] == 7 ? 3 : 1);
+    now_us += 61 * SECOND_US;
+    cr_assert_eq(state("198.51.100.8"), SOURCE_CLEAR);
+    now_us += 178 * SECOND_US;
+    cr_assert_eq(state("198.51.100.7"), SOURCE_ASIDE);
+    now_us += 2 * SECOND_US;
+    cr_assert_eq(state("198.51.100.7"), SOURCE_CLEAR);
+    elsewhere.prefix = at("198.51.100.9");
+    elsewhere.strikes = SOURCE_STRIKES_MAX + 1;
+    cr_assert(source_set(&table, &elsewhere, now_us), "more than there are");
+    now_us += SOURCE_FORGIVEN_US + SECOND_US;
+    wrong("198.51.100.9", 100);
+    now_us += 61 * SECOND_US;
+    cr_assert_eq(state("198.51.100.9"), SOURCE_CLEAR);
+}
+
 Test(source, ipv6_by_64)
 {
     begin(SLOTS);
