@@ -87,6 +87,96 @@ Test(dns_message, signature_is_seen)
     cr_assert_eq(read_as(bytes + 11), DNS_ASKED_NOTHING, "EDNS twice");
 }
 
+/* What clients ask, and what nobody does. `option`: of EDNS, as it stands; `more`: bytes behind. */
+static const struct {
+    const char *what;
+    const char *name;
+    uint16_t type, class;
+    uint8_t opcode, questions, authority, edns_version;
+    const char *option;
+    uint8_t option_bytes;
+    const char *more;
+    uint8_t more_bytes;
+    enum dns_asked as;
+} kinds[] = {
+    {.what = "a cookie (RFC 7873 4)",
+     .option = "\0\x0a\0\x08"
+               "12345678",
+     .option_bytes = 12},
+    {.what = "NSID (RFC 5001 2.1)", .option = "\0\3\0\0", .option_bytes = 4},
+    {.what = "a client's subnet (RFC 7871 6)",
+     .option = "\0\x08\0\7\0\1\x18\0\xc0\0\2",
+     .option_bytes = 11},
+    {.what = "padding (RFC 7830 3)", .option = "\0\x0c\0\4\0\0\0\0", .option_bytes = 8},
+    {.what = "EDNS of another version (RFC 6891 6.1.3)", .edns_version = 1},
+    {.what = "ANY (RFC 8482)", .type = 255},
+    {.what = "AXFR, which is for TCP (RFC 5936 4.2)", .type = 252},
+    {.what = "IXFR, which says its serial number (RFC 1995 3)",
+     .type = 251,
+     .authority = 1,
+     .more = "\xc0\x0c\0\6\0\1\0\0\0\0\0\x16\0\0\0\0\0\1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0",
+     .more_bytes = 34},
+    {.what = "class CH: version.bind", .name = "version.bind", .type = 16, .class = 3},
+    {.what = "class ANY", .class = 255},
+    {.what = "letters in mixed case", .name = "wWw.eXaMpLe.TeSt"},
+    {.what = "the root", .name = ""},
+    {.what = "a type of tomorrow", .type = 65280},
+    {.what = "two questions", .questions = 2, .as = DNS_ASKED_NOTHING},
+    {.what = "none (RFC 7873 5.4)", .questions = 99, .as = DNS_ASKED_NOTHING},
+    {.what = "NOTIFY (RFC 1996 3.7)", .opcode = 4, .type = 6, .as = DNS_ASKED_OTHER},
+    {.what = "UPDATE (RFC 2136 2.2)", .opcode = 5, .type = 6, .as = DNS_ASKED_OTHER},
+    {.what = "STATUS", .opcode = 2, .as = DNS_ASKED_OTHER},
+    {.what = "a stateful operation (RFC 8490)", .opcode = 6, .as = DNS_ASKED_OTHER},
+    {.what = "bytes behind", .more = "x", .more_bytes = 1, .as = DNS_ASKED_NOTHING},
+};
+
+/* Whole, as it stands in a datagram. */
+static uint32_t write_kind(size_t i)
+{
+    const char *name = kinds[i].name ? kinds[i].name : "www.example.test";
+    const bool edns = kinds[i].option || kinds[i].edns_version;
+    uint32_t bytes = write((struct dns_words){.id = 7,
+                                              .name = name,
+                                              .type = kinds[i].type,
+                                              .edns = edns,
+                                              .flags = {kinds[i].opcode << 3}});
+    const uint32_t question_end = edns ? bytes - DNS_OPT_BYTES : bytes;
+
+    if (kinds[i].class)
+        store_be16(message + question_end - 2, kinds[i].class);
+    if (kinds[i].questions)
+        message[5] = kinds[i].questions % 99;
+    message[9] = kinds[i].authority;
+    if (edns) {
+        message[question_end + 6] = kinds[i].edns_version;
+        message[question_end + 10] = kinds[i].option_bytes;
+        memcpy(message + bytes, kinds[i].option ? kinds[i].option : "", kinds[i].option_bytes);
+        bytes += kinds[i].option_bytes;
+    }
+    memcpy(message + bytes, kinds[i].more ? kinds[i].more : "", kinds[i].more_bytes);
+    return bytes + kinds[i].more_bytes;
+}
+
+Test(dns_message, kinds_of_queries)
+{
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        const uint32_t bytes = write_kind(i);
+        uint8_t asked[DNS_TEST_BYTES];
+        uint32_t said;
+
+        memcpy(asked, message, sizeof(asked));
+        cr_assert_eq(read_as(bytes), kinds[i].as, "%s", kinds[i].what);
+        if (kinds[i].as != DNS_ASKED)
+            continue;
+        said = dns_truncate(message, &query, &echo);
+        cr_expect_leq(said, bytes, "%s: no longer than the query", kinds[i].what);
+        cr_expect(message[2] & DNS_TC, "%s", kinds[i].what);
+        cr_expect_eq(
+            memcmp(message + DNS_HEADER_BYTES, asked + DNS_HEADER_BYTES, query.question_bytes), 0,
+            "%s: its question", kinds[i].what);
+    }
+}
+
 Test(dns_message, names_do_not_point_or_run_on)
 {
     uint32_t bytes = write((struct dns_words){.id = 1});
