@@ -308,7 +308,7 @@ static void fill_servers(const struct takeover *takeover, uint32_t index, uint32
         memcpy(&server, takeover->servers + i * sizeof(server), sizeof(server));
         /* The profile knows the whole; a share of another number of shares is none of ours. */
         if (!same_shards(takeover, count))
-            server.server.held_peak = 0;
+            server.server.held_peak = server.server.usual_windows = 0;
         if (!same_shards(takeover, count) || server.shard == index)
             takeover_server(engine, &server.server, now_us);
     }

@@ -238,14 +238,20 @@ static bool write_by(const struct file_hands *hands, const struct workers *worke
            hands->end(hands->context, KEPT_FLOWS, write_into(fd, workers, prefix, tail), error);
 }
 
-/* Cookies are out, or were lately. */
-static bool any_attacked(const struct engine *engine)
+/* Cookies are out, or were lately; or it is asked over UDP, and it is known how often. */
+static bool is_worth_it(const struct handed_server *server)
+{
+    return server->attacked || server->attack_ended_us ||
+           (server_key_is_udp(&server->key) && server->usual_windows);
+}
+
+static bool any_worth_it(const struct engine *engine)
 {
     struct handed_server server;
     uint32_t cursor = 0;
 
     while (handover_servers(engine, &cursor, &server, 1) == 1)
-        if (server.attacked || server.attack_ended_us)
+        if (is_worth_it(&server))
             return true;
     return false;
 }
@@ -263,7 +269,7 @@ bool takeover_write(const struct takeover *takeover, const struct workers *worke
     prefix.total_bytes = sizeof(prefix) + counter.bytes;
     wanted = prefix.flows > 0;
     for (uint32_t i = 0; i < workers_count(workers); i++)
-        wanted = wanted || any_attacked(workers_engine(workers, i));
+        wanted = wanted || any_worth_it(workers_engine(workers, i));
     if (wanted)
         done = hands ? write_by(hands, workers, &prefix, &tail, error)
                      : write_ourselves(takeover, workers, &prefix, &tail, error);

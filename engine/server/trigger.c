@@ -48,6 +48,13 @@ void trigger_follow_usual(struct trigger_counts *counts, uint64_t now_us)
     counts->usual_step = step;
 }
 
+void trigger_take_over_usual(struct trigger_counts *counts, uint64_t usual, uint32_t windows)
+{
+    counts->usual = usual < USUAL_MOST ? usual : USUAL_MOST;
+    counts->usual_windows = windows < USUAL_WINDOWS_MAX ? windows : USUAL_WINDOWS_MAX;
+    counts->usual_step = 0;
+}
+
 void trigger_refusal(struct trigger_counts *counts, uint64_t now_us)
 {
     rate_add(&counts->refusals, now_us);

@@ -91,6 +91,7 @@
 #define USUAL_WINDOWS_MAX     128
 #define USUAL_IDLE_WINDOWS    1024 /* without any SYN: whatever was usual is forgotten */
 #define USUAL_SCALE           256
+#define USUAL_MOST            ((uint64_t)USUAL_SCALE << 30)
 #define QUERY_RATE_LEAST      2000 /* queries in 2 s */
 #define QUERY_USUAL_WINDOWS   5
 #define NO_SUCH_NAME_LEAST    200 /* answers in 2 s */
@@ -155,6 +156,8 @@ struct trigger_tag {
 
 /* Brings the mean rate of SYNs up to now: before one is counted in normal mode. */
 void trigger_follow_usual(struct trigger_counts *counts, uint64_t now_us);
+/* What another process has found usual, of as many windows. The time between is none of it. */
+void trigger_take_over_usual(struct trigger_counts *counts, uint64_t usual, uint32_t windows);
 
 static inline void trigger_syn(struct trigger_counts *counts, bool attack, uint64_t now_us)
 {

@@ -102,6 +102,8 @@ uint32_t handover_servers(const struct engine *engine, uint32_t *cursor, struct 
                                                   .opened = server->capacity.opened,
                                                   .answers_usual = server->answers.usual,
                                                   .answers_seen = server->answers.seen,
+                                                  .usual_windows = server->counts.usual_windows,
+                                                  .usual = server->counts.usual,
                                                   .since_us = server->since_us,
                                                   .attack_ended_us = server->attack_ended_us,
                                                   .answered_us = server->answered_us,
@@ -209,6 +211,7 @@ void takeover_server(struct engine *engine, const struct handed_server *from, ui
     server->peak_us = from->peak_us;
     if (from->opened > server->capacity.opened)
         server->capacity.opened = from->opened;
+    trigger_take_over_usual(&server->counts, from->usual, from->usual_windows);
     server->answers.usual = from->answers_usual;
     server->answers.seen =
         (uint8_t)(from->answers_seen < ANSWERS_KNOWN ? from->answers_seen : ANSWERS_KNOWN);

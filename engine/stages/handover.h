@@ -32,7 +32,7 @@
  * To be counted up with every change of what is handed over, and of what it means: promises
  * (server/policy.h) and states (tables/flow.h) are among it.
  */
-#define HANDOVER_LAYOUT 2u
+#define HANDOVER_LAYOUT 3u
 
 struct handed_server {
     struct server_key key;
@@ -41,10 +41,12 @@ struct handed_server {
     uint32_t held_peak;
     uint32_t opened;                      /* the number of the last connection (capacity.h) */
     uint32_t answers_usual, answers_seen; /* in calm, likewise */
+    uint32_t usual_windows;               /* of `usual`, what is asked of it (trigger.h) */
+    uint64_t usual;
     uint64_t since_us, attack_ended_us, answered_us, back_us, peak_us;
 };
 
-_Static_assert(sizeof(struct handed_server) == 88, "no padding");
+_Static_assert(sizeof(struct handed_server) == 104, "no padding");
 
 struct handed_tag {
     uint32_t place, tag;

@@ -124,6 +124,21 @@ def test_flood_at_many_times_the_usual():
     return at_a_rate_that_is_kept(attempt)
 
 
+def test_what_is_usual_outlives_a_restart():
+    """Of a daemon that has seen no query of its own: that these are many is told at once."""
+    with Lab() as lab:
+        server = learned(lab)
+        usual(lab)
+        check_equal(lab.stop_daemon()[0], 0, "exit code")
+        lab._start_daemon("auto", ())
+        lab.flood(PORT, count=15000, rate=5000, dns="yes")
+        told = udp_server(lab)
+        check_equal(told["mode"], "attack", f"the mode ({told})")
+        check(told["cause"].startswith("query rate"), told["cause"])
+        check(server.running(), "its server runs on")
+        return told["cause"]
+
+
 def test_flood_over_ipv6():
     with Lab() as lab:
         server = learned(lab)

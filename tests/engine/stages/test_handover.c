@@ -196,6 +196,28 @@ Test(handover, what_is_known_of_a_server_is_kept)
     bench_end(b);
 }
 
+/* The pause is none of it. */
+Test(handover, what_is_usual_is_kept)
+{
+    struct bench *b = bench_new(SETTING_NORMAL);
+    struct trigger_counts *counts = &bench_server(b, HTTP)->counts;
+    struct handed_server wrong = {
+        .key = bench_server(b, POP3)->key, .usual = UINT64_MAX, .usual_windows = UINT32_MAX};
+
+    counts->usual = 300 * USUAL_SCALE;
+    counts->usual_windows = USUAL_WINDOWS;
+    b = successor(b, SETTING_NORMAL);
+    counts = &bench_server(b, HTTP)->counts;
+    cr_assert_eq(trigger_usual(counts), 300);
+    trigger_follow_usual(counts, b->now_us);
+    cr_assert_eq(trigger_usual(counts), 300);
+    takeover_server(b->engine, &wrong, b->now_us);
+    counts = &bench_server(b, POP3)->counts;
+    cr_assert_eq(counts->usual, USUAL_MOST);
+    cr_assert_eq(counts->usual_windows, USUAL_WINDOWS_MAX);
+    bench_end(b);
+}
+
 /* Who had taken over the old process may have written anything. */
 Test(handover, values_that_no_shard_has_are_refused)
 {
