@@ -183,6 +183,19 @@ static void make_random_bytes(struct step *step)
         memcpy(step->bytes + 4 + 22, chance(50) ? ipv4 : ipv6, 4);
 }
 
+/* One in 500 is who proves himself. */
+static void make_datagram(struct step *step)
+{
+    const uint32_t kind = random_below(500);
+
+    put(step,
+        STEP_RAW | STEP_DATAGRAM | (chance(1) ? STEP_SUPER : 0) | (chance(2) ? STEP_DAMAGED : 0));
+    put(step, random_below(16) | (kind == 0 ? 16 : kind < 10 ? 128 : 0));
+    put(step, chance(80) ? random_below(4) : random_below(256));
+    for (int i = 0; i < 12; i++)
+        put(step, random_below(256));
+}
+
 /* Attack mode is where it is to be seen most. */
 static void make_change(struct step *step)
 {
@@ -227,8 +240,10 @@ static void make_step(const struct scene *scene, struct step *step)
         make_segment(scene, step);
         if (chance(15))
             change_segment(step);
-    } else if (kind < 900) {
+    } else if (kind < 880) {
         make_random_bytes(step);
+    } else if (kind < 900) {
+        make_datagram(step);
     } else if (kind < 930) {
         put(step, STEP_ICMP);
         for (int i = 0; i < 20; i++)
@@ -241,7 +256,7 @@ static void make_step(const struct scene *scene, struct step *step)
 }
 
 struct totals {
-    uint64_t frames, replies, forwarded, opened;
+    uint64_t frames, replies, forwarded, opened, told;
 };
 
 static void play_round(uint64_t number, uint64_t frames, struct totals *totals)
@@ -264,6 +279,7 @@ static void play_round(uint64_t number, uint64_t frames, struct totals *totals)
     totals->replies += scene.replies;
     totals->forwarded += scene.forwarded;
     totals->opened += scene.opened;
+    totals->told += scene.told;
     scene_end(&scene);
 }
 
@@ -310,7 +326,8 @@ int main(int count, char **arguments)
                        &totals);
     }
     printf("ok random_inputs (%" PRIu64 " frames, %" PRIu64 " answered, %" PRIu64
-           " passed on, %" PRIu64 " connections opened, seed %" PRIu64 ")\n",
-           totals.frames, totals.replies, totals.forwarded, totals.opened, seed);
+           " passed on, %" PRIu64 " connections opened, %" PRIu64
+           " told to come over TCP, seed %" PRIu64 ")\n",
+           totals.frames, totals.replies, totals.forwarded, totals.opened, totals.told, seed);
     return 0;
 }

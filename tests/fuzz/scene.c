@@ -5,7 +5,11 @@
 #include "engine/base/bytes.h"
 #include "engine/base/checksum.h"
 #include "engine/shard/shard.h"
+#include "engine/stages/udp.h"
+#include "engine/udp/datagram.h"
+#include "engine/udp/dns_message.h"
 #include "tests/engine/support_frames.h"
+#include "tests/engine/support_udp.h"
 
 #define START_US      1000000000ull
 #define QUIET_US      9000000000ull /* longer than RFC 5382's 2 h 4 min */
@@ -35,6 +39,8 @@ static const char *const server_text[SCENE_SERVERS] = {
     "192.0.2.1:25", "[2001:db8::1]:26", "192.0.2.1:22",  "192.0.2.1:2000",
 };
 
+static const char *const asked_text[SCENE_ASKED] = {"192.0.2.1:53", "[2001:db8::1]:53"};
+
 /* The fourth and the fifth depend on what the talker knows: timestamps, and a SACK block near what
  * it has got. */
 #define OPTIONS_STAMPS 4
@@ -63,7 +69,7 @@ static const char *const payload_text[8] = {
     GREETING, "-ERR busy\r\n",          "\x16\x03",
 };
 
-static struct endpoint clients[2][SCENE_CLIENTS], servers[SCENE_SERVERS];
+static struct endpoint clients[2][SCENE_CLIENTS], servers[SCENE_SERVERS], asked[SCENE_ASKED];
 static struct {
     uint8_t bytes[TCP_OPTIONS_MAX], count;
 } option_lists[16];
@@ -150,15 +156,27 @@ static struct server_policy in_vlan(struct server_policy policy, unsigned vlan)
     return policy;
 }
 
+static struct server_policy over(size_t server, bool udp)
+{
+    struct server_policy policy = armed(0, 1);
+
+    policy.key = server_key_over(
+        &(struct server_key){.addr = asked[server].addr, .port = asked[server].port}, udp);
+    policy.protocols = 1ull << PROTOCOL_DNS;
+    policy.echo = (struct dns_echo){
+        .copied = {DNS_RD, DNS_CD}, .set = {0, DNS_RA}, .edns = true, .udp_bytes = 1232};
+    return policy;
+}
+
 /*
- * The first is the usual one, with the first server in VLANs too; the second promises anew; of the
- * third half the servers are gone.
+ * The first is the usual one, with the first server in VLANs too, and those that are asked over
+ * both; the second promises anew; of the third half the servers are gone.
  */
 static struct policy *policy_new(unsigned which)
 {
     uint32_t plain = which == 2 ? SCENE_SERVERS / 2 : SCENE_SERVERS - 1,
              count = plain + SCENE_VLANS - 1;
-    struct policy *policy = calloc(1, policy_bytes(count));
+    struct policy *policy = calloc(1, policy_bytes(count + 2 * SCENE_ASKED));
 
     policy->generation = which + 1;
     policy->count = count;
@@ -173,7 +191,9 @@ static struct policy *policy_new(unsigned which)
             policy->servers[i].before_until_us = START_US + COOKIE_LIFETIME_US;
         }
     }
-    qsort(policy->servers, count, sizeof(policy->servers[0]), by_key);
+    for (uint32_t i = 0; which != 2 && i < 2 * SCENE_ASKED; i++)
+        policy->servers[policy->count++] = over(i / 2, i % 2);
+    qsort(policy->servers, policy->count, sizeof(policy->servers[0]), by_key);
     return policy;
 }
 
@@ -185,6 +205,8 @@ static void prepare_words(void)
                           &clients[family][i].port);
     for (unsigned i = 0; i < SCENE_SERVERS; i++)
         endpoint_read(server_text[i], &servers[i].addr, &servers[i].port);
+    for (unsigned i = 0; i < SCENE_ASKED; i++)
+        endpoint_read(asked_text[i], &asked[i].addr, &asked[i].port);
     for (unsigned i = 0; i < 16; i++)
         option_lists[i].count = options_write(option_text[i], option_lists[i].bytes);
     for (unsigned i = 0; i < 8; i++) {
@@ -216,6 +238,7 @@ struct arrival {
     bool damaged;        /* FRAME_TCP whose checksum nobody vouches for, and it is wrong */
     bool guarded;        /* from a client to a server that we answer for */
     uint8_t state;       /* enum flow_state of its flow */
+    struct datagram datagram;
 };
 
 static size_t index_of(const struct endpoint *endpoints, size_t count, const struct ip_addr *addr,
@@ -474,6 +497,55 @@ static void check_state(struct scene *scene, const struct arrival *arrival)
         FUZZ_ASSERT(flow->state == FLOW_FREE);
 }
 
+/* --- datagrams ------------------------------------------------------------------------------- */
+
+static void note_datagram(const struct scene *scene, struct arrival *arrival)
+{
+    const struct server *server;
+    struct server_key key;
+
+    if (!datagram_read(&arrival->frame, &arrival->datagram) || arrival->from != SIDE_CLIENT)
+        return;
+    key = (struct server_key){.addr = frame_dst(&arrival->frame),
+                              .vlan = arrival->frame.vlan,
+                              .port = arrival->datagram.dst_port};
+    key = server_key_over(&key, true);
+    server = server_find(&scene->engine->servers, &key);
+    arrival->guarded =
+        server && server->mode == MODE_ATTACK && server->policy && server->policy->armed;
+}
+
+/* A query to a server that is attacked passes from those alone that are known. */
+static void check_passed_on(const struct scene *scene, const struct arrival *arrival)
+{
+    const uint8_t *bytes = arrival->bytes_in + OFFLOAD_BYTES + arrival->datagram.l4;
+
+    if (!arrival->guarded || scene->proved || arrival->datagram.kind != DATAGRAM_WHOLE)
+        return;
+    FUZZ_ASSERT(dns_is_answer(bytes + UDP_HEADER_BYTES, arrival->datagram.payload_bytes));
+}
+
+static void check_told(struct scene *scene, const struct arrival *arrival, uint8_t *buffer,
+                       uint32_t bytes)
+{
+    struct test_frame frame;
+    struct datagram said;
+    const uint8_t *message;
+
+    scene->told++;
+    FUZZ_ASSERT(arrival->guarded && arrival->datagram.kind == DATAGRAM_WHOLE);
+    FUZZ_ASSERT(bytes <= arrival->bytes);
+    memcpy(frame.buffer, buffer, bytes);
+    frame.bytes = bytes;
+    FUZZ_ASSERT(frame_read(&frame) == FRAME_OTHER);
+    FUZZ_ASSERT(datagram_read(&frame.view, &said) == DATAGRAM_WHOLE);
+    FUZZ_ASSERT(said.l4 + UDP_HEADER_BYTES + said.payload_bytes + OFFLOAD_BYTES == bytes);
+    FUZZ_ASSERT(said.dst_port == arrival->datagram.src_port);
+    FUZZ_ASSERT(datagram_is_right(&frame, said.l4));
+    message = datagram_payload(&frame.view, &said);
+    FUZZ_ASSERT(dns_is_answer(message, said.payload_bytes) && (message[2] & DNS_TC));
+}
+
 static void note_arrival(struct scene *scene, struct arrival *arrival, uint8_t *buffer)
 {
     struct engine *engine = scene->engine;
@@ -486,6 +558,7 @@ static void note_arrival(struct scene *scene, struct arrival *arrival, uint8_t *
         return;
     look(frame, buffer, arrival->bytes);
     arrival->right = has_right_checksum(frame);
+    note_datagram(scene, arrival);
     if (frame->kind != FRAME_TCP)
         return;
     frame_flow_key(frame, arrival->from, &arrival->key);
@@ -505,10 +578,15 @@ static void check_verdict(struct scene *scene, const struct arrival *arrival, ui
     case VERDICT_FORWARD:
         FUZZ_ASSERT(verdict->bytes == arrival->bytes);
         check_forwarded(scene, arrival, buffer);
+        check_passed_on(scene, arrival);
         break;
     case VERDICT_REPLY:
-        FUZZ_ASSERT(arrival->frame.kind == FRAME_TCP && !arrival->damaged);
         FUZZ_ASSERT(verdict->bytes <= capacity);
+        if (arrival->frame.kind == FRAME_OTHER) {
+            check_told(scene, arrival, buffer, verdict->bytes);
+            break;
+        }
+        FUZZ_ASSERT(arrival->frame.kind == FRAME_TCP && !arrival->damaged);
         check_own(scene, buffer, verdict->bytes, arrival->from, arrival);
         break;
     case VERDICT_DROP:
@@ -770,6 +848,50 @@ static void complain(struct scene *scene, struct fuzz_bytes *stream, uint8_t ste
     input(scene, who.from, frame.buffer, frame.bytes, 0);
 }
 
+/* --- DNS over UDP ---------------------------------------------------------------------------- */
+
+/*
+ * who: bit 0 the side, 1-2 the client, 3 the server, 4 that this client proves himself instead,
+ * 7 patches follow. what: bits 0-1 of EDNS, 2 an answer, 3-5 the opcode (0 in half of them), 6 no
+ * such name, 7 that the kernel vouches for its checksum.
+ */
+static void tell(struct scene *scene, struct fuzz_bytes *stream, uint8_t step)
+{
+    static const char *const names[4] = {"a.test", "Www.eXample.test", "b.test", ""};
+    static struct test_frame frame;
+    const uint8_t who = take_u8(stream), what = take_u8(stream), id = take_u8(stream);
+    const unsigned server = who >> 3 & 1, client = who >> 1 & 3;
+    const char *const ends[2] = {client_text[server][client], asked_text[server]};
+    const uint8_t opcode = what >> 3 & (what & 8 ? 7 : 0);
+    const struct dns_words words = {
+        .id = id,
+        .name = names[take_u8(stream) & 3],
+        .flags = {(uint8_t)((what & 4 ? DNS_QR : 0) | opcode << 3 | (id & 1 ? DNS_RD : 0)),
+                  what & 64 ? DNS_NO_SUCH_NAME : 0},
+        .edns = what & 1,
+        .dnssec_ok = what & 2};
+    uint8_t message[DNS_TEST_BYTES];
+
+    if (who & 16) {
+        const struct server_key key = {.addr = asked[server].addr, .port = asked[server].port};
+
+        scene->proved = true;
+        udp_set_proved(scene->engine, &key, &clients[server][client].addr, scene->now_us);
+        return;
+    }
+    datagram_write(&frame, ends[who & 1], ends[!(who & 1)], message,
+                   dns_message_write(message, &words));
+    if (what & 128)
+        ((struct offload *)frame.buffer)->flags = OFFLOAD_CHECKSUM_VALID;
+    if (step & STEP_SUPER)
+        ((struct offload *)frame.buffer)->gso_type = 5; /* UDP, as virtio counts */
+    if (step & STEP_DAMAGED)
+        frame.buffer[frame.bytes - 1] ^= 0x55;
+    if (who & 128)
+        frame.bytes = patch(frame.buffer, frame.bytes, stream);
+    input(scene, who & 1 ? SIDE_SERVER : SIDE_CLIENT, frame.buffer, frame.bytes, 0);
+}
+
 /* --- other steps ----------------------------------------------------------------------------- */
 
 static void raw(struct scene *scene, struct fuzz_bytes *stream)
@@ -815,6 +937,11 @@ static void operator(struct scene *scene, struct fuzz_bytes *stream)
     struct server_key key = {.addr = servers[server % SCENE_SERVERS].addr,
                              .port = servers[server % SCENE_SERVERS].port};
 
+    if (word & 16) {
+        key = (struct server_key){.addr = asked[server % SCENE_ASKED].addr,
+                                  .port = asked[server % SCENE_ASKED].port};
+        key = server_key_over(&key, word & 32);
+    }
     if (word & 8)
         engine_set_mode(scene->engine, &key, word & 1 ? MODE_ATTACK : MODE_NORMAL,
                         word & 1 ? TRIGGER_SILENT : TRIGGER_NONE, word & 1, scene->now_us);
@@ -835,7 +962,10 @@ void scene_step(struct scene *scene, struct fuzz_bytes *stream)
         complain(scene, stream, step);
         break;
     case STEP_RAW:
-        raw(scene, stream);
+        if (step & STEP_DATAGRAM)
+            tell(scene, stream, step);
+        else
+            raw(scene, stream);
         break;
     case STEP_TIME:
         wait(scene, stream);

@@ -11,7 +11,9 @@
  *      3        who error seq length                                 an ICMP error about a segment
  *                                                                    that came before
  *      4        side length(2) bytes                                 a frame as it stands, offload
- *                                                                    header first
+ *                                                                    header first; with bit 0 of
+ *                                                                    the segments' four bits:
+ *               who what id name [patches]                           a datagram; see tell()
  *      5        time(2): 14 bits << (0, 8, 12 or 16 by the high 2)   microseconds pass; odd: with
  *                                                                    the ticks that are due
  *      6        server setting                                       setting, or the main thread's
@@ -28,6 +30,8 @@
  *      and is not held; - in attack mode a client's segment makes no flow, but an opening whose ack
  *      names a cookie that was sent, and whose data may be
  *        a request where requests are checked;
+ *      - what is answered over UDP is a client's query, by TC=1 and no longer than it was, and none
+ *      passes to a server that is attacked before anybody has proved himself;
  *      - gauges equal what the tables hold, and no table holds more than it was made for;
  *      - ticks come to an end. scene_end(): after 9,000 s of silence nothing is left.
  */
@@ -41,10 +45,17 @@
 #define SCENE_SERVERS 8
 #define SCENE_VLANS   3 /* untagged, one tag, two tags */
 #define SCENE_COOKIES 64
+#define SCENE_ASKED   2 /* over TCP and UDP, beside those servers */
 
 enum scene_step { STEP_SEGMENT, STEP_ICMP = 3, STEP_RAW, STEP_TIME, STEP_SETTING, STEP_POLICY };
 /* Bits of a segment's step. */
-enum step_bits { STEP_QINQ = 8, STEP_PARTIAL = 16, STEP_DAMAGED = 32, STEP_SUPER = 64 };
+enum step_bits {
+    STEP_DATAGRAM = 8,
+    STEP_QINQ = 8,
+    STEP_PARTIAL = 16,
+    STEP_DAMAGED = 32,
+    STEP_SUPER = 64
+};
 
 /* What one side of a connection knows: enough to say the next segment. */
 struct talker {
@@ -67,7 +78,8 @@ struct scene {
     struct engine *engine;
     uint64_t now_us;
     uint64_t frames;
-    uint64_t replies, forwarded, opened; /* that the callers may see how far they come */
+    bool proved;                               /* somebody may ask over UDP */
+    uint64_t replies, forwarded, opened, told; /* that the callers may see how far they come */
     struct conversation conversations[SCENE_CLIENTS][SCENE_SERVERS][SCENE_VLANS];
 };
 
