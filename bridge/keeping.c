@@ -103,6 +103,8 @@ static void follow(const struct keeping *keeping, uint32_t side, struct keeper_a
         return;
     }
     rejoin_look(keeping->parts.sides, (enum side)side, &news);
+    if (side == SIDE_SERVER)
+        hook_look(keeping->parts.hook);
     answer->number = news.change;
     snprintf(answer->error.text, sizeof(answer->error.text), "%s",
              news.change == PORT_BACK ? news.no_path : news.cut);

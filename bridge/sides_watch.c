@@ -33,6 +33,8 @@ static void look(const struct sides_watch *watch, enum side side)
     struct rejoin_news news;
 
     keeping_look(watch->keeping, watch->sides, side, &news);
+    if (!watch->keeping && side == SIDE_SERVER)
+        hook_look(watch->hook);
     note_path(watch, spec, &news);
     if (news.change == PORT_LOST) {
         report_side_lost(watch->report, spec->text, spec->device);

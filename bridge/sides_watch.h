@@ -19,6 +19,7 @@ struct sides_watch {
     struct kernel_path *path;
     struct report *report;
     struct keeping *keeping; /* who does it; NULL: we */
+    struct hook *hook;
     const enum carrier_setting *carrier;
 };
 

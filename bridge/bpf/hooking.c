@@ -131,6 +131,15 @@ bool hooking_attach(struct hooking *hooking, int interface, struct error *error)
                      strerror(-code));
 }
 
+bool hooking_attached(int interface)
+{
+    /* cppcheck-suppress unknownMacro */
+    DECLARE_LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = interface, .attach_point = BPF_TC_INGRESS);
+    DECLARE_LIBBPF_OPTS(bpf_tc_opts, filter, .handle = HOOK_HANDLE, .priority = HOOK_PRIORITY);
+
+    return bpf_tc_query(&hook, &filter) == 0;
+}
+
 void hooking_detach(int interface)
 {
     /* cppcheck-suppress unknownMacro */

@@ -30,6 +30,7 @@ int hooking_program(const struct hooking *hooking);
 /* What a process that was killed has left there is replaced. False: the qdisc may be made
  * nevertheless. */
 bool hooking_attach(struct hooking *hooking, int interface, struct error *error);
+bool hooking_attached(int interface);
 void hooking_detach(int interface);
 /* There was no qdisc for it, and hooking_attach() has made one. */
 bool hooking_made_qdisc(const struct hooking *hooking);

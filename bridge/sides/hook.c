@@ -18,6 +18,8 @@
 
 struct hook {
     enum hook_setting setting;
+    const struct side_spec *side;
+    const char *stack; /* NULL: none was named */
     struct hooking *hooking;
     char netns[NAME_MAX + 1]; /* where the card is */
     int interface;            /* 0: it is attached to none */
@@ -50,8 +52,9 @@ static int other_end(const char *netns, const char *name, int *index)
 }
 
 /* Both ends must name each other: numbers of interfaces are used again in each namespace. */
-static bool find_peer(struct hook *hook, const struct side_spec *side)
+static bool find_peer(struct hook *hook)
 {
+    const struct side_spec *side = hook->side;
     int port = 0, card = other_end(side->netns, side->device, &port);
 
     if (card != 0 && other_end(hook->netns, NULL, &card) == port) {
@@ -63,10 +66,14 @@ static bool find_peer(struct hook *hook, const struct side_spec *side)
                      side->device);
 }
 
-static bool find_card(struct hook *hook, const struct side_spec *side, const char *stack)
+/* Where the interface itself is looked for inside its namespace it stays 0. */
+static bool find_card(struct hook *hook)
 {
+    const struct side_spec *side = hook->side;
+    const char *stack = hook->stack;
     const char *netns = stack ? stack : side->port || side->host ? "" : side->netns;
 
+    hook->interface = 0;
     if (netns[0] == '\0')
         return error_set(&hook->hindrance, EXIT_FAILED,
                          "the servers' namespace is not known: see --server-stack");
@@ -74,7 +81,7 @@ static bool find_card(struct hook *hook, const struct side_spec *side, const cha
     if (side->host)
         return error_set(&hook->hindrance, EXIT_FAILED, "the server side is an inline: one");
     if (side->port)
-        return find_peer(hook, side);
+        return find_peer(hook);
     if (strcmp(netns, side->netns) != 0)
         return error_set(&hook->hindrance, EXIT_FAILED,
                          "the servers' card is not in their namespace %s", netns);
@@ -115,26 +122,33 @@ static bool attach_here(struct hook *hook)
     return false;
 }
 
-static bool attach(struct hook *hook, const struct side_spec *side)
+/* Told where there is none. */
+static bool is_there(struct hook *hook)
+{
+    if (!hook->interface)
+        hook->interface = (int)if_nametoindex(hook->side->device);
+    return hook->interface || error_set(&hook->hindrance, EXIT_FAILED, "there is no %s in %s",
+                                        hook->side->device, hook->netns);
+}
+
+static bool attach(struct hook *hook)
 {
     struct netns_return back;
     bool done;
 
     if (!netns_enter(hook->netns, &back, &hook->hindrance))
         return false;
-    if (!hook->interface)
-        hook->interface = (int)if_nametoindex(side->device);
-    done = takes_cookies(hook) && attach_here(hook);
+    done = is_there(hook) && takes_cookies(hook) && attach_here(hook);
     netns_leave(&back);
     return done;
 }
 
-static bool begin(struct hook *hook, const struct side_spec *side, const char *stack)
+static bool begin(struct hook *hook)
 {
-    if (!find_card(hook, side, stack))
+    if (!find_card(hook))
         return false;
     hook->hooking = hooking_open(&hook->hindrance);
-    if (hook->hooking && attach(hook, side))
+    if (hook->hooking && attach(hook))
         return true;
     hooking_close(hook->hooking);
     hook->hooking = NULL;
@@ -150,8 +164,8 @@ struct hook *hook_open(enum hook_setting setting, const struct side_spec *side, 
         error_set(error, EXIT_FAILED, "out of memory for the hook");
         return NULL;
     }
-    hook->setting = setting;
-    if (setting == HOOK_OFF || begin(hook, side, stack))
+    *hook = (struct hook){.setting = setting, .side = side, .stack = stack};
+    if (setting == HOOK_OFF || begin(hook))
         return hook;
     if (setting == HOOK_ON) {
         error_set(error, EXIT_FAILED, "no hook: %s", hook->hindrance.text);
@@ -160,6 +174,34 @@ struct hook *hook_open(enum hook_setting setting, const struct side_spec *side, 
     }
     log_line(LOG_LEVEL_INFO, "no hook, connections are spliced: %s", hook->hindrance.text);
     return hook;
+}
+
+static bool is_attached(struct hook *hook)
+{
+    struct netns_return back;
+    bool attached;
+
+    if (!find_card(hook) || !netns_enter(hook->netns, &back, &hook->hindrance))
+        return false;
+    attached = is_there(hook) && hooking_attached(hook->interface);
+    netns_leave(&back);
+    return attached;
+}
+
+void hook_look(struct hook *hook)
+{
+    struct error *why;
+
+    if (!hook || !hook->hooking)
+        return;
+    why = &hook->hindrance;
+    *why = (struct error){0};
+    if (is_attached(hook) || why->code != EXIT_DONE)
+        return; /* what has no card yet is heard of again */
+    if (attach(hook))
+        log_line(LOG_LEVEL_INFO, "the program of the hook is back at the servers' card");
+    else
+        log_line(LOG_LEVEL_WARNING, "no hook at the servers' card: %s", why->text);
 }
 
 void hook_leave(struct hook *hook)

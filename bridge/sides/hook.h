@@ -20,13 +20,17 @@
 struct hook;
 
 /*
- * Beside a side that is open; `stack`: the namespace that was named, or NULL. NULL with an error:
- * it was to be on, and cannot be. Any other reason not to have it is told by hook_hindrance().
+ * Beside a side that is open; `stack`: the namespace that was named, or NULL. Both outlive it. NULL
+ * with an error: it was to be on, and cannot be. Any other reason not to have it is told by
+ * hook_hindrance().
  */
 struct hook *hook_open(enum hook_setting setting, const struct side_spec *side, const char *stack,
                        struct error *error);
-/* The program leaves the card: of the process that has kept the privileges to do that. NULL is
- * fine, here and below. */
+/* Something has changed at that side: the program comes back to a card that was made anew, or that
+ * somebody has taken it away from. Of the process that has kept the privileges to do that, as the
+ * next one. NULL is fine, here and below. */
+void hook_look(struct hook *hook);
+/* The program leaves the card. */
 void hook_leave(struct hook *hook);
 /* When no worker runs any more. */
 void hook_close(struct hook *hook);

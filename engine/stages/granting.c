@@ -12,8 +12,10 @@
 
 #define LOOK_US       (10ull * 1000)         /* until the program's word is looked at */
 #define WAIT_US       (1000ull * 1000)       /* for an answer of the socket */
+#define UNSEEN_US     (100ull * 1000)        /* the same, where the program has seen no segment */
 #define LIFE_US       (10000ull * 1000)      /* of a grant, should we die */
 #define LEFT_ALONE_US (600ull * 1000 * 1000) /* a server that has made nothing of three */
+#define NO_PROGRAM_US (10ull * 1000 * 1000)  /* the same: the program may be back at its card */
 #define MISSES        3u
 #define AHEAD_BYTES   (1u << 20) /* of c+1, that the socket's first segment may be */
 /* The least that the kernel takes: below, a SYN's own way. */
@@ -38,7 +40,9 @@ static struct grant *grant_of(const struct engine *engine, const struct opening 
 
 static bool is_left_alone(const struct server *server, uint64_t now_us)
 {
-    return server->grants.missed >= MISSES && now_us < server->grants.missed_us + LEFT_ALONE_US;
+    const uint64_t long_us = server->grants.why == GRANT_unseen ? NO_PROGRAM_US : LEFT_ALONE_US;
+
+    return server->grants.missed >= MISSES && now_us < server->grants.missed_us + long_us;
 }
 
 const char *granting_hindrance(const struct engine *engine, const struct server *server,
@@ -247,9 +251,10 @@ void granting_due(struct engine *engine, struct flow *flow, struct opening *open
                   uint64_t now_us)
 {
     const enum grant_outcome outcome = outcome_of(engine, opening);
+    const uint64_t until_us = opening->granted_us + (outcome == GRANT_unseen ? UNSEEN_US : WAIT_US);
 
-    if (may_be_answered(outcome) && now_us < opening->granted_us + WAIT_US)
-        opening_set_timer(engine, flow, opening->granted_us + WAIT_US);
+    if (may_be_answered(outcome) && now_us < until_us)
+        opening_set_timer(engine, flow, until_us);
     else
         fall_back(engine, flow, opening, outcome, now_us);
 }

@@ -777,12 +777,16 @@ class Lab:
     def pop3(self, port=110, **options):
         return self._server("pop3_server", port, options)
 
-    def _from_root(self, script, port):
+    def _from_root(self, script, port, *arguments):
         rundir = os.path.join(self.folder, script)
         os.makedirs(rundir, exist_ok=True)
         process = self._keep(
             Process(
-                [os.path.join(PROJECT, "tests/root", script), self.server.name, ROOT, rundir],
+                [
+                    os.path.join(PROJECT, "tests/root", script),
+                    *(self.server.name, ROOT, rundir),
+                    *arguments,
+                ],
                 self.log(script),
             )
         )
@@ -794,8 +798,9 @@ class Lab:
         wait_until(ready, 15, f"{script} listens on {port}")
         return process
 
-    def nginx(self):
-        return self._from_root("run-nginx.sh", 80)
+    def nginx(self, *command):
+        """Started by `command`, if any."""
+        return self._from_root("run-nginx.sh", 80, *command)
 
     def dovecot(self):
         return self._from_root("run-dovecot.sh", 110)

@@ -320,6 +320,14 @@ def test_mptcp_listener():
             server.server_close()
 
 
+def test_nginx_under_mptcpize():
+    make_root()
+    with hook_lab() as lab:
+        lab.nginx("mptcpize", "run")
+        attack(lab)
+        return spliced_instead(lab, "MPTCP", "mptcp")
+
+
 def settings_off(setting):
     with hook_lab() as lab:
         lab.http()
@@ -353,12 +361,43 @@ def test_cookies_turned_off():
 
 
 def test_program_gone():
-    """Somebody has taken the program away from the card."""
-    with hook_lab() as lab:
+    """Somebody has taken the program away from the card, in a namespace that we hear nothing of."""
+    with hook_lab("port") as lab:
         lab.http()
         attack(lab)
         lab.server.run("tc", "qdisc", "del", "dev", SERVER_IF, "clsact")
         return spliced_instead(lab, "saw no segment", "unseen")
+
+
+def wait_back(lab):
+    said = "the program of the hook is back"
+    wait_until(lambda: said in lab.daemon.errors(), 10, "the log says that it is back")
+
+
+def test_program_that_is_taken_away_comes_back():
+    """By who has kept the privileges for it, and where nobody has given them up."""
+    for sandbox in ("auto", "off"):
+        with hook_lab(extra=("--sandbox", sandbox)) as lab:
+            lab.http()
+            attack(lab)
+            lab.server.run("tc", "qdisc", "del", "dev", SERVER_IF, "clsact")
+            wait_back(lab)
+            fetches(lab, 50)
+
+
+def test_program_comes_to_a_card_that_is_made_anew():
+    """The servers' wire is taken away and laid again, in attack mode."""
+    with hook_lab("port") as lab:
+        lab.http()
+        attack(lab)
+        fetches(lab, 20)
+        run("ip", "-n", lab.bridge.name, "link", "del", "p1")
+        wait_until(lambda: "p1 has vanished" in lab.daemon.errors(), 10, "p1 has vanished")
+        lab.lay_wire("p1")
+        lab._addresses(1500)
+        wait_back(lab)
+        wait_until(lambda: "joined again" in lab.daemon.errors(), 10, "p1 is joined again")
+        fetches(lab, 50)
 
 
 def test_no_child():

@@ -3,7 +3,8 @@
 #
 # make-root.sh DEST [LIST] - a private Debian root for the tests. LIST says what is in it:
 #
-#   tests    (default) nginx, dovecot (POP3), curl, nmap, p0f, tcpdump, Redis: for `make check`
+#   tests    (default) nginx (and mptcpize), dovecot (POP3), curl, nmap, p0f, tcpdump, Redis: for
+#            `make check`
 #   interop  the servers and clients of `make interop`
 #   redteam  Apache, and slowhttptest against it: what `make redteam` uses
 #   systemd  a system that boots: what `make package-test` installs the package on
@@ -36,7 +37,7 @@ fail()
 install='' unpack='' unpack_alone=''
 case ${2-tests} in
 tests)
-    install=nginx-light,dovecot-pop3d,curl,nmap,p0f,tcpdump,redis-server
+    install=nginx-light,mptcpize,dovecot-pop3d,curl,nmap,p0f,tcpdump,redis-server
     ;;
 interop)
     unpack="nginx-light curl nghttp2-client

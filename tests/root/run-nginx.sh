@@ -1,10 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# run-nginx.sh NETNS ROOT RUNDIR - nginx of the private root on port 80 of a namespace, in the
-# foreground; SIGTERM ends it. RUNDIR gets its configuration, content, pid file and log.
+# run-nginx.sh NETNS ROOT RUNDIR [COMMAND...] - nginx of the private root on port 80 of a namespace,
+# in the foreground; SIGTERM ends it. RUNDIR gets its configuration, content, pid file and log.
+# COMMAND starts it (mptcpize run).
 set -eu
 netns=$1 root=$2 rundir=$3
+shift 3
 mkdir -p "$rundir/html" "$rundir/tmp"
 chmod 755 "$rundir"
 echo "synward: a page from nginx" >"$rundir/html/index.html"
@@ -32,4 +34,4 @@ http {
 }
 CONF
 exec "$(dirname "$0")/enter.sh" "$netns" "$root" "$rundir" \
-    /usr/sbin/nginx -c /mnt/nginx.conf -e /mnt/error.log
+    "$@" /usr/sbin/nginx -c /mnt/nginx.conf -e /mnt/error.log

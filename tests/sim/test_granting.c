@@ -68,11 +68,16 @@ static void expect_asked(struct scenario *s)
     expect(s, SERVER, "S x:x(0) win * ttl 57 <mss 1460,sackOK,TS val v ecr 0,nop,wscale 7>");
 }
 
-static void step_spliced(struct scenario *s)
+static void step_answered(struct scenario *s)
 {
     inject(s, SERVER,
            "S. y:y(0) ack x+1 win 65160 <mss 1460,sackOK,TS val 5000 ecr v,nop,wscale 7>");
     expect(s, SERVER, "P. x+1 ack y+1 win 502 <nop,nop,TS val 120 ecr 5000> | " GET_REQUEST);
+}
+
+static void step_spliced(struct scenario *s)
+{
+    step_answered(s);
     expect_count(s, flows_spliced, 1);
 }
 
@@ -209,6 +214,23 @@ Test(granting, rule_1_5_silence_for_a_second_is_spliced)
     scenario_end(s);
 }
 
+/* Its program is not there: the segment may come to a listener that knows nothing of it. */
+Test(granting, rule_1_5_where_no_program_sees_it_a_tenth_of_that_is_enough)
+{
+    struct scenario *s = grant_scenario();
+
+    step_granted(s);
+    pass(s, 90000);
+    expect_nothing(s);
+    pass(s, 20000);
+    expect_asked(s);
+    expect_count(s, hook_unseen, 1);
+    inject(s, SERVER, "R c+1:c+1(0) win 0");
+    expect_nothing(s);
+    step_spliced(s);
+    scenario_end(s);
+}
+
 /* Our SYN is answered by the socket that was made after all (RFC 5961 4.2). */
 Test(granting, rule_1_5_a_late_answer_counts)
 {
@@ -256,9 +278,7 @@ Test(granting, rule_1_5_three_misses_leave_a_server_alone)
         grants_say(GRANT_settings);
         pass(s, 20000);
         expect_asked(s);
-        inject(s, SERVER,
-               "S. y:y(0) ack x+1 win 65160 <mss 1460,sackOK,TS val 5000 ecr v,nop,wscale 7>");
-        expect(s, SERVER, "P. x+1 ack y+1 win 502 <nop,nop,TS val 120 ecr 5000> | " GET_REQUEST);
+        step_answered(s);
     }
     another_connection(s, 40003);
     step_request(s); /* by a SYN, at once */
@@ -270,6 +290,29 @@ Test(granting, rule_1_5_three_misses_leave_a_server_alone)
     cr_assert_str_eq(told,
                      "its TCP refuses timestamps, SACK or scaling that clients were promised");
     expect_count(s, hook_granted, 3);
+    scenario_end(s);
+}
+
+/* It may be back at the card. */
+Test(granting, rule_1_5_a_server_without_a_program_is_tried_again_soon)
+{
+    struct scenario *s = grant_scenario();
+
+    for (uint16_t port = 40000; port < 40003; port++) {
+        another_connection(s, port);
+        step_granted(s);
+        pass(s, 110000);
+        expect_asked(s);
+        step_answered(s);
+    }
+    another_connection(s, 40003);
+    step_request(s); /* by a SYN, at once */
+    step_answered(s);
+    pass(s, 10000000);
+    another_connection(s, 40004);
+    step_granted(s);
+    expect_count(s, hook_granted, 4);
+    scenario_forget(s);
     scenario_end(s);
 }
 
