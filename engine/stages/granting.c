@@ -14,6 +14,7 @@
 #define WAIT_US       (1000ull * 1000)       /* for an answer of the socket */
 #define UNSEEN_US     (100ull * 1000)        /* the same, where the program has seen no segment */
 #define LIFE_US       (10000ull * 1000)      /* of a grant, should we die */
+#define ROOM_US       (250ull * 1000)        /* between two looks whether its queue has room */
 #define LEFT_ALONE_US (600ull * 1000 * 1000) /* a server that has made nothing of three */
 #define NO_PROGRAM_US (10ull * 1000 * 1000)  /* the same: the program may be back at its card */
 #define MISSES        3u
@@ -247,13 +248,25 @@ static enum grant_outcome outcome_of(const struct engine *engine, const struct o
     return outcome < GRANT_OUTCOMES_COUNT ? (enum grant_outcome)outcome : GRANT_memory;
 }
 
+/* Whoever waits for room in an accept queue would be helped by each repeat, without us. A SYN would
+ * wait longer. */
+static void try_again(struct engine *engine, struct flow *flow, struct opening *opening,
+                      uint64_t now_us)
+{
+    granting_again(engine, flow, opening, now_us);
+    opening->granted_us = now_us;
+    opening_set_timer(engine, flow, now_us + ROOM_US);
+}
+
 void granting_due(struct engine *engine, struct flow *flow, struct opening *opening,
                   uint64_t now_us)
 {
     const enum grant_outcome outcome = outcome_of(engine, opening);
     const uint64_t until_us = opening->granted_us + (outcome == GRANT_unseen ? UNSEEN_US : WAIT_US);
 
-    if (may_be_answered(outcome) && now_us < until_us)
+    if (outcome == GRANT_queue_full && now_us < opening->proved_us + LIFE_US)
+        try_again(engine, flow, opening, now_us);
+    else if (may_be_answered(outcome) && now_us < until_us)
         opening_set_timer(engine, flow, until_us);
     else
         fall_back(engine, flow, opening, outcome, now_us);

@@ -11,7 +11,8 @@
  * client repeats it. Where it does not answer, or the program at its card says that it will not
  * (engine/tcp/grant.h), it is asked by a SYN, as any other (opening.h); a late answer of the
  * socket counts even then. After three such in a row a server is left alone for ten minutes, or for
- * ten seconds where no program has seen the segments.
+ * ten seconds where no program has seen the segments. A full accept queue is tried again for ten
+ * seconds.
  */
 #ifndef SYNWARD_ENGINE_STAGES_GRANTING_H
 #define SYNWARD_ENGINE_STAGES_GRANTING_H

@@ -161,6 +161,50 @@ Test(granting, rule_1_5_what_the_kernel_refuses_is_spliced)
     scenario_end(s);
 }
 
+static void expect_granted_again(struct scenario *s)
+{
+    expect(s, SERVER, "P. x+1 ack c+1 win 502 ttl 57 <nop,nop,TS val 120 ecr *> | " GET_REQUEST);
+    expect_nothing(s);
+}
+
+/* As the kernel takes a client's repeat as soon as there is room. */
+Test(granting, rule_1_5_a_full_accept_queue_is_tried_again)
+{
+    struct scenario *s = grant_scenario();
+
+    step_granted(s);
+    grants_say(GRANT_queue_full);
+    pass(s, 11000);
+    expect_granted_again(s);
+    pass(s, 250000);
+    expect_granted_again(s);
+    grants_say(GRANT_childless);
+    inject(s, SERVER, ". c+1 ack x+19 win 509 <nop,nop,TS val g+300 ecr 120>");
+    expect(s, CLIENT, ". c+1 ack x+19 win 509 <nop,nop,TS val g+300 ecr 120>");
+    expect_count(s, hook_taken, 1);
+    expect_count(s, hook_queue_full, 0);
+    scenario_end(s);
+}
+
+Test(granting, rule_1_5_one_that_stays_full_is_asked_by_a_syn)
+{
+    struct scenario *s = grant_scenario();
+
+    step_granted(s);
+    grants_say(GRANT_queue_full);
+    pass(s, 11000);
+    expect_granted_again(s);
+    for (int looks = 0; looks < 39; looks++) {
+        pass(s, 250000);
+        expect_granted_again(s);
+    }
+    pass(s, 250000);
+    expect_asked(s);
+    expect_count(s, hook_queue_full, 1);
+    step_spliced(s);
+    scenario_end(s);
+}
+
 Test(granting, rule_1_5_a_listeners_reset_reaches_nobody)
 {
     struct scenario *s = grant_scenario();
