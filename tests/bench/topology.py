@@ -305,7 +305,7 @@ class SynwardNormal(Topology):
     name, title = "normal", "synward, normal"
 
     def join(self):
-        self.start(mode="normal", extra=("--card", "tap"))
+        self.start(mode="normal", extra=("--card", "tap", "--hook", "off"))
         return self.daemon
 
     def settle(self):
@@ -327,7 +327,7 @@ class HookAttack(SynwardAttack):
     name, title = "hook", "synward, attack, hook"
 
     def join(self):
-        self.start(mode="normal", extra=("--hook", "on"))
+        self.start(mode="normal", extra=("--card", "tap", "--hook", "on"))
         return self.daemon
 
 
