@@ -449,6 +449,13 @@ INLINE bool may_overtake(__u64 way, const struct segment *segment, struct leave 
            (record_gate(way) == RECORD_JOIN && !leave.quiet && segment->seq != record_next(way));
 }
 
+/* What the client has said before is on its way through the engine, as far as is known here. */
+INLINE bool is_asking(const struct flow_record *record, __u32 theirs)
+{
+    return (*(const volatile __u16 *)&record->flags & RECORD_ASKING) &&
+           theirs == record->begin[FROM_SERVER];
+}
+
 INLINE __u32 judge(struct __sk_buff *skb, int from, struct flow_record *record, __u64 way,
                    const struct segment *segment, struct edit *edit, struct leave leave)
 {
@@ -458,7 +465,7 @@ INLINE __u32 judge(struct __sk_buff *skb, int from, struct flow_record *record, 
     const __u32 tick = (__u32)((bpf_ktime_get_coarse_ns() / 1000) >> 16);
     __u32 ack = segment->ack, floor;
 
-    if (may_overtake(way, segment, leave))
+    if (may_overtake(way, segment, leave) || (from == FROM_CLIENT && is_asking(record, theirs)))
         return CARRY_up_order;
     if (!alone && learner_wants(record, from, segment))
         return CARRY_up_learning;
@@ -587,7 +594,7 @@ static __attribute__((noinline)) int carry(struct __sk_buff *skb, int from, int 
         return CARRY_UP(what) - (edits || what == CARRY_up_learning ? CARRY_UP_EDIT : 0);
     }
     if (tells)
-        tell_as_it_came(skb, from);
+        tell_as_it_came(skb, from, false);
     if (edits && !write_edit(skb, from, record, &segment, &edit)) {
         count(CARRY_lost);
         return TC_ACT_SHOT;

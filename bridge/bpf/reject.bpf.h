@@ -8,12 +8,14 @@
  *               would find good -> nothing served lately -> no stray may pass now -> counted
  *
  * What the engine would do with any of these (stages/admission.c, stages/stray.c) is to count and
- * drop it. All else goes up: good cookies, data, FINs, and one in a while that may pass unproved.
+ * drop it. All else goes up: data, FINs, and one in a while that may pass unproved. So does a good
+ * cookie, or the engine is told of it (tell.bpf.h) where its client is to speak next.
  */
 #ifndef SYNWARD_BRIDGE_BPF_REJECT_BPF_H
 #define SYNWARD_BRIDGE_BPF_REJECT_BPF_H
 
 #include "bridge/bpf/answer_read.bpf.h"
+#include "bridge/bpf/tell.bpf.h"
 #include "engine/tables/replays.h"
 
 struct reject_page {
@@ -121,7 +123,7 @@ INLINE __u32 reject_judge(struct __sk_buff *skb, struct answer *answer, struct t
 
     if (answer->now_us >= *(volatile __u64 *)&answer->record->until_us)
         return REJECT_NONE;
-    if (!*(volatile __u32 *)&answer->record->rejects)
+    if (!*(volatile __u8 *)&answer->record->rejects)
         return CARRY_up_ack_stray;
     answer->hash =
         flow_words_hash(flow_seed_of(answer->settings->table_seed), answer_words(answer));
@@ -139,6 +141,14 @@ INLINE __u32 reject_judge(struct __sk_buff *skb, struct answer *answer, struct t
                : CARRY_rejected;
 }
 
+/* A good cookie alone, of a client that is to speak next: the engine counts it, and may do so when
+ * it comes by. */
+INLINE bool reject_notes(struct __sk_buff *skb, const struct answer *answer)
+{
+    return *(volatile __u8 *)&answer->record->notes && tell_may(answer->l4 + answer->l4_bytes) &&
+           tell_as_it_came(skb, FROM_CLIENT, true);
+}
+
 /* A client's segment of no connection that is carried. */
 static __attribute__((noinline)) int reject(struct __sk_buff *skb)
 {
@@ -154,10 +164,12 @@ static __attribute__((noinline)) int reject(struct __sk_buff *skb)
     what = reject_judge(skb, &answer, &tcp);
     if (what == REJECT_NONE)
         return ANSWER_LEFT;
+    if (what == CARRY_up_ack_good && reject_notes(skb, &answer))
+        what = CARRY_noted;
     if (what == CARRY_rejected)
         __sync_fetch_and_add(&answer_counts_of(&answer)->rejected, 1);
     count(what);
-    return what == CARRY_rejected ? TC_ACT_SHOT : TC_ACT_UNSPEC;
+    return what == CARRY_rejected || what == CARRY_noted ? TC_ACT_SHOT : TC_ACT_UNSPEC;
 }
 
 #endif

@@ -7,6 +7,7 @@
  *               -> server in normal mode -> not for the learner -> entry --> other port
  *
  * Of a splice FINs are told of, and closed windows: all else of a segment stands in its record.
+ * Of a good cookie that comes alone the engine is told, and it ends here.
  *
  * What goes up instead is counted here, so that nothing overtakes it. SYNs are not: nothing follows
  * one before it was answered.
@@ -163,7 +164,7 @@ INLINE bool tell_is_let(const struct tell_hub *hub, const struct tell_view *view
 }
 
 INLINE void tell_put(struct __sk_buff *skb, struct tell_hub *hub, const struct tell_view *view,
-                     int from)
+                     int from, bool stays)
 {
     const __u64 number = __sync_fetch_and_add(&hub->head, 1);
     const __u32 place = (__u32)number & (TELL_ENTRIES - 1);
@@ -177,12 +178,13 @@ INLINE void tell_put(struct __sk_buff *skb, struct tell_hub *hub, const struct t
         bytes = 0;
     entry->wire_bytes = skb->len;
     entry->bytes = (__u16)bytes;
-    entry->from = (__u8)from;
+    entry->from = (__u8)(from & 1);
+    entry->stays = stays;
     /* Who reads the number reads the rest: an exchange is fully ordered. */
     __sync_lock_test_and_set(&entry->number, number + 1);
 }
 
-/* --- of a splice, whose numbers are changed on the way --------------------------------------- */
+/* --- of servers in attack mode ---------------------------------------------------------------- */
 
 /* Whether the engine could be told now of a segment with so many bytes of headers: an entry has no
  * room for a tag. */
@@ -194,8 +196,8 @@ static __attribute__((noinline)) int tell_may(struct __sk_buff *skb, __u32 bytes
     return hub && !skb->vlan_present && bytes <= TELL_HEADERS && tell_is_read(hub);
 }
 
-/* Of a plain one, before anything is changed of it. */
-static __attribute__((noinline)) int tell_as_it_came(struct __sk_buff *skb, int from)
+/* Of a plain one, before anything is changed of it. `stays`: it is not passed on. */
+static __attribute__((noinline)) int tell_as_it_came(struct __sk_buff *skb, int from, int stays)
 {
     const __u32 first = 0;
     struct tell_hub *hub = bpf_map_lookup_elem(&tell_hub, &first);
@@ -204,7 +206,7 @@ static __attribute__((noinline)) int tell_as_it_came(struct __sk_buff *skb, int 
     if (!hub)
         return 0;
     tell_read(skb, from, hub, &view);
-    tell_put(skb, hub, &view, from & 1);
+    tell_put(skb, hub, &view, from, stays);
     return 1;
 }
 
@@ -243,7 +245,7 @@ static __attribute__((noinline)) int tell(struct __sk_buff *skb, int from, int m
     from &= 1;
     if (may_tell && view.bytes <= TELL_HEADERS && tell_is_quiet(way, from) && tell_is_read(hub) &&
         tell_is_let(hub, &view, from)) {
-        tell_put(skb, hub, &view, from);
+        tell_put(skb, hub, &view, from, false);
         return 1;
     }
     if (!(view.flags & FLAG_SYN))

@@ -107,6 +107,7 @@ static bool fill_frame(struct told *told, struct told_frame *frame)
                                  .buffer = told->buffer,
                                  .bytes = OFFLOAD_BYTES + entry->bytes,
                                  .wire_bytes = entry->wire_bytes,
+                                 .stays = entry->stays,
                                  .capacity = sizeof(told->buffer)};
     return true;
 }

@@ -164,21 +164,29 @@ static void send_outbox(struct worker *worker)
     outbox->used = 0;
 }
 
-static void handle_frame(struct worker *worker, const struct ring_frame *frame, uint64_t now_us)
+static struct verdict judge(struct worker *worker, enum side from, uint8_t *data, uint32_t bytes,
+                            uint32_t capacity, uint64_t now_us)
 {
     struct counters *counters = engine_counters(worker->engine);
     struct verdict verdict;
 
-    if (frame->from == SIDE_CLIENT)
+    if (from == SIDE_CLIENT)
         counters->frames_client_in++;
     else
         counters->frames_server_in++;
     if (worker->options.carrying)
-        engine_input_beside_carried(worker->engine, frame->from, frame->data, frame->bytes,
-                                    frame->bytes, frame->capacity, now_us, &verdict);
+        engine_input_beside_carried(worker->engine, from, data, bytes, bytes, capacity, now_us,
+                                    &verdict);
     else
-        engine_input(worker->engine, frame->from, frame->data, frame->bytes, frame->bytes,
-                     frame->capacity, now_us, &verdict);
+        engine_input(worker->engine, from, data, bytes, bytes, capacity, now_us, &verdict);
+    return verdict;
+}
+
+static void handle_frame(struct worker *worker, const struct ring_frame *frame, uint64_t now_us)
+{
+    const struct verdict verdict =
+        judge(worker, frame->from, frame->data, frame->bytes, frame->capacity, now_us);
+
     switch (verdict.action) {
     case VERDICT_FORWARD:
         ring_write(worker->ring, frame, side_other(frame->from), verdict.bytes);
@@ -196,6 +204,18 @@ static void handle_frame(struct worker *worker, const struct ring_frame *frame, 
     kernel_share_orders(&worker->kernel, CARRIED_ORDERS / 2);
 }
 
+/* As if it had come up: it may be answered, or pass. */
+static void handle_told(struct worker *worker, const struct told_frame *frame, uint64_t now_us)
+{
+    const struct verdict verdict =
+        judge(worker, frame->from, frame->buffer, frame->bytes, frame->capacity, now_us);
+
+    if (verdict.action == VERDICT_FORWARD)
+        ring_send(worker->ring, side_other(frame->from), frame->buffer, verdict.bytes);
+    else if (verdict.action == VERDICT_REPLY)
+        ring_send(worker->ring, frame->from, frame->buffer, verdict.bytes);
+}
+
 /* What the kernel has passed on before what comes up now. */
 static void follow_told(struct worker *worker, uint64_t now_us)
 {
@@ -203,7 +223,10 @@ static void follow_told(struct worker *worker, uint64_t now_us)
 
     told_look(&worker->told);
     while (told_next(&worker->told, &frame)) {
-        engine_told(worker->engine, &frame, now_us);
+        if (frame.stays)
+            handle_told(worker, &frame, now_us);
+        else
+            engine_told(worker->engine, &frame, now_us);
         if (engine_outbox(worker->engine)->count > 0)
             send_outbox(worker);
         kernel_share_orders(&worker->kernel, CARRIED_ORDERS / 2);

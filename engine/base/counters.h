@@ -32,6 +32,7 @@
     X(kernel, up_syn_late, "SYNs to be answered that went up: the answer was being renewed")       \
     X(kernel, up_syn_waiting, "SYNs to be answered that went up: to be asked again if need be")    \
     X(kernel, rejected, "segments without connection and good cookie dropped in the kernel")       \
+    X(kernel, noted, "good cookies alone that the engine was told of, and that ended there")       \
     X(kernel, up_ack_good, "segments without connection that went up: a good cookie")              \
     X(kernel, up_ack_odd, "segments without connection that went up: data, FIN, or odd")           \
     X(kernel, up_ack_stray, "segments without connection that went up: some may pass unproved")

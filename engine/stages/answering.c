@@ -188,6 +188,7 @@ static void write_record(const struct engine *engine, struct answered *answered,
     record->df = promise->synack.df;
     record->ip_id_kind = ip_id_kind(promise);
     record->waits = opening_waits_for_ack(server);
+    record->notes = !record->waits && server_opening(server) != OPENING_PASS;
     for (uint8_t offered = 0; offered < ANSWER_OFFERS; offered++)
         write_said(promise, offered, &record->said[offered]);
     write_keys(engine, answered, now_us);

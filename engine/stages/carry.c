@@ -152,8 +152,9 @@ static void settle(struct engine *engine, uint32_t index)
 
 /*
  * Of one that was joined in this batch the server answers as soon as it has the request, which is
- * still to be written: so the kernel is told before, and lets the server speak. Nothing that it has
- * said is on its way through here, and its client may go on when all is written (carry_settle()).
+ * still to be written: so the kernel is told before. Nothing that the server has said is on its way
+ * through here; its client may go on when all is written (carry_settle()), or when there is an
+ * answer, which says that it is.
  */
 static bool begin_joined(struct engine *engine, uint32_t index, struct flow_record *record)
 {
@@ -164,6 +165,9 @@ static bool begin_joined(struct engine *engine, uint32_t index, struct flow_reco
         !add(engine, index, record))
         return false;
     write_floors(engine, flow, cold, record);
+    record->flags |= RECORD_ASKING;
+    settle_way(&record->way[SIDE_CLIENT], cold->client_next,
+               gate_may_open(flow, cold, SIDE_CLIENT));
     settle_way(&record->way[SIDE_SERVER], cold->server_next, true);
     return true;
 }

@@ -60,6 +60,7 @@ struct told_frame {
     enum side from;
     uint8_t *buffer;
     uint32_t bytes, wire_bytes, capacity;
+    bool stays; /* it has not gone out: it is for engine_input(), not for engine_told() */
 };
 
 /* It has gone out as it came. Of a server that goes into attack mode by it the kernel passes on no

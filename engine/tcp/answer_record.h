@@ -78,7 +78,9 @@ struct answer_record {
     uint32_t ip_id;           /* next, for servers that count up */
     int32_t spare;            /* SYNs that are still to go up where `waits` */
     uint8_t ttl, df, ip_id_kind, waits;
-    uint32_t rejects;   /* 0: what proves nothing goes up all the same */
+    uint8_t rejects; /* 0: what proves nothing goes up all the same */
+    uint8_t notes;   /* an ACK that completes a handshake gets no answer: it is but counted */
+    uint8_t unused[2];
     uint64_t until_us;  /* nothing is answered from then on: who would check the cookies is dead */
     uint64_t ahead_us;  /* of the time that cookies are made by: struct cookie_share */
     uint64_t strays_us; /* from then on one that proves nothing may pass: see ANSWER_STRAY_US */

@@ -36,6 +36,7 @@ enum record_flags {
     RECORD_TIMESTAMPS = 1 << 2,   /* on both halves: server_mss leaves room for them */
     RECORD_WATCH_CLIENT = 1 << 3, /* its first bytes are for the learner */
     RECORD_WATCH_SERVER = 1 << 4,
+    RECORD_ASKING = 1 << 5, /* the request may not be out: its client's go up until an answer is */
 };
 
 struct flow_record {

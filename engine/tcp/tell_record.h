@@ -36,7 +36,7 @@ struct tell_entry {
     uint32_t wire_bytes; /* of the frame */
     uint16_t bytes;      /* of its headers */
     uint8_t from;        /* enum side */
-    uint8_t unused;
+    uint8_t stays;       /* it was not passed on: the engine does with it what it would have done */
     uint32_t reserved[2];
     uint8_t headers[TELL_HEADERS];
 };

@@ -248,6 +248,106 @@ def test_few_frames_of_short_connections_go_up_over_ipv6():
     return few_go_up(SERVER6)
 
 
+def attacked_unlearned():
+    """A lab in attack mode whose profile was learned before, and where nobody learns any more."""
+    lab = path_lab("attack")
+    lab.restart("attack", signal.SIGTERM, ("--kernel-path", "auto", "--learn", "off"))
+    answering(lab)
+    lab.fetch("http", 80, count=20)
+    return lab
+
+
+def few_go_up_under_attack(address):
+    """Two of a connection's frames: the request, and the server's answer to our SYN. One or the
+    other that comes while the worker is late does so as well."""
+    with attacked_unlearned() as lab:
+        server = lab.server_program
+        before, accepted = kernel(lab), server.accepted()
+        result = lab.fetch("http", 80, address, count=SHORT_ONES, concurrency=8)
+        check_equal(result["failed"], 0, f"fetches ({result})")
+        check_equal(result["distinct"], 1, f"all have the same answer ({result})")
+        after = kernel(lab)
+        check_equal(server.accepted() - accepted, SHORT_ONES, "connections accepted")
+        up, carried = went_up(before, after), after["carried"] - before["carried"]
+        noted = after["noted"] - before["noted"]
+        told = f"{carried} carried, {noted} noted, went up: {up}, of {SHORT_ONES} connections"
+        check(sum(up.values()) <= 3 * SHORT_ONES, told)
+        check(carried >= 4 * SHORT_ONES, told)
+        check(noted + up.get("up_ack_good", 0) >= SHORT_ONES, told)
+        lab.wait_no_flows()
+        return told
+
+
+def test_few_frames_of_short_connections_go_up_under_attack():
+    return few_go_up_under_attack(SERVER4)
+
+
+def test_few_frames_of_short_connections_go_up_under_attack_over_ipv6():
+    return few_go_up_under_attack(SERVER6)
+
+
+def test_short_connections_on_a_lossy_wire_under_attack():
+    """Whichever of their frames is lost, and wherever it is repeated: here, or in the engine."""
+    with attacked_unlearned() as lab:
+        lab.lose(2)
+        for address in (SERVER4, SERVER6):
+            result = lab.fetch("http", 80, address, count=300, concurrency=16, timeout_ms=60000)
+            check_equal(result["failed"], 0, f"fetches ({result})")
+            check_equal(result["distinct"], 1, f"all have the same answer ({result})")
+        lost = lab.lost()
+        check(lost > 0, "frames are lost")
+        return f"{lost} lost"
+
+
+# Asks and leaves: how (reset, half) when (after what it has read of the answer). A half-closed one
+# is answered all the same.
+LEAVING = """
+import socket, struct, sys
+
+address, how, reads = sys.argv[1], sys.argv[2], int(sys.argv[3])
+for _ in range(20):
+    s = socket.create_connection((address, 80), timeout=10)
+    s.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    got = s.recv(reads) if reads else b""
+    if how == "half":
+        s.shutdown(socket.SHUT_WR)
+        while part := s.recv(4096):
+            got += part
+        assert got.startswith(b"HTTP/1.1 200") and got.endswith(b"synward test server\n"), got
+    else:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    s.close()
+"""
+
+
+def test_clients_that_leave_at_any_point_under_attack():
+    with attacked_unlearned() as lab:
+        accepted = lab.server_program.accepted()
+        for how in ("half", "reset"):
+            for reads in (0, 1, 4096):
+                lab.client.run("python3", "-c", LEAVING, SERVER4, how, str(reads), timeout=60)
+        wait_until(
+            lambda: lab.server_program.accepted() - accepted == 120, 20, "all reached the server"
+        )
+        lab.wait_no_flows()
+
+
+def test_killed_under_short_connections_under_attack():
+    """Whatever was joined then: nobody gets another's answer, and after it all is as before."""
+    with attacked_unlearned() as lab:
+        fetch = lab.start_fetch("http", 80, count=4000, concurrency=8, timeout_ms=20000)
+        before = kernel(lab)["carried"]
+        wait_until(lambda: kernel(lab)["carried"] > before + 500, 10, "they are carried")
+        lab.restart("attack", signal.SIGKILL, ("--kernel-path", "auto", "--learn", "off"))
+        result = fetch.report(timeout=120)
+        check_equal(result["distinct"], 1, f"all have the same answer ({result})")
+        check(result["ok"] >= 3900, f"fetches over a kill ({result})")
+        before = kernel(lab)["carried"]
+        result = lab.fetch("http", 80, count=200, concurrency=8)
+        check_equal(result["failed"], 0, f"fetches after it ({result})")
+        check(kernel(lab)["carried"] - before >= 400, "they are carried again")
+
+
 def test_flood_that_passes_is_noticed():
     """By what is told of it, while the kernel passes it on."""
     with Unlearned("auto") as lab:

@@ -522,3 +522,34 @@ Test(carrying, fins_of_spliced_ones_go_up_where_nobody_reads)
         cr_assert_not(says_fin(&pair, &made));
     close_pair(&pair);
 }
+
+static uint32_t clients_carried(const struct pair *pair, uint32_t frames)
+{
+    struct made made, out;
+    uint32_t carried = 0;
+
+    for (uint32_t i = 0; i < frames; i++) {
+        do
+            make_frame(pair, &made);
+        while (made.from != SIDE_CLIENT);
+        carried += kernel_carries(pair, &made, &out);
+    }
+    return carried;
+}
+
+/* What it has asked may be overtaken until then. */
+Test(carrying, client_of_a_joined_one_waits_until_there_is_an_answer)
+{
+    struct pair pair;
+    struct flow_record *record;
+
+    random_of_test = random_begin("carrying_asking");
+    pair = open_pair(true, false, false);
+    record = &engine_carried(pair.engine)->records[flow_index(&pair.engine->flows, pair.flow)];
+    record->flags |= RECORD_ASKING;
+    record->begin[SIDE_SERVER] = record_next(record->way[SIDE_SERVER]);
+    cr_assert_eq(clients_carried(&pair, 20), 0);
+    record->begin[SIDE_SERVER]--;
+    cr_assert_gt(clients_carried(&pair, 20), 0);
+    close_pair(&pair);
+}

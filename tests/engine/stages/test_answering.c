@@ -275,6 +275,21 @@ Test(answering, what_the_kernel_drops_is_counted)
     bench_end(b);
 }
 
+Test(answering, good_cookie_alone_is_but_counted_where_clients_speak_first)
+{
+    struct bench *b = begin(SETTING_ATTACK);
+    const enum opening_kind others[] = {OPENING_COOKIE, OPENING_GREET, OPENING_PASS};
+
+    cr_assert(record(b)->notes);
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        bench_policy(b, HTTP)->opening = others[i];
+        engine_adopt_policy(b->engine, b->policy, b->now_us);
+        bench_wait(b, ANSWERING_US);
+        cr_assert(!record(b) || !record(b)->notes, "%d", (int)others[i]);
+    }
+    bench_end(b);
+}
+
 Test(answering, who_greets_judges_acknowledgments_itself)
 {
     struct bench *b = begin(SETTING_ATTACK);
