@@ -465,7 +465,8 @@ INLINE __u32 judge(struct __sk_buff *skb, int from, struct flow_record *record, 
     const __u32 tick = (__u32)((bpf_ktime_get_coarse_ns() / 1000) >> 16);
     __u32 ack = segment->ack, floor;
 
-    if (may_overtake(way, segment, leave) || (from == FROM_CLIENT && is_asking(record, theirs)))
+    if (may_overtake(way, segment, leave) ||
+        (!alone && from == FROM_CLIENT && is_asking(record, theirs)))
         return CARRY_up_order;
     if (!alone && learner_wants(record, from, segment))
         return CARRY_up_learning;
