@@ -367,9 +367,6 @@ INLINE __u32 edit_to_server(struct __sk_buff *skb, struct flow_record *record, _
     if (((record->flags & RECORD_NO_ECN) && segment->ecn) ||
         !read_options(skb, segment, edit, timestamps))
         return CARRY_up_options;
-    /* Noted, not sent up: it must not come behind the one that opens the window again. */
-    if (!segment->window)
-        record->closed = 1;
     if (!fits_server(skb, record, segment))
         return CARRY_up_size;
     edit->number = bpf_htonl(ack);
@@ -497,14 +494,19 @@ INLINE bool is_for_engine(const struct segment *segment, bool spliced, bool alon
     return (segment->flags & (FLAG_SYN | FLAG_ACK | fin | rst)) != FLAG_ACK;
 }
 
-/* What of a splice the engine is to be told of: its end, and that the client has closed its window
- * (stages/slow.h), once until it has looked. */
-INLINE bool is_told(const struct flow_record *record, int from, const struct segment *segment)
+/*
+ * What of a splice the engine is to be told of: its end, and that the client has closed its window,
+ * once until it has looked (stages/slow.h). That one is not sent up: it must not come behind the
+ * one that opens it again.
+ */
+INLINE bool is_told(struct flow_record *record, int from, const struct segment *segment)
 {
-    if (!(record->flags & RECORD_EDIT))
+    if (segment->flags & FLAG_FIN)
+        return true;
+    if (from != FROM_CLIENT || segment->window || *(volatile __u8 *)&record->closed)
         return false;
-    return (segment->flags & FLAG_FIN) ||
-           (from == FROM_CLIENT && !segment->window && !*(volatile __u8 *)&record->closed);
+    *(volatile __u8 *)&record->closed = 1;
+    return true;
 }
 
 /* What goes up with data is overtaken by nothing, and what begins or ends a connection is the
@@ -576,12 +578,11 @@ static __attribute__((noinline)) int carry(struct __sk_buff *skb, int from, int 
     if (join == JOIN_UNKNOWN && !leave.alone && record_gate(way) == RECORD_JOIN &&
         segment.seq != record_next(way))
         return CARRY_WAITS;
-    tells = !leave.alone && is_told(record, from, &segment);
     what = is_for_engine(&segment, edits, leave.alone)
                ? CARRY_up_flags
                : judge(skb, from, record, way, &segment, &edit, leave);
-    if (what == CARRY_carried && tells)
-        tells = tell_may(skb, segment.l4 + TCP_BYTES + segment.options_bytes);
+    tells = what == CARRY_carried && edits && is_told(record, from, &segment) && !leave.alone &&
+            tell_may(skb, segment.l4 + TCP_BYTES + segment.options_bytes);
     if (what == CARRY_carried && (segment.flags & FLAG_FIN) && !leave.alone && !tells)
         what = CARRY_up_flags;
     if (what == CARRY_carried && !advance(record, from, serial, &segment, leave))
