@@ -542,9 +542,11 @@ INLINE void count_carried(const struct __sk_buff *skb, int from, __u32 figures)
 #define CARRY_IS_UP(action) ((action) <= CARRY_UP(0))
 #define CARRY_EDITS(action) ((action)&CARRY_UP_EDIT)
 
-/* Called, as answer_syn() is: both have their places on the stack, which has 512 bytes. `join`:
- * enum join. */
-static __attribute__((noinline)) int carry(struct __sk_buff *skb, int from, int join)
+/*
+ * Called, as answer_syn() is: both have their places on the stack, which has 512 bytes. Not static:
+ * so the verifier reads it once, for either side, and not for each call. `join`: enum join.
+ */
+__attribute__((noinline)) int carry(struct __sk_buff *skb, int from, int join)
 {
     const __u32 first = 0;
     const struct carry_settings *settings = bpf_map_lookup_elem(&carry_switch, &first);
@@ -557,6 +559,7 @@ static __attribute__((noinline)) int carry(struct __sk_buff *skb, int from, int 
     __u32 to, what, index, serial, figures;
     __u64 way;
 
+    from &= 1;
     to = settings ? settings->to[!from] : 0;
     if (!to)
         return TC_ACT_UNSPEC;
