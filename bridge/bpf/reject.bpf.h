@@ -145,8 +145,8 @@ INLINE __u32 reject_judge(struct __sk_buff *skb, struct answer *answer, struct t
  * it comes by. */
 INLINE bool reject_notes(struct __sk_buff *skb, const struct answer *answer)
 {
-    return *(volatile __u8 *)&answer->record->notes && tell_may(answer->l4 + answer->l4_bytes) &&
-           tell_as_it_came(skb, FROM_CLIENT, true);
+    return *(volatile __u8 *)&answer->record->notes &&
+           tell_may(skb, answer->l4 + answer->l4_bytes) && tell_as_it_came(skb, FROM_CLIENT, true);
 }
 
 /* A client's segment of no connection that is carried. */
