@@ -115,6 +115,8 @@ static enum acceptance irc_accepts(const uint8_t *request, size_t request_bytes,
 {
     (void)request;
     (void)request_bytes;
+    if (answer_bytes > 0 && answer[0] >= 'a') /* munin's "cap multigraph" */
+        return ACCEPTANCE_REFUSED;
     if (answer_bytes > 0 && answer[0] == ':')
         return acceptance_of(prefixed_accepts(answer, answer_bytes));
     return acceptance_of(begins_verb(words, answer, answer_bytes));

@@ -200,6 +200,13 @@ static bool greeted_in(const struct followed *flow, const struct protocol *proto
     return said > 0 && protocol->greeting(flow->server.data, said, &bytes) != GREETING_NOT;
 }
 
+/* Small words in lower case are many protocols': of those that never greet they are none where the
+ * server has said something first (munin's "version"). */
+static bool says_nothing_first(const struct followed *flow, const struct protocol *protocol)
+{
+    return !protocol->verbs_lower || flow->unprompted_bytes == 0;
+}
+
 /*
  * Of several protocols whose request this may be, word for word, the one that is answered so
  * ("get k" of Redis and of memcached); `first` while no answer tells.
@@ -230,7 +237,7 @@ enum protocol_id followed_protocol(const struct followed *flow)
         const struct protocol *protocol = protocol_by_id((enum protocol_id)i);
 
         if (!protocol->greeting)
-            waits |= UINT64_C(1) << i;
+            waits |= says_nothing_first(flow, protocol) ? UINT64_C(1) << i : 0;
         else if (greeted_in(flow, protocol))
             greets |= UINT64_C(1) << i;
     }

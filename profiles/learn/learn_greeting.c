@@ -2,6 +2,10 @@
 /* learn_greeting.c - see learn_greeting.h. */
 #include "profiles/learn/learn_greeting.h"
 
+#include <string.h>
+
+#define STATUS "+OK\r\n"
+
 /* A greeting that several protocols share names the first of them, until a request that is accepted
  * tells. */
 static void name_by_greeting(struct profile *profile, uint64_t protocols)
@@ -124,6 +128,16 @@ static bool either_may_begin(uint64_t protocols)
     return protocol && protocol->greeting_grace_us > 0;
 }
 
+/* "+OK" and no more is what Redis says to AUTH, SELECT or SET. A POP3 server says who it is, and to
+ * others as well. */
+static bool is_status_of_redis(const struct followed *flow, const struct profile *profile)
+{
+    return followed_protocol(flow) == PROTOCOL_REDIS &&
+           profile_speaks_first(profile) != SPEAKER_SERVER &&
+           stream_bytes(&flow->server) >= sizeof(STATUS) - 1 &&
+           memcmp(flow->server.data, STATUS, sizeof(STATUS) - 1) == 0;
+}
+
 enum match learn_late_greeting(struct followed *flow, struct profile *profile)
 {
     size_t bytes;
@@ -131,7 +145,8 @@ enum match learn_late_greeting(struct followed *flow, struct profile *profile)
     enum match match;
     bool same;
 
-    if (!followed_client_spoke_first(flow) || stream_bytes(&flow->server) == 0)
+    if (!followed_client_spoke_first(flow) || stream_bytes(&flow->server) == 0 ||
+        is_status_of_redis(flow, profile))
         return MATCH_NO;
     bytes = 0;
     match = protocol_greeting(flow, &protocols, &bytes);

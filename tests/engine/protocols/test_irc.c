@@ -46,6 +46,7 @@ Test(irc, answers)
                   ACCEPTANCE_ACCEPTED);
     assert_answer(PROTOCOL_IRC, CAP, BYTES(":irc.example.net 451 * :not registered\r\n"), 18,
                   ACCEPTANCE_REFUSED);
+    assert_answer(PROTOCOL_IRC, CAP, BYTES("cap multigraph dirtyconfig\n"), 1, ACCEPTANCE_REFUSED);
     assert_answer(PROTOCOL_IRC, CAP, BYTES("ERROR :Closing link\r\n"), 1, ACCEPTANCE_REFUSED);
 }
 

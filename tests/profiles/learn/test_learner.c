@@ -474,7 +474,7 @@ Test(learner, answer_that_looks_like_a_greeting_does_not_accept_but_the_next_one
 {
     struct talk talk = talk_open(learner, 1);
     client_says(&talk, "*2\r\n$4\r\nAUTH\r\n$1\r\na\r\n");
-    server_says(&talk, "+OK\r\n");
+    server_says(&talk, "+OK you are in\r\n");
     cr_assert_eq(server()->requests, 0);
     client_says(&talk, "*2\r\n$3\r\nGET\r\n$1\r\na\r\n");
     server_says(&talk, "$1\r\nb\r\n");

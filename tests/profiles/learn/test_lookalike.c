@@ -89,3 +89,34 @@ Test(lookalike, a_server_that_greets_by_code_refuses_by_code)
     talk_whole(learner, 3, greeting, "client \"dict\"\r\n", "250 ok\r\n");
     cr_assert_eq(server()->requests, 2);
 }
+
+/* What a real munin-node and its clients say to each other: "version" is Gearman's word too, and
+ * "cap" IRC's. Half of its clients were reset for it. */
+Test(lookalike, munin_is_neither_gearman_nor_irc)
+{
+    static const char greeting[] = "# munin node at a\n";
+
+    talk_whole(learner, 1, greeting, "version\n", "munins node on a version: 2.0.73\n");
+    talk_whole(learner, 2, greeting, "cap multigraph\n", "cap multigraph dirtyconfig\n");
+    talk_whole(learner, 3, greeting, "list\n", "cpu df load\n");
+    cr_assert_eq(server()->requests, 3);
+    cr_assert_eq(server()->accepted, UNKNOWN);
+}
+
+#define AUTH "*2\r\n$4\r\nAUTH\r\n$6\r\nsecret\r\n"
+
+/* "+OK" is how POP3 greets. A Redis with a password was never learned, as all begin with AUTH. */
+Test(lookalike, ok_of_redis_is_no_late_greeting)
+{
+    talk_whole(learner, 1, NULL, AUTH, "+OK\r\n");
+    talk_whole(learner, 2, NULL, "*2\r\n$6\r\nSELECT\r\n$1\r\n3\r\n", "+OK\r\n");
+    cr_assert_eq(server()->requests, 2);
+    cr_assert_eq(server()->accepted, UINT64_C(1) << PROTOCOL_REDIS);
+}
+
+Test(lookalike, ok_with_words_is_one)
+{
+    talk_whole(learner, 1, NULL, AUTH, "+OK Dovecot ready.\r\n-ERR unknown command\r\n");
+    cr_assert_eq(server()->requests, 0);
+    cr_assert_eq(server()->accepted, 0);
+}
