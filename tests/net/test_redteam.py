@@ -8,16 +8,19 @@ tests/sim and tests/profiles."""
 import contextlib
 import random
 import socket
+import struct
 import time
 
 import runner
+from frames import checksum
 from lab import SERVER4, Failure, Lab, check, check_equal
-from rawtcp import ACK, CLIENTS, CWR, ECE, FIN, RST, SYN, RawClient
+from rawtcp import ACK, CLIENTS, CWR, ECE, FIN, PSH, RST, SYN, RawClient
 from services import Service
 from wire_attacks import BORROWED, GET, NEIGHBOUR_MAC, WRONG, HandMade, find, source, stranger
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 ARMED_BY = 12  # connections
+URG = 0x20
 
 
 @contextlib.contextmanager
@@ -170,6 +173,85 @@ def test_a_request_line_without_end_buys_a_connection():
 
 def test_headers_without_end_buy_a_connection():
     return beginnings("headers without end, 400")
+
+
+# --- odd segments -----------------------------------------------------------------------------
+
+
+def with_urgent_byte(frame):
+    """The last byte of what is sent is urgent: a host takes it out of what its program reads."""
+    changed, tcp = bytearray(frame), 34
+    if changed[tcp + 13] & PSH:
+        changed[tcp + 13] |= URG
+        changed[tcp + 16 : tcp + 20] = struct.pack("!HH", 0, len(GET))
+        pseudo = frame[26:34] + struct.pack("!BBH", 0, 6, len(frame) - tcp)
+        changed[tcp + 16 : tcp + 18] = struct.pack("!H", checksum(pseudo + bytes(changed[tcp:])))
+    return bytes(changed)
+
+
+def request_in(flags):
+    def say(raw):
+        connection = raw.connection(80)
+        connection.handshake()
+        connection.segment(PSH | flags, GET)
+
+    return say
+
+
+def request_in_a_syn(raw):
+    """TCP Fast Open, with a cookie of nobody's."""
+    connection = raw.connection(80)
+    options = connection.syn_options() + b"\x22\x0a" + bytes(8)
+    raw.send_segment(connection.sport, 80, connection.isn, 0, SYN | PSH, 64240, options, GET)
+    segment = connection.receive_synack()
+    check_equal(segment.ack, connection.seq, "what of it is acknowledged: the SYN")
+
+
+def cookie_of_another_port(raw):
+    connection = raw.connection(80)
+    connection.handshake()
+    for port in range(1, 51):
+        connection.sport += port
+        connection.send(GET, advance=False)
+
+
+def simultaneous_open(raw):
+    connection = raw.connection(80)
+    ends = (connection.sport, 80, connection.isn, random.getrandbits(32), SYN | ACK, 64240)
+    raw.send_segment(*ends, connection.syn_options())
+
+
+def test_odd_segments_buy_nothing():
+    """The right request with a good cookie, in segments that no host takes for one of a connection.
+    Who asks behind them in the right way is the first that the server hears of."""
+    attempts = [request_in(flags) for flags in (0, SYN | ACK, RST | ACK)]
+    attempts += [request_in_a_syn, cookie_of_another_port, simultaneous_open]
+    with web_lab() as lab:
+        lab.set_mode("attack")
+        raw = RawClient(lab)
+        before = lab.server.counter("TcpPassiveOpens")
+        for attempt in attempts:
+            attempt(raw)
+        honest(lab, 1)
+        raw.close()
+        check_equal(lab.server.counter("TcpPassiveOpens") - before, 1, "connections at the server")
+        return f"{len(attempts)} kinds, 0 at the server"
+
+
+def test_an_urgent_byte_is_read_as_it_was_checked():
+    """A header whose last byte is urgent would be whole for us, and for the server never."""
+    heard = []
+    with web_lab(lambda request: heard.append(request) or OK) as lab:
+        lab.set_mode("attack")
+        raw = RawClient(lab)
+        connection = raw.connection(80)
+        connection.handshake()
+        raw.form = with_urgent_byte
+        heard.clear()
+        connection.send(GET)
+        connection.read(lambda data: data.endswith(b"ok"))
+        raw.close()
+        check_equal(heard, [GET], "what the server reads")
 
 
 # --- blame ------------------------------------------------------------------------------------
