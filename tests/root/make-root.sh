@@ -32,7 +32,7 @@ fail()
     exit 1
 }
 
-[ $# -eq 1 ] || [ $# -eq 2 ] || fail "usage: make-root.sh DEST [tests|interop|redteam|systemd|machine|bare]"
+[ $# -eq 1 ] || [ $# -eq 2 ] || fail "usage: make-root.sh DEST [LIST]"
 [ "$(id -u)" -eq 0 ] || fail "must be root"
 install='' unpack='' unpack_alone=''
 case ${2-tests} in
