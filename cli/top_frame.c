@@ -207,21 +207,24 @@ static void draw_one(struct drawing *drawing)
 
 /* --- sources --------------------------------------------------------------------------------- */
 
+/* In 80 columns the time has its place, and the rare address of more than 26 characters is cut. */
 static void draw_sources(struct drawing *drawing)
 {
     struct json_object *sources = drawing->view->sources;
     const size_t count =
         json_object_is_type(sources, json_type_array) ? json_object_array_length(sources) : 0;
-    char text[LINE_BYTES];
+    const int wide = drawing->view->columns >= WIDE ? 44 : 30;
+    char text[LINE_BYTES], name[64];
 
-    snprintf(text, sizeof(text), "%-44s %-8s %-10s %10s %s", "SOURCE", "STATE", "BY", "MISMATCHES",
+    snprintf(text, sizeof(text), "%-*s %-8s %-10s %7s %s", wide, "SOURCE", "STATE", "BY", "WRONG",
              "UNTIL");
     put(drawing, TOP_HEAD, text);
     for (size_t i = 0; i < count && drawing->line + 1 < drawing->view->lines; i++) {
         struct json_object *source = json_object_array_get_idx(sources, i);
 
-        snprintf(text, sizeof(text), "%-40.40s/%-3.3s %-8.8s %-10.10s %10.10s %.20s",
-                 output_field(source, "address"), output_field(source, "length"),
+        snprintf(name, sizeof(name), "%.*s/%.3s", wide - 4, output_field(source, "address"),
+                 output_field(source, "length"));
+        snprintf(text, sizeof(text), "%-*s %-8.8s %-10.10s %7.7s %.20s", wide, name,
                  output_field(source, "state"), output_field(source, "by"),
                  output_field(source, "mismatches"), output_field(source, "until"));
         for (char *at = text; *at; at++)

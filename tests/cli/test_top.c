@@ -205,6 +205,24 @@ Test(top, frames_fit_and_say_what_there_is)
     top_free(&model);
 }
 
+/* Until when is what one looks for: it has its place in the narrowest terminal, too. */
+Test(top, a_source_fits_with_its_time)
+{
+    static struct page page;
+    struct top_model model = {0};
+    struct top_view view = {.columns = 80, .lines = 24, .page = TOP_SOURCES};
+
+    view.sources = json_tokener_parse(
+        "[{\"address\":\"2001:db8:1234:5678::\",\"length\":64,\"state\":\"aside\",\"by\":"
+        "\"judgement\",\"mismatches\":4294967295,\"until\":\"2026-11-30T02:43:05Z\"}]");
+    top_draw(&model, &view, write_line, &page);
+    cr_assert(strstr(page.text, "2001:db8:1234:5678::/64 "), "%s", page.text);
+    cr_assert(strstr(page.text, " 2026-11-30T02:43:05Z\n"), "%s", page.text);
+    cr_assert_leq(page.widest, 80, "%s", page.text);
+    json_object_put(view.sources);
+    top_free(&model);
+}
+
 /* Names and causes that would move the cursor, or turn the line round, are shown as '?'. */
 Test(top, hostile_texts)
 {
