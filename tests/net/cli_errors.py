@@ -9,13 +9,14 @@ import contextlib
 import glob
 import json
 import os
+import re
 import shutil
 import signal
 import socket
 import stat
 
 import runner
-from lab import SYNWARD, Lab, Process, check, check_equal, run, wait_until
+from lab import PROJECT, SYNWARD, Lab, Process, check, check_equal, run, wait_until
 
 FAILED, USAGE, NOT_FOUND, UNREACHABLE = 1, 2, 3, 4
 NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all"]
@@ -230,6 +231,15 @@ def test_missing_folder():
         fails(lab, run_arguments(lab, config=f"{missing}/c.conf"), FAILED, missing)
 
 
+def bad_configurations():
+    """Those of the parser's own test, which says what is told of each."""
+    with open(os.path.join(PROJECT, "tests/bridge/text/test_config.c")) as file:
+        table = file.read().partition("} bad[] = {")[2].partition("};")[0]
+    texts = re.findall(r'^        \{"((?:[^"\\]|\\.)*)",', table, re.M)
+    check(len(texts) >= 30, f"bad configurations: {texts}")
+    return [text.encode().decode("unicode_escape").encode("latin-1") for text in texts]
+
+
 def test_config_that_does_not_fit():
     """`check` and the start say the same of it, word for word, with file and line."""
     with Lab() as lab:
@@ -255,6 +265,12 @@ def test_config_that_does_not_fit():
             said = fails(lab, ["check", path], FAILED, f"config: {path}:{line}: {reason}")
             started = fails(lab, ["run", "--config", path], FAILED)
             check_equal(said, started, "what check says, and the start")
+        for text in bad_configurations():
+            with open(path, "wb") as file:
+                file.write(text)
+            said = fails(lab, ["check", path], FAILED, f"config: {path}:")
+            started = fails(lab, ["run", "--config", path], FAILED)
+            check_equal(said, started, f"what check says of {text}, and the start")
         write(path, sides + places)
         check_equal(run(SYNWARD, "check", path), f"{path}: fit to start with\n", "a good one")
 
