@@ -135,6 +135,40 @@ Test(trigger, limits_are_shared_and_doubled)
     fires_by(b, TRIGGER_HALF_OPEN, 401);
 }
 
+static uint32_t next_random(uint32_t *state)
+{
+    *state = *state * 1664525u + 1013904223u;
+    return *state >> 8;
+}
+
+/* However a flood is spread over bridges that each act at their part: where its sum is over the
+ * limit by more than rounding, one of them fires. */
+Test(trigger, parts_of_a_limit_miss_no_sum)
+{
+    struct bench *b = begin();
+    uint32_t seed_of = 7;
+
+    for (uint32_t bridges = 2; bridges <= 8; bridges++) {
+        for (uint32_t round = 0; round < 1000; round++) {
+            uint32_t left = TRIGGER_HALF_OPEN_DEFAULT + bridges;
+            bool fired = false;
+
+            b->shards = bridges;
+            for (uint32_t i = 0; i < bridges; i++) {
+                const uint32_t part = i + 1 == bridges
+                                          ? left
+                                          : next_random(&seed_of) % (2 * left / (bridges - i) + 1);
+                uint32_t value;
+
+                b->counts.half_open_flows = part < left ? part : left;
+                left -= b->counts.half_open_flows;
+                fired |= fires(b, &value) == TRIGGER_HALF_OPEN;
+            }
+            cr_assert(fired, "%u bridges, round %u", bridges, round);
+        }
+    }
+}
+
 Test(trigger, what_was_half_open_at_the_return_does_not_count_again)
 {
     struct bench *b = begin();
