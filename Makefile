@@ -222,7 +222,7 @@ check: deps
 
 #: make check-more what says the same in another dress: several workers, virtual machines, longer fuzzing (as root)
 check-more: deps deps-vm deps-more
-	@$(MAKE) --no-print-directory -j$$(($(JOBS) + 1)) check-root check-vm check-prometheus all $(SERVERS) $(BUILD)/tests/unit-bridge
+	@$(MAKE) --no-print-directory -j$$(($(JOBS) + 1)) check-root check-vm check-prometheus check-stunnel all $(SERVERS) $(BUILD)/tests/unit-bridge
 	@$(MAKE) --no-print-directory fuzz-build
 	@SYNWARD=$(BUILD)/synward sh tests/run.sh $(BUILD) more
 
@@ -232,6 +232,8 @@ check-root:
 # Unpacked, not installed: the package would start a Prometheus on this machine.
 check-prometheus:
 	@sh tests/root/unpack.sh $(BUILD)/prometheus prometheus || true
+check-stunnel:
+	@sh tests/root/unpack.sh $(BUILD)/stunnel stunnel4 || true
 check-vm:
 	@[ "$$(id -u)" != 0 ] || sh tests/vm/make-vm.sh $(BUILD)/vm || true
 

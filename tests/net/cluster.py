@@ -11,7 +11,7 @@ import threading
 import time
 
 import runner
-from lab import PROJECT, ROOT, SYNWARD, Lab, Process, make_root, wait_until
+from lab import PROJECT, ROOT, SYNWARD, Lab, Process, check, make_root, run, wait_until
 
 PORT = 80
 NAME = "test"
@@ -43,6 +43,16 @@ class Bridge(Lab):
                 self.log("sync"),
             )
         )
+
+    def say(self, **request):
+        """To the daemon, without a program that does it."""
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(10)
+            connection.connect(self.control)
+            connection.sendall(json.dumps(request).encode() + b"\n")
+            answer = json.load(connection.makefile("rb"))
+        check("error" not in answer, answer)
+        return answer
 
     def state(self):
         return self.cli("status")["cluster"]
@@ -224,3 +234,50 @@ class FakeStore(threading.Thread):
 
     def close(self):
         self.listener.close()
+
+
+def attacked(bridge):
+    return bridge.server_mode(PORT) == "attack"
+
+
+def attack(bridge):
+    """A flood that goes on; the caller stops it."""
+    return bridge.start_flood(PORT, count=10_000_000, rate=3000)
+
+
+def learned_at_both(cluster):
+    """The first two have joined, and what one has learned the other has, too."""
+    a, b = cluster.bridges[:2]
+    for bridge in (a, b):
+        bridge.begin()
+        bridge.wait_state("joined")
+    a.learn("http", PORT)
+    wait_until(lambda: b.profile(PORT), 5, "b has the profile")
+    return a, b
+
+
+def promise(bridge):
+    profile = bridge.profile(PORT)
+    return profile and (profile["mark"], profile["tcp"], profile["application"]["protocol"])
+
+
+def forget(bridge):
+    bridge.cli("profiles", "forget", f"10.77.0.2:{PORT}")
+
+
+def full_of_profiles(cluster, bridge, count):
+    """As many servers as `bridge` has one, by import; the last of them."""
+    profile = bridge.profile(PORT)
+    for key in ("mark", "enforced", "configured"):
+        profile.pop(key, None)
+    path = os.path.join(cluster.place.folder, "many.json")
+    many = [{**profile, "server": f"10.88.{i // 250}.{i % 250 + 1}"} for i in range(count)]
+    with open(path, "w", encoding="ascii") as file:
+        json.dump({"synward": {"version": "0.1.0", "schema": 1}, "profiles": many}, file)
+    bridge.cli("profiles", "import", path)
+    return f"{many[-1]['server']}:{PORT}"
+
+
+def has_profile(bridge, server):
+    asked = [SYNWARD, "profiles", server, "--json", "--control", bridge.control]
+    return run(*asked, ok=False).returncode == 0
