@@ -213,6 +213,8 @@ static bool take_profile(struct lessons *lessons, const redisReply *field, const
     if (!new || value.until_ms <= now_ms || value.until_ms > now_ms + PROFILE_MS + 60000)
         return true;
     ours = strcmp(value.writer, sync->node) == 0;
+    if (ours && !memmem(value.content, value.bytes, "\"gone\"", 6))
+        return true;
     content = json_document(value.content, value.bytes, JSON_UTF8, &flaw);
     if (!content)
         return true;

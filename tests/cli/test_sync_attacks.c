@@ -80,7 +80,7 @@ Test(sync_attacks, one_that_goes_on_is_not_written_each_time)
 Test(sync_attacks, a_flood_over_many_servers_is_said_in_one_round)
 {
     struct json_object *heard = json_object_new_object(), *attacks = json_object_new_array();
-    char server[16];
+    char server[32];
 
     for (int i = 0; i < 2000; i++) {
         struct json_object *attack = json_object_new_object();
