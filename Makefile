@@ -63,7 +63,7 @@ LOADS   := $(BUILD)/tests/bench/load $(BUILD)/tests/bench/reflector
 C_FILES  = $(shell git ls-files -co --exclude-standard '*.c' '*.h')
 
 .PHONY: all help man servers deb package-test package-test-vm deps-deb deps-more deps-browser fresh oracle interop redteam instructions fuzz soak deps deps-bench deps-lint \
-        deps-vm vm check check-more check-root check-vm check-prometheus check-unit demo cluster-demo bench bench-quick bench-attack sanitize install clean root \
+        deps-vm vm check check-more check-root check-vm check-prometheus check-stunnel check-unit demo cluster-demo bench bench-quick bench-attack sanitize install clean root \
         lint lint-format lint-lines lint-gcc lint-clang lint-tidy lint-cppcheck
 all: $(BUILD)/synward man
 

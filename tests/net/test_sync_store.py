@@ -288,6 +288,17 @@ def lie_about_microseconds(connection, word):
     )
 
 
+def ahead(seconds):
+    """A clock so far ahead, and nothing else."""
+
+    def say(connection, word):
+        now = f"{int(time.time() + seconds)}".encode()
+        told = b"*2\r\n$10\r\n" + now + b"\r\n$1\r\n0\r\n"
+        connection.sendall(told if word == "TIME" else b"-ERR no\r\n")
+
+    return say
+
+
 def test_a_store_that_is_none():
     answers = {
         "drip": (drip, "away", "in time"),
@@ -296,6 +307,9 @@ def test_a_store_that_is_none():
         "many": (lambda c, _: c.sendall(b"*2147483647\r\n"), "away", "the store at"),
         "http": (lambda c, _: c.sendall(b"HTTP/1.1 400 Bad\r\n\r\n"), "away", "no Redis"),
         "time": (lie_about_time, "refused", "off the store's"),
+        "ahead": (ahead(12), "refused", "off the store's"),
+        "behind": (ahead(-12), "refused", "off the store's"),
+        "some seconds": (ahead(8), "away", "ERR no"),
         "microseconds": (lie_about_microseconds, "refused", "says no time"),
     }
     with Cluster("a") as cluster:
