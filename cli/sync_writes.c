@@ -107,7 +107,8 @@ static bool send_one(struct sync *sync, struct sync_write *write, const struct s
     sync_command_add(&command, text, bytes);
     sent = sync_store_send(&sync->store, &command, error);
     write->version = value->version;
-    snprintf(write->head, sizeof(write->head), "%s", text); /* was a word of the command */
+    /* It was a word of the command. The text ends without a zero. */
+    snprintf(write->head, sizeof(write->head), "%.*s", (int)sizeof(write->head) - 1, text);
     return sent;
 }
 
