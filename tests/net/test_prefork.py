@@ -16,7 +16,7 @@ PROCESSES, BACKLOG = 10, 5
 SLOW, NETWORKS, LEARNED, FETCHES = 100, 50, 12, 10
 HONEST = "10.78.250.7"
 FETCH_S = 10  # a person who waits longer is gone
-PATIENT_S, NEWCOMER_S = 60, 3
+PATIENT_S, NEWCOMER_S = 60, 5  # the half of all newcomers, also where the machine is busy
 KINDS = {
     "bodies": (WEB, SLOW, POST % 100000, b"x", None),
     "readers": (WEB, SLOW, GET % b"/large", b"", 2048),
@@ -94,7 +94,7 @@ def beside(kinds, known=False, sources=(HONEST,) * FETCHES, patient=None):
                     wait_until(lambda: not idle_ones(server), 10, "all processes are held")
                 if patient:
                     fetch(lab, patient, PATIENT_S)
-                took = [fetch(lab, source) for source in sources]
+                took = [fetch(lab, source, PATIENT_S if patient else FETCH_S) for source in sources]
             finally:
                 holders.end()
         finally:
@@ -103,6 +103,7 @@ def beside(kinds, known=False, sources=(HONEST,) * FETCHES, patient=None):
         check(held(lab)["ended"] > 0, "nobody was ended")
         if patient:
             check(sorted(took)[FETCHES // 2] < NEWCOMER_S, f"newcomers waited {took} s")
+            return f"half of them within {sorted(took)[FETCHES // 2]:.1f} s, all {max(took):.1f} s"
         return f"10 of 10 within {max(took):.1f} s, {held(lab)['ended']} slow ones ended"
 
 
