@@ -477,6 +477,16 @@ def test_an_answer_is_json_whatever_was_asked():
             check_equal(json.loads(answer)["error"]["code"], USAGE, f"{asked}: {answer}")
 
 
+def test_a_report_without_a_daemon_says_so():
+    with Lab() as lab:
+        report = os.path.join(lab.folder, "report.tar.gz")
+        done = run(SYNWARD, "support", report, "--control", lab.control, ok=False)
+        check_equal((done.returncode, done.stdout), (0, ""), done.stderr)
+        said = f"warning: no daemon answers at {lab.control}"
+        check(said in done.stderr and "this machine only" in done.stderr, done.stderr)
+        check(os.path.getsize(report) > 0, "the report is there")
+
+
 def test_a_socket_that_cannot_be_made():
     """The message has the name that was given."""
     with Lab() as lab:
