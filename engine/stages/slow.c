@@ -12,7 +12,7 @@
 
 #define ENDED_AT_ONCE 32
 #define ENDED_LEAST   5
-#define APART         16 /* looks in which all idle ones go, so that not all places come at once */
+#define APART         16 /* a look ends one of so many idle ones: their places come one by one */
 #define LOOK_US       250000 /* at one server */
 /* By then it is known of a connection whether it trickles, or does not read. */
 #define KNOWN_BY  WATCH_LONG
@@ -207,7 +207,8 @@ static void note_slow(struct engine *engine, const struct flow_key *key, uint64_
     held_note_slow(engine->held.sources, held_network_hash(engine, key), now_us);
 }
 
-/* Who had a place and made nothing of it lets those go first that had none. */
+/* Who had a place and made nothing of it lets those go first that had none. A client that waits for
+ * its server has made something of it. */
 static void note_idled(struct engine *engine, const struct flow_key *key, uint64_t now_us)
 {
     held_forget_answered(engine->held.sources, held_hash(engine, key), now_us);
@@ -327,7 +328,7 @@ void slow_make_room(struct engine *engine, struct server *server, bool is_stuck,
             continue;
         if (slowest[i].class >= WATCH_BODY || slowest[i].watched->closed)
             note_slow(engine, &flow->key, now_us);
-        else if (idles && !slowest[i].own)
+        else if (slowest[i].class == WATCH_CLIENT && !slowest[i].own)
             note_idled(engine, &flow->key, now_us);
         *left -= idles;
         worst_gone = worst_gone == WATCH_WELL ? slowest[i].class : worst_gone;

@@ -11,7 +11,8 @@
  * (held.h): flow_clock(), its low 16 bits, never 0.
  *
  * In two more likewise when one of each network was ended for being idle, while others waited for
- * their first place: for HELD_IDLED_APART its next one has had its turn.
+ * their first place: for HELD_IDLED_APART its next one has had its turn. Times of 16 bits come
+ * round: 72 min after the note it counts once more for as long, which is no harm worth a byte.
  *
  * In one more row stands when each source was last served quickly, as it counts once in
  * HELD_QUICK_APART for the room that a crowd makes for itself.

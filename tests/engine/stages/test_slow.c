@@ -412,17 +412,17 @@ Test(slow, idle_ones_go_one_by_one)
     bench_end(b);
 }
 
-/* Who was idle, and comes again at once, passes nobody who comes for the first time; after ten
- * seconds he is one of those. */
-Test(slow, who_was_idle_waits_behind_newcomers)
+/* The server answered all eight before. It holds all that it may, and somebody wants a place, until
+ * one of them has gone: who that is. */
+static unsigned first_to_go(struct bench *b)
 {
-    struct bench *b = attacked();
     unsigned gone = 0;
 
-    fill(b);
+    for (unsigned i = 1; i <= 8; i++) {
+        client(b, i);
+        held_note_answered(b->engine->held.sources, source_now(b), b->now_us);
+    }
     bench_server(b, HTTP)->held += 8;
-    client(b, 1);
-    held_note_answered(b->engine->held.sources, source_now(b), b->now_us);
     bench_wait(b, 3 * SECOND_US);
     opens(b, 200);
     wanted(b, 2 * SECOND_US);
@@ -431,9 +431,35 @@ Test(slow, who_was_idle_waits_behind_newcomers)
     cr_assert_neq(gone, 0);
     bench_server(b, HTTP)->held += 100; /* no place for anybody */
     snprintf(b->client_text, sizeof(b->client_text), "198.51.%u.1:2000", gone);
-    opens_as(b, gone);
+    return gone;
+}
+
+/* Who was idle, and comes again at once, passes nobody who comes for the first time; after ten
+ * seconds he is one of those. */
+Test(slow, who_was_idle_waits_behind_newcomers)
+{
+    struct bench *b = attacked();
+
+    fill(b);
+    for (unsigned i = 1; i <= 8; i++)
+        server_sends(b, i, 0, 4);
+    bench_forget(b);
+    opens_as(b, first_to_go(b));
     cr_assert_eq(bench_server(b, HTTP)->held_waiting[HELD_MORE], 1);
     bench_wait(b, 11 * SECOND_US);
+    cr_assert(!held_was_idled(b->engine->held.sources, network_now(b), flow_clock(b->now_us)));
+    bench_forget(b);
+    bench_end(b);
+}
+
+/* As the client of a long poll does: it is known as before, and comes again before newcomers. */
+Test(slow, who_waited_for_the_server_was_not_idle)
+{
+    struct bench *b = attacked();
+
+    fill(b);
+    opens_as(b, first_to_go(b));
+    cr_assert_eq(bench_server(b, HTTP)->held_waiting[HELD_KNOWN], 1);
     cr_assert(!held_was_idled(b->engine->held.sources, network_now(b), flow_clock(b->now_us)));
     bench_forget(b);
     bench_end(b);
