@@ -126,9 +126,23 @@ static void count(struct engine *engine, const struct server *server, struct wat
         ++*crowd_place(standing, network, row);
 }
 
+/* Whoever does not read is not idle. */
+static bool is_idle(const struct slow *slow, bool is_stuck)
+{
+    return slow->class < WATCH_BODY && !slow->watched->closed && !(is_stuck && !slow->alone);
+}
+
+/* Nobody may end it, or not yet: it takes nobody's place among those who go. */
+static bool must_stay(struct engine *engine, const struct slow *slow, const struct flow *flow,
+                      bool is_stuck)
+{
+    return source_is_exempt(&engine->sources, &flow->key.client, engine->now_us) ||
+           (is_idle(slow, is_stuck) && !slow->own && is_young(slow->watched, engine->now_us));
+}
+
 /* Of one class and right the networks with the most go first: who is alone in his is no crowd. */
 static struct slow look(struct engine *engine, const struct server *server, struct watched *watched,
-                        struct standing *standing, uint64_t own)
+                        struct standing *standing, uint64_t own, bool is_stuck)
 {
     const uint64_t now_us = engine->now_us;
     const struct flow *flow = flow_of(engine, server, watched);
@@ -146,6 +160,8 @@ static struct slow look(struct engine *engine, const struct server *server, stru
            held_was_slow(engine->held.sources, hash, now_us);
     crowd = crowd_of(standing, held_network_hash(engine, &flow->key));
     slow.alone = crowd <= 1;
+    if (must_stay(engine, &slow, flow, is_stuck))
+        return slow;
     slow.rank = (uint64_t)slow.class << 50 | over << 49 | crowd << 33 |
                 (flow_clock(now_us) - watched->since);
     return slow;
@@ -259,12 +275,6 @@ static uint32_t idle_own_wanted(const struct server *server)
     return wait ? least(wait, ENDED_LEAST) : 1;
 }
 
-/* Whoever does not read is not idle. */
-static bool is_idle(const struct slow *slow, bool is_stuck)
-{
-    return slow->class < WATCH_BODY && !slow->watched->closed && !(is_stuck && !slow->alone);
-}
-
 /* Its server may have no process for it yet, and has one now, where another one went. */
 static bool waits_its_turn(const struct slow *slow, enum watch_class worst_gone, uint64_t now_us)
 {
@@ -314,7 +324,7 @@ void slow_make_room(struct engine *engine, struct server *server, bool is_stuck,
     for (one = watch_first(watch, number); one; one = watch_next(watch, one))
         count(engine, server, one, &standing);
     for (one = watch_first(watch, number); one; one = watch_next(watch, one))
-        insert(slowest, look(engine, server, one, &standing, own));
+        insert(slowest, look(engine, server, one, &standing, own, is_stuck));
     ask_for_pace(server, &standing, now_us);
     idle = idle_wanted(server, &standing, is_stuck);
     for (uint32_t i = 0; i < most && slowest[i].rank; i++) {
@@ -322,9 +332,7 @@ void slow_make_room(struct engine *engine, struct server *server, bool is_stuck,
         const bool idles = is_idle(&slowest[i], is_stuck);
         uint32_t *left = slowest[i].own ? &idle_own : &idle;
 
-        if (source_is_exempt(&engine->sources, &flow->key.client, now_us) ||
-            (idles && (!*left || (!slowest[i].own && is_young(slowest[i].watched, now_us)))) ||
-            waits_its_turn(&slowest[i], worst_gone, now_us))
+        if ((idles && !*left) || waits_its_turn(&slowest[i], worst_gone, now_us))
             continue;
         if (slowest[i].class >= WATCH_BODY || slowest[i].watched->closed)
             note_slow(engine, &flow->key, now_us);

@@ -688,6 +688,28 @@ Test(slow, what_the_operator_allows_stays)
     bench_end(b);
 }
 
+/* Sixty-four idle ones of a proxy that is allowed, and one of another network. */
+Test(slow, what_the_operator_allows_hides_nobody)
+{
+    struct source_rule rule = {.length = 24, .state = SOURCE_ALLOWED, .by = SOURCE_BY_OPERATOR};
+    struct bench *b = crowded();
+    uint16_t port;
+
+    server_sends(b, 1, 0, 4);
+    endpoint_read("203.0.113.0:0", &rule.prefix, &port);
+    cr_assert(engine_set_source(b->engine, &rule, b->now_us));
+    bench_server(b, HTTP)->held_waiting[HELD_FIRST] = 1;
+    for (int second = 0; second < 8; second++) {
+        bench_wait(b, SECOND_US);
+        slow_make_room(b->engine, bench_server(b, HTTP), false, 0, b->now_us);
+    }
+    bench_server(b, HTTP)->held_waiting[HELD_FIRST] = 0;
+    bench_forget(b);
+    cr_assert_eq(bench_counters(b)->flows_ended, 1);
+    cr_assert(!lives(b, 1));
+    bench_end(b);
+}
+
 /* A hundred other servers are full as well, and clients wait for each of them: before one who waits
  * for HTTP they have their turn, for so long. */
 static void wanted_beside_others(struct bench *b, uint64_t us)
