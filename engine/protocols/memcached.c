@@ -11,7 +11,8 @@
  * HTTP's and Redis' GET are in capitals. What somebody types into Redis in lower case is the same
  * word for word; the answer tells.
  *
- * A command that stores is whole with its data block, as the server answers no sooner:
+ * A command that stores is whole with its data block, as the server answers no sooner. Its line and
+ * its length are read as the server does it, however they are written:
  *
  *                 set key flags time BYTES [unique] CR LF data CR LF        also add, replace, cas,
  * ... ms key BYTES [flags] CR LF data CR LF                     "S" BYTES before 1.6.10
@@ -20,15 +21,15 @@
  */
 #include "engine/protocols/whole.h"
 
-#define REQUEST           0x80
-#define RESPONSE          0x81
-#define HEADER_BYTES      24
-#define KEY_BYTES_MAX     250
-#define EXTRAS_MAX        32
-#define STORING_BYTES_MAX 512
-#define BODY_MIB_MAX      0x40 /* as a server may be told to take */
-#define STATUS_KEY_MOST   6    /* 0: no error; 1 to 6: not found, exists, too large, ... */
-#define STATUS_AUTH       0x21 /* goes on */
+#define REQUEST         0x80
+#define RESPONSE        0x81
+#define HEADER_BYTES    24
+#define KEY_BYTES_MAX   250
+#define EXTRAS_MAX      32
+#define BODY_BYTES_MAX  ((size_t)INT32_MAX - 2)
+#define BODY_MIB_MAX    0x40 /* as a server may be told to take */
+#define STATUS_KEY_MOST 6    /* 0: no error; 1 to 6: not found, exists, too large, ... */
+#define STATUS_AUTH     0x21 /* goes on */
 
 /* clang-format off */
 static const verb_list verbs[VERBS] = {
@@ -92,26 +93,62 @@ static enum match memcached_check(const uint8_t *request, size_t bytes)
     return begins_lower_verb(verbs, request, bytes);
 }
 
-/* The length of the data block that a command announces; false where there is none, or where the
- * server refuses the line as it is. */
-static bool announces(const uint8_t *line, size_t bytes, size_t *body)
+/* How many words of a command that stores stand before its length; 0: it is none. */
+static unsigned words_before_length(const uint8_t *line, size_t bytes)
 {
     for (size_t i = 0; i < COUNT_OF(storing); i++) {
         const char *verb = storing[i].verb;
 
         if (begins_exactly(verb, text_bytes(verb), line, bytes) == MATCH_YES)
-            return line_number(line, bytes, storing[i].words, body);
+            return storing[i].words;
     }
-    return false;
+    return 0;
 }
 
-/* A longer line is looked at no further than to its end; it announces nothing. */
+/* What isspace() takes for white, but for the blank between words. */
+static bool is_white(uint8_t c)
+{
+    return c >= '\t' && c <= '\r';
+}
+
+/* A number as strtol() reads it; false where there is none, or where the server refuses it. */
+static bool read_length(const uint8_t *word, size_t bytes, size_t *body)
+{
+    size_t at = 0, begin;
+    bool minus;
+
+    while (at < bytes && is_white(word[at]))
+        at++;
+    minus = at < bytes && word[at] == '-';
+    at += at < bytes && (word[at] == '+' || word[at] == '-');
+    begin = at;
+    for (*body = 0; at < bytes && is_digit(word[at]) && *body <= BODY_BYTES_MAX; at++)
+        *body = *body * 10 + (size_t)(word[at] - '0');
+    return at > begin && at < bytes && *body <= (minus ? 0 : BODY_BYTES_MAX) &&
+           (word[at] == ' ' || word[at] == 0 || is_white(word[at]));
+}
+
+/* The length of the data block that a line announces, behind so many words, each of which ends at a
+ * blank alone; false where there is none, or where the server refuses the line as it is. */
+static bool announces(const uint8_t *line, size_t bytes, unsigned before, size_t *body)
+{
+    size_t at = 0;
+
+    for (; before > 0; before--) {
+        at += find_byte(' ', line + at, bytes - at);
+        while (at < bytes && line[at] == ' ')
+            at++;
+    }
+    return read_length(line + at, bytes - at, body);
+}
+
 static enum match text_whole(const uint8_t *request, size_t bytes, size_t from, size_t *needed)
 {
-    const size_t line = line_bytes(request, bytes, STORING_BYTES_MAX);
+    const unsigned before = words_before_length(request, bytes);
+    const size_t line = before > 0 ? line_bytes(request, bytes, bytes) : 0;
     size_t body;
 
-    return line > 0 && announces(request, line, &body)
+    return line > 0 && announces(request, line, before, &body)
                ? whole_line_and_body(bytes, line, body, needed)
                : whole_line(request, bytes, from, needed);
 }

@@ -2,6 +2,7 @@
 /* test_memcached.c - commands of memcached, text and binary, and what tells them from HTTP and
  * Redis. */
 #include <criterion/criterion.h>
+#include <string.h>
 
 #include "tests/engine/protocols/support_samples.h"
 
@@ -65,4 +66,24 @@ Test(memcached, data_belongs_to_what_stores_it)
     assert_whole(PROTOCOL_MEMCACHED, BYTES("set k 0 0 5x\r\nx"), 14);
     assert_whole(PROTOCOL_MEMCACHED, BYTES("set k 0 0\r\nx"), 11);
     assert_whole(PROTOCOL_MEMCACHED, BYTES("set k 0 0 12345678901\r\nx"), 23);
+}
+
+/* What the server reads as a number, and as a word, is one here: else it is opened, and waits. */
+Test(memcached, data_is_due_however_its_length_is_written)
+{
+    char line[4000] = "set k 0 0";
+    size_t bytes = strlen(line);
+
+    memset(line + bytes, ' ', 3000);
+    bytes += 3000;
+    memcpy(line + bytes, "5\r\nhello\r\n", 10);
+    assert_whole(PROTOCOL_MEMCACHED, line, bytes + 10, bytes + 10);
+    assert_whole(PROTOCOL_MEMCACHED, BYTES("set k\t1 0 0 5\r\nhello\r\nget k\r\n"), 22);
+    assert_whole(PROTOCOL_MEMCACHED, BYTES("set k\1 0 0 00000000005\r\nhello\r\n"), 31);
+    assert_whole(PROTOCOL_MEMCACHED, BYTES("set k 0 0 +5\r\nhello\r\nget k\r\n"), 21);
+    assert_whole(PROTOCOL_MEMCACHED, BYTES("set k 0 0 \t5\tx\r\nhello\r\nget k\r\n"), 23);
+    assert_whole(PROTOCOL_MEMCACHED, BYTES("set k 0 0 5\0x\r\nhello\r\nget k\r\n"), 22);
+    assert_whole(PROTOCOL_MEMCACHED, BYTES("set k 0 0 -0\r\n\r\nget k\r\n"), 16);
+    assert_whole(PROTOCOL_MEMCACHED, BYTES("set k 0 0 +\r\nx"), 13);
+    assert_whole(PROTOCOL_MEMCACHED, BYTES("set k 0 0 2147483646\r\nx"), 22);
 }
