@@ -76,20 +76,44 @@ static enum match irc_whole(const uint8_t *request, size_t bytes, size_t from, s
     return whole_line(request, bytes, from > at ? from : at, needed);
 }
 
+static size_t blank_bytes(const uint8_t *data, size_t bytes)
+{
+    size_t at = 0;
+
+    while (at < bytes && data[at] == ' ')
+        at++;
+    return at;
+}
+
+/* What the server passes over in front of a command: blanks, and a prefix (RFC 2812 2.3). */
+static size_t before_command(const uint8_t *line, size_t bytes)
+{
+    size_t at = blank_bytes(line, bytes);
+
+    if (at < bytes && line[at] == ':') {
+        at += graphic_bytes(line + at, bytes - at);
+        at += blank_bytes(line + at, bytes - at);
+    }
+    return at;
+}
+
 /*
- * Whoever registers says NICK and USER, in any order, and the server says nothing before it has
- * both; to all else that is no part of that it has an answer.
+ * Whoever registers says NICK and USER, in any order. The server says nothing before it has both,
+ * nor to empty lines; it answers any other command.
  */
 static size_t irc_awaits(const uint8_t *request, size_t bytes)
 {
-    size_t at = few_empty_lines_bytes(request, bytes), line;
+    size_t at = 0, line, command;
     bool nick = false, user = false;
 
     for (; (line = line_bytes(request + at, bytes - at, LINE_BYTES_MAX)) > 0; at += line) {
-        if (begins_verb(silent, request + at, line) != MATCH_YES)
+        command = at + before_command(request + at, line);
+        if (request[command] == '\r' || request[command] == '\n')
+            continue;
+        if (begins_verb(silent, request + command, at + line - command) != MATCH_YES)
             return 0;
-        nick |= (request[at] | 0x20) == 'n';
-        user |= (request[at] | 0x20) == 'u';
+        nick |= (request[command] | 0x20) == 'n';
+        user |= (request[command] | 0x20) == 'u';
         if (nick && user)
             return 0;
     }

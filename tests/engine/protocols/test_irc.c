@@ -65,4 +65,9 @@ Test(irc, half_of_a_registration_awaits_the_other)
     cr_expect_eq(due("USER a 0 * :a\r\nNICK a\r\n"), 0);
     cr_expect_eq(due("\r\nCAP LS 302\r\n"), 0);
     cr_expect_eq(due("NICK a\r\nCAP LS\r\n"), 0);
+    cr_expect_neq(due("NICK a\r\n\r\n"), 0);
+    cr_expect_neq(due("NICK a\r\n:x NICK b\r\n"), 0);
+    cr_expect_neq(due("NICK a\n  PASS x\n"), 0);
+    cr_expect_eq(due("NICK a\r\n :x  USER a 0 * :a\r\n"), 0);
+    cr_expect_eq(due("NICK a\r\n :x JOIN #a\r\n"), 0);
 }
