@@ -8,8 +8,8 @@
  * is asked for answer     "PONG", "+OK", "MSG ...", "HMSG ...", "INFO ..."; "-ERR" refuses
  *
  * Programs read the greeting, so it is said for the server only where it never changes. A CONNECT
- * is not answered unless it asks for that: clients send a PING behind it. PUB and HPUB are whole
- * with what they announce in their last word.
+ * is not answered unless it asks for that: clients send a PING behind it, which is awaited. PUB and
+ * HPUB are whole with what they announce in their last word.
  *
  * Limits: a greeting has at most 4 KiB.
  */
@@ -64,6 +64,15 @@ static enum match nats_whole(const uint8_t *request, size_t bytes, size_t from, 
                : whole_line(request, bytes, from, needed);
 }
 
+/* Any line behind a CONNECT: the server answers it, or its client asks for no answer. */
+static size_t nats_awaits(const uint8_t *request, size_t bytes)
+{
+    const bool connects = bytes > 0 && (request[0] | 0x20) == 'c';
+    const size_t line = connects ? line_bytes(request, bytes, bytes) : 0;
+
+    return connects && (line == 0 || line_bytes(request + line, bytes - line, bytes - line) == 0);
+}
+
 static enum acceptance nats_accepts(const uint8_t *request, size_t request_bytes,
                                     const uint8_t *answer, size_t answer_bytes)
 {
@@ -98,6 +107,7 @@ const struct protocol protocol_nats = {
     .server_first = true,
     .check = nats_check,
     .whole = nats_whole,
+    .awaits = nats_awaits,
     .accepts = nats_accepts,
     .greeting = nats_greeting,
 };

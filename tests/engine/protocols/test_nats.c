@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* test_nats.c - NATS greets with what it is, and tells its CONNECT from HTTP's. */
 #include <criterion/criterion.h>
+#include <string.h>
 
 #include "tests/engine/protocols/support_samples.h"
 
@@ -49,4 +50,19 @@ Test(nats, a_message_is_whole_with_what_it_announces)
     assert_whole(PROTOCOL_NATS, BYTES("HPUB a 12 14\r\nNATS/1.0\r\n\r\nhi\r\n"), 30);
     assert_whole(PROTOCOL_NATS, BYTES("PUB a b\r\nx"), 9); /* refused as it is */
     assert_whole(PROTOCOL_NATS, BYTES("PING\r\nPUB a 5\r\n"), 6);
+}
+
+static size_t due(const char *request)
+{
+    return protocol_awaits(PROTOCOL_NATS, (const uint8_t *)request, strlen(request));
+}
+
+/* A server that says nothing to a CONNECT is not late with its answer. */
+Test(nats, a_connect_awaits_what_is_asked)
+{
+    cr_expect_neq(due("CONNECT {}\r\n"), 0);
+    cr_expect_neq(due("connect\t{}\r\nPIN"), 0);
+    cr_expect_eq(due("CONNECT {}\r\nPING\r\n"), 0);
+    cr_expect_eq(due("CONNECT {}\r\nSUB a 1\r\n"), 0);
+    cr_expect_eq(due("PING\r\n"), 0);
 }
