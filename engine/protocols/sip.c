@@ -113,10 +113,11 @@ static enum acceptance sip_keyword_accepts(const uint8_t *request, size_t reques
     return accepted_by_final_status("SIP/0.0 000", answer, answer_bytes);
 }
 
-/* "Content-Length: 5", or "l:5" (RFC 3261 7.3.1, 20.14); false for another field. */
-static bool body_field(const uint8_t *line, size_t bytes, size_t *body)
+/* "Content-Length: 5", or "l:5" (RFC 3261 7.3.1, 20.14). Of any other field `*body` stays. */
+static void body_field(const uint8_t *line, size_t bytes, size_t *body)
 {
     static const char *const names[] = {"content-length", "l"};
+    size_t number;
 
     for (size_t i = 0; i < COUNT_OF(names); i++) {
         size_t at = text_bytes(names[i]);
@@ -129,9 +130,10 @@ static bool body_field(const uint8_t *line, size_t bytes, size_t *body)
             continue;
         while (at < bytes && (line[at] == ' ' || line[at] == '\t'))
             at++;
-        return line_number(line + at, bytes - at, 0, body);
+        if (line_number(line + at, bytes - at, 0, &number))
+            *body = number;
+        return;
     }
-    return false;
 }
 
 static enum match sip_whole(const uint8_t *request, size_t bytes, size_t from, size_t *needed)

@@ -79,4 +79,7 @@ Test(sip, a_body_that_is_announced_is_awaited)
     cr_expect_eq(due("INVITE sip:a@b SIP/2.0\r\nL: 5\r\n\r\nhello"), 0);
     cr_expect_eq(due("\r\nOPTIONS sip:a@b SIP/2.0\r\nLater: 5\r\n\r\n"), 0);
     cr_expect_eq(due("INVITE sip:a@b SIP/2.0\r\nl: 5\r\n"), 1);
+    cr_expect_eq(due("INVITE sip:a@b SIP/2.0\r\nl: 5\r\nl:x\r\n\r\n"), 5);
+    cr_expect_eq(due("INVITE sip:a@b SIP/2.0\r\nl: 5\r\nl: 00000000000\r\n\r\n"), 5);
+    cr_expect_eq(due("INVITE sip:a@b SIP/2.0\r\nl: 5\r\nl:\r\n 0\r\n\r\n"), 5);
 }
