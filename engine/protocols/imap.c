@@ -89,8 +89,10 @@ static enum match imap_whole(const uint8_t *request, size_t bytes, size_t from, 
         if (line == 0)
             break;
         at += line;
-        if (lines == LITERALS_MOST || !literal_follows(request + at - line, line, &literal))
+        if (!literal_follows(request + at - line, line, &literal))
             return whole_message(bytes, at, needed);
+        if (lines == LITERALS_MOST)
+            return MATCH_NO;
         at += literal;
     }
     return whole_message(bytes, (at > bytes ? at : bytes) + 1, needed);

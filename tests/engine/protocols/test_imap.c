@@ -84,3 +84,20 @@ Test(imap, literals_that_nobody_asks_for_belong_to_the_command)
     assert_whole(PROTOCOL_IMAP, BYTES("a LOGIN 6+}\r\ntester"), 13);
     assert_whole(PROTOCOL_IMAP, BYTES("a LOGIN {6+} b\r\ntester"), 16);
 }
+
+/* The server waits for each of them. */
+Test(imap, more_literals_than_are_read_are_never_whole)
+{
+    char request[8 + 33 * 6 + 2] = "a LOGIN ";
+    size_t bytes = 8, needed;
+
+    for (unsigned literals = 0; literals < 33; literals++, bytes += 6)
+        memcpy(request + bytes, "{0+}\r\n", 6);
+    cr_assert_eq(protocol_whole(PROTOCOL_IMAP, (const uint8_t *)request, bytes - 6, 0, &needed),
+                 MATCH_MORE);
+    cr_assert_eq(protocol_whole(PROTOCOL_IMAP, (const uint8_t *)request, bytes, 0, &needed),
+                 MATCH_NO);
+    memcpy(request + bytes - 6, "\r\n", 2);
+    cr_assert_eq(protocol_whole(PROTOCOL_IMAP, (const uint8_t *)request, bytes - 4, 0, &needed),
+                 MATCH_YES);
+}
