@@ -165,13 +165,23 @@ static void add_keywords(struct table *table, struct json_object *keywords)
     }
 }
 
-static void add_request(struct table *table, struct json_object *request)
+/* What is meant to be enforced, and that it is not, where there is nothing to check by, say. */
+static void add_check(struct table *table, const char *check, const char *enforced)
+{
+    static const char unchecked[] = "unchecked: ";
+    const bool differs =
+        strcmp(check, "none") != 0 && strncmp(enforced, unchecked, sizeof(unchecked) - 1) == 0;
+
+    table_cell(table, "request check");
+    table_cell(table, "%s%s", check, differs ? ", but now unchecked (see enforced)" : "");
+}
+
+static void add_request(struct table *table, struct json_object *request, const char *enforced)
 {
     struct json_object *pattern = get(request, "pattern"), *rate = get(pattern, "false_accepts");
     char protocols[LINE_BYTES], taken[LINE_BYTES];
 
-    table_cell(table, "request check");
-    table_cell(table, "%s", output_field(request, "check"));
+    add_check(table, output_field(request, "check"), enforced);
     table_cell(table, "accepted");
     table_cell(table, "%s", join(get(request, "protocols"), ", ", "nothing yet", protocols));
     if (pattern) {
@@ -311,7 +321,7 @@ void print_profile(struct json_object *profile)
         add_dns(table, get(profile, "dns"));
     } else {
         add_greeting(table, get(application, "greeting"));
-        add_request(table, get(application, "request"));
+        add_request(table, get(application, "request"), output_field(profile, "enforced"));
         add_tcp(table, tcp);
     }
     add_settings(table, "setting", get(profile, "settings"));

@@ -64,7 +64,7 @@ Test(profile_text, whole_profile)
         "10.77.0.2:110\n"
         "  protocol       pop3, the server speaks first\n"
         "  greeting       \"+OK \\x1b[2Jready\\r\\n\" (11 bytes, stable)\n"
-        "  request check  protocol\n"
+        "  request check  protocol, but now unchecked (see enforced)\n"
         "  accepted       pop3, http\n"
         "  TCP            MSS 1460, window 65160, scale 7, SACK yes, timestamps yes, ECN unknown\n"
         "  IP             TTL 64, DF yes, ID zero\n"
