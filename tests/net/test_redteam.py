@@ -13,7 +13,7 @@ import time
 
 import runner
 from frames import checksum
-from lab import SERVER4, Failure, Lab, check, check_equal
+from lab import SERVER4, Failure, Lab, check, check_equal, wait_until
 from rawtcp import ACK, CLIENTS, CWR, ECE, FIN, PSH, RST, SYN, RawClient
 from services import Service
 from wire_attacks import BORROWED, GET, NEIGHBOUR_MAC, WRONG, HandMade, find, source, stranger
@@ -224,14 +224,24 @@ def simultaneous_open(raw):
 def test_odd_segments_buy_nothing():
     """The right request with a good cookie, in segments that no host takes for one of a connection.
     Who asks behind them in the right way is the first that the server hears of."""
-    attempts = [request_in(flags) for flags in (0, SYN | ACK, RST | ACK)]
-    attempts += [request_in_a_syn, cookie_of_another_port, simultaneous_open]
+    attempts = [
+        (request_in(0), "drops", "bad_segment", 1),
+        (request_in(SYN | ACK), "drops", "bad_segment", 1),
+        (request_in(RST | ACK), "drops", "answered", 2),  # and the ACK of its handshake
+        (request_in_a_syn, "cookies", "sent", 1),
+        (cookie_of_another_port, "cookies", "rejected", 50),
+        (simultaneous_open, "drops", "bad_segment", 1),
+    ]
     with web_lab() as lab:
         lab.set_mode("attack")
         raw = RawClient(lab)
         before = lab.server.counter("TcpPassiveOpens")
-        for attempt in attempts:
+        for attempt, group, counter, count in attempts:
+            seen = lab.stats()[group][counter]
             attempt(raw)
+            wait_until(
+                lambda: lab.stats()[group][counter] >= seen + count, 10, f"{count} {counter}"
+            )
         honest(lab, 1)
         raw.close()
         check_equal(lab.server.counter("TcpPassiveOpens") - before, 1, "connections at the server")
