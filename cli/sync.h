@@ -132,6 +132,8 @@ struct sync {
     uint64_t room_ms;       /* when room is made again (monotonic) */
     struct sync_node nodes[SYNC_NODES_MOST];
     unsigned nodes_count;                /* that live for all that is known, this one too */
+    uint64_t alive_ms, alive_from_ms;    /* it said last that it lives, and since when without a gap
+                                            (monotonic) */
     uint64_t forged, replayed, odd_told; /* values that nobody wrote, or wrote long ago */
     uint64_t odd_profiles, odd_seen;     /* of these, profiles */
 
@@ -167,6 +169,8 @@ struct sync {
 bool sync_begin(struct sync *sync);
 /* True while the daemon answers; else `error` says why not. */
 bool sync_round(struct sync *sync, struct error *error);
+/* Its part with the store, after the daemon has answered. */
+bool sync_store_turn(struct sync *sync, struct error *error);
 void sync_end(struct sync *sync);
 
 /* sync_values.c */

@@ -16,9 +16,10 @@
 
 #define NODE_MS       15000u
 #define NODE_EVERY_MS 2000u
-#define MISSED_MS     600000u /* a node of which nothing is there any more */
-#define ROUND_MS      2000u   /* with the store: others wait so long to hear that we live */
-#define ROOM_MS       60000u  /* what was over before is forgotten where there is no room */
+#define SPEAK_MS      (NODE_MS / 2) /* a node that lives is heard of within that */
+#define MISSED_MS     600000u       /* a node of which nothing is there any more */
+#define ROUND_MS      2000u         /* with the store: others wait so long to hear that we live */
+#define ROOM_MS       60000u        /* what was over before is forgotten where there is no room */
 #define DAEMON_MS     5000u
 #define SCHEMA        "1"
 #define TIME_MOST_S   (1ll << 40) /* in microseconds it is no overflow */
@@ -187,11 +188,22 @@ static void take_node(struct sync *sync, const char *field, const struct sync_va
     note_node(sync, field, value->until_ms);
 }
 
+/* What others say could be written meanwhile: a store that refuses writes has them all over. */
+static bool could_speak(const struct sync *sync)
+{
+    const uint64_t now_ms = clock_now_us() / 1000;
+
+    return sync->alive_ms && now_ms < sync->alive_ms + SPEAK_MS &&
+           now_ms >= sync->alive_from_ms + SPEAK_MS;
+}
+
 /* A value that is gone says nothing: whoever empties the store would raise everybody's limits. */
 static void bury_nodes(struct sync *sync)
 {
     const uint64_t now_ms = sync_wall_ms();
 
+    if (!could_speak(sync))
+        return;
     for (unsigned i = 0; i < sync->nodes_count;) {
         if (sync->nodes[i].until_ms + (sync->nodes[i].dead ? 0 : MISSED_MS) <= now_ms)
             sync->nodes[i] = sync->nodes[--sync->nodes_count];
@@ -203,7 +215,13 @@ static void bury_nodes(struct sync *sync)
 static void note_alive(struct sync *sync, struct sync_known *known, const struct sync_write *write,
                        bool stands)
 {
-    (void)stands;
+    const uint64_t now_ms = clock_now_us() / 1000;
+
+    if (!stands)
+        return;
+    if (now_ms >= sync->alive_ms + SPEAK_MS)
+        sync->alive_from_ms = now_ms;
+    sync->alive_ms = now_ms;
     known->acted_ms = sync_wall_ms();
     note_node(sync, sync->node, write->until_ms);
 }
@@ -228,6 +246,7 @@ static bool say_alive(struct sync *sync, struct error *error)
     return done;
 }
 
+/* A store that refuses our word is heard nevertheless: true, with the `error`. */
 static bool turn_nodes(struct sync *sync, struct error *error)
 {
     if (!sync_read_hash(sync, SYNC_NODES, NODE_MS, take_node, error))
@@ -237,7 +256,7 @@ static bool turn_nodes(struct sync *sync, struct error *error)
         return refuse(sync, error);
     }
     bury_nodes(sync);
-    return say_alive(sync, error);
+    return say_alive(sync, error) || sync->store.fd >= 0;
 }
 
 /* --- the round -------------------------------------------------------------------------------- */
@@ -249,20 +268,32 @@ static round_part *const parts[] = {sync_attacks_say, sync_asides_say,   sync_at
                                     sync_lists_turn,  sync_profiles_turn};
 #define PARTS (sizeof(parts) / sizeof(parts[0]))
 
-/* Where the store is too slow for all of them the next round goes on behind. */
+static bool turn_part(struct sync *sync, round_part *part, struct error *error)
+{
+    struct error why = {0};
+    bool good = part(sync, &why);
+
+    good = sync_settle(sync, &why) && good;
+    if (!good && error->code == EXIT_DONE)
+        *error = why;
+    return good || sync->store.fd >= 0;
+}
+
+/* Where the store is too slow for all of them the next round goes on behind. What it refuses of one
+ * keeps the others from nothing: the first `error` is told at the end. */
 static bool turn_parts(struct sync *sync, struct error *error)
 {
     for (unsigned done = 0; done < PARTS && (done == 0 || sync_has_time(sync)); done++) {
         round_part *const part = parts[sync->part];
 
         sync->part = (sync->part + 1) % PARTS;
-        if (!part(sync, error) || !sync_settle(sync, error))
+        if (!turn_part(sync, part, error))
             return false;
     }
-    return sync_changes_say(sync, error);
+    return turn_part(sync, sync_changes_say, error) && error->code == EXIT_DONE;
 }
 
-static bool turn_store(struct sync *sync, struct error *error)
+bool sync_store_turn(struct sync *sync, struct error *error)
 {
     const bool new = sync->store.fd < 0;
 
@@ -405,7 +436,7 @@ bool sync_round(struct sync *sync, struct error *error)
     begin_anew(sync);
     sync->why = why;
     sync->state = SYNC_AWAY;
-    if (turn_store(sync, &why))
+    if (sync_store_turn(sync, &why))
         sync->state = SYNC_JOINED;
     else
         sync->why = why;

@@ -129,7 +129,8 @@ static void answer(FILE *out, const redisReply *asked)
     if (full && (strcmp(what, "HSET") == 0 || strcmp(what, "EVAL") == 0)) {
         fputs("-OOM command not allowed when used memory > 'maxmemory'.\r\n", out);
     } else if (strcmp(what, "HSET") == 0) {
-        set(key, word(asked, 2), asked->element[3]->str, asked->element[3]->len);
+        for (size_t i = 2; i + 1 < asked->elements; i += 2)
+            set(key, word(asked, i), asked->element[i + 1]->str, asked->element[i + 1]->len);
         fputs(":1\r\n", out);
     } else if (strcmp(what, "EVAL") == 0) {
         say_replaced(out, asked);
