@@ -145,6 +145,36 @@ def test_a_full_store_is_away():
         a.wait_state("joined", 1)
 
 
+def all_is_over(cluster):
+    """What the bridges have said of themselves counts no more."""
+    ends = [int(text.split(" ")[3]) for text in cluster.hash("nodes").values()]
+    return len(ends) == 2 and max(ends) < time.time() * 1000
+
+
+def test_a_store_that_refuses_writes_lets_nobody_die():
+    """Full, or without the replicas that it wants: it is read, and says nothing new for longer than
+    a bridge is taken to live."""
+    with Cluster("a", "b") as cluster:
+        a, b = cluster.bridges
+        for bridge in (a, b):
+            bridge.begin()
+        for bridge in (a, b):
+            bridge.wait_state("joined", 2)
+
+        def both_live(state):
+            check_equal([x.state()["bridges"] for x in (a, b)], [2, 2], "nobody is counted out")
+            return [x.state()["state"] for x in (a, b)] == [state] * 2
+
+        for setting, why in (("maxmemory", "OOM"), ("min-replicas-to-write", "NOREPLICAS")):
+            cluster.ask("CONFIG", "SET", setting, "1")
+            wait_until(lambda: both_live("away"), 20, f"{setting}: both say so")
+            wait_until(lambda: both_live("away") and all_is_over(cluster), 60, "long enough")
+            wait_until(lambda w=why: w in (a.state()["why"] or ""), 10, f"{a.state()}")
+            cluster.ask("CONFIG", "SET", setting, "0")
+            wait_until(lambda: both_live("joined"), 20, "joined again")
+            wait_until(lambda: both_live("joined") and not all_is_over(cluster), 20, "both write")
+
+
 def room_left(cluster, kib):
     """The store has room for so much more, and no longer."""
     used = [l for l in cluster.ask("INFO", "memory").splitlines() if l.startswith("used_memory:")]
