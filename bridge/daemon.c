@@ -295,6 +295,12 @@ bool daemon_forget_for_all(struct daemon *daemon, const struct server_key *key)
     return true;
 }
 
+void daemon_imported(struct daemon *daemon)
+{
+    forgotten_imported(&daemon->forgotten, daemon->parts.store);
+    daemon_store_changed(daemon);
+}
+
 const struct forgotten *daemon_forgotten(const struct daemon *daemon)
 {
     return &daemon->forgotten;
@@ -306,7 +312,7 @@ void daemon_forget_older(struct daemon *daemon, const struct server_key *key, in
     const struct profile *profile = store_find(daemon->parts.store, key);
     char text[SERVER_TEXT_BYTES];
 
-    if (!profile || profile->first_seen_s > at_s)
+    if (!profile || !forgotten_means(profile, at_s, strcmp(node, daemon->parts.peers->name) == 0))
         return;
     log_line(LOG_LEVEL_INFO, "the profile of %s is forgotten: so the operator said at %s",
              server_key_to_text(key, text), node);

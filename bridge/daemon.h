@@ -203,6 +203,8 @@ bool daemon_bring_in_force(struct daemon *daemon, struct error *error);
 bool daemon_forget(struct daemon *daemon, const struct server_key *key);
 /* The same by the operator's word, which the other bridges of a cluster are to follow. */
 bool daemon_forget_for_all(struct daemon *daemon, const struct server_key *key);
+/* The operator has imported profiles into the store. */
+void daemon_imported(struct daemon *daemon);
 const struct forgotten *daemon_forgotten(const struct daemon *daemon);
 /* He said so at the bridge `node`: what was learned since then (wall time) stays. */
 void daemon_forget_older(struct daemon *daemon, const struct server_key *key, int64_t at_s,

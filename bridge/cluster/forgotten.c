@@ -2,7 +2,6 @@
 /* forgotten.c - see forgotten.h. */
 #include "bridge/cluster/forgotten.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 void forgotten_note(struct forgotten *forgotten, const struct server_key *server, int64_t now_s)
@@ -18,4 +17,22 @@ void forgotten_note(struct forgotten *forgotten, const struct server_key *server
     forgotten->of[kept].server = *server;
     forgotten->of[kept].at_s = now_s;
     forgotten->count = kept + 1;
+}
+
+void forgotten_imported(struct forgotten *forgotten, const struct store *store)
+{
+    uint32_t kept = 0;
+
+    for (uint32_t i = 0; i < forgotten->count; i++) {
+        const struct profile *profile = store_find(store, &forgotten->of[i].server);
+
+        if (!profile || profile->teacher || profile->first_seen_s > forgotten->of[i].at_s)
+            forgotten->of[kept++] = forgotten->of[i];
+    }
+    forgotten->count = kept;
+}
+
+bool forgotten_means(const struct profile *profile, int64_t at_s, bool here)
+{
+    return profile->first_seen_s <= at_s && (!here || profile->teacher);
 }

@@ -145,7 +145,10 @@ static char *next_read(struct long_answer *answer, size_t *bytes)
         return fail(answer, &error, bytes);
     answer->revision = store_revision(store);
     answer->stage = LONG_COMPILE;
-    daemon_store_changed(answer->daemon);
+    if (teacher)
+        daemon_store_changed(answer->daemon);
+    else
+        daemon_imported(answer->daemon);
     return NULL;
 }
 

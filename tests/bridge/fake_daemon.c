@@ -383,6 +383,12 @@ bool daemon_forget_for_all(struct daemon *daemon, const struct server_key *key)
     return true;
 }
 
+void daemon_imported(struct daemon *daemon)
+{
+    forgotten_imported(&daemon->forgotten, daemon->store);
+    daemon_store_changed(daemon);
+}
+
 const struct forgotten *daemon_forgotten(const struct daemon *daemon)
 {
     return &daemon->forgotten;

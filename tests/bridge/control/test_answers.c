@@ -564,6 +564,11 @@ Test(control_commands, export_then_import)
     assert_answer(json_object_to_json_string(request), "\"imported\":3}");
     cr_assert_eq(store_count(daemon_under_test.store), 3);
     cr_assert_eq(daemon_under_test.store_changes, 1);
+    /* What was forgotten and is imported again is not taken away by the other bridges. */
+    json_object_put(ask("{\"command\": \"forget\", \"server\": \"10.77.0.2:110\"}"));
+    cr_assert_gt(daemon_under_test.forgotten.count, 0);
+    assert_answer(json_object_to_json_string(request), "\"imported\":3}");
+    cr_assert_eq(daemon_under_test.forgotten.count, 0);
     json_object_put(request);
     json_object_put(exported);
 }
