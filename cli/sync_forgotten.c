@@ -6,7 +6,8 @@
  * In the place of the profile stands for a day that it is gone, and since when. Who reads that has
  * its daemon forget what was learned before then, before it teaches anything: so it does not come
  * back from who was away meanwhile. What is learned of the server since is written over it, by
- * whoever knows enough first.
+ * whoever knows enough first. So a word that is said late (after a new start) replaces nothing that
+ * was written since it was meant.
  */
 #include <stdio.h>
 #include <string.h>
@@ -16,16 +17,26 @@
 #include "cli/sync_name.h"
 
 #define FORGOTTEN_MS (86400u * 1000)
+#define HEARD_S      10 /* a word that is heard of no later is meant of all that stands there */
 
 static int64_t at_of(struct json_object *server)
 {
     return json_object_get_int64(json_object_object_get(server, "at_s"));
 }
 
+/* A clock that was ahead has been put right since: nothing is learned later than now. */
+static int64_t till_now(int64_t at_s)
+{
+    const int64_t now_s = (int64_t)(sync_wall_ms() / 1000);
+
+    return at_s < now_s ? at_s : now_s;
+}
+
 /* What was to be taught was asked of the daemon before it has forgotten. */
 static void hand_on(struct sync *sync, struct json_object *server, const char *node)
 {
     json_object_object_add(server, "node", json_object_new_string(node));
+    json_object_object_add(server, "at_s", json_object_new_int64(till_now(at_of(server))));
     json_object_array_add(sync->forgotten, json_object_get(server));
     sync->more = true;
     json_object_put(sync->lookable);
@@ -33,12 +44,15 @@ static void hand_on(struct sync *sync, struct json_object *server, const char *n
     sync->revision = 0;
 }
 
-static void note(struct sync_known *known, struct json_object *server)
+static void note(const struct sync *sync, struct sync_known *known, struct json_object *server,
+                 const char *node)
 {
     known->gone = true;
     known->mark[0] = '\0';
-    if (at_of(server) > known->forgotten_s)
-        known->forgotten_s = at_of(server);
+    if (till_now(at_of(server)) > known->forgotten_s)
+        known->forgotten_s = till_now(at_of(server));
+    if (strcmp(node, sync->node) == 0)
+        known->said_s = at_of(server);
 }
 
 bool sync_forgotten_take(struct sync *sync, const struct sync_value *value,
@@ -46,7 +60,7 @@ bool sync_forgotten_take(struct sync *sync, const struct sync_value *value,
 {
     if (!json_object_get_boolean(json_object_object_get(content, "gone")))
         return false;
-    note(known, content);
+    note(sync, known, content, value->writer);
     hand_on(sync, content, value->writer);
     return true;
 }
@@ -55,22 +69,28 @@ bool sync_forgotten_take(struct sync *sync, const struct sync_value *value,
 static void note_said(struct sync *sync, struct sync_known *known, const struct sync_write *write,
                       bool stands)
 {
-    const bool new = at_of(write->content) > known->forgotten_s;
+    const bool new = at_of(write->content) != known->said_s;
 
-    (void)stands;
-    note(known, write->content);
+    if (!stands)
+        return;
+    note(sync, known, write->content, sync->node);
     known->daemon = sync->daemon;
     snprintf(known->head, sizeof(known->head), "%s", write->head);
     if (new)
         hand_on(sync, write->content, sync->node);
 }
 
-/* It was not said yet; or it is ours, and something was taken away from the store. */
+/* It is new, and of what stands there; or it was said, and something was taken away from the store.
+ */
 static bool is_to_say(const struct sync *sync, const struct sync_known *known, int64_t at_s)
 {
-    return at_s > known->forgotten_s ||
-           (at_s == known->forgotten_s && known->gone && sync->push_profiles &&
-            strcmp(known->writer, sync->node) == 0);
+    const uint64_t meant_us = (uint64_t)(till_now(at_s) + HEARD_S) * 1000000;
+
+    if (at_s + (int64_t)FORGOTTEN_MS / 1000 <= till_now(INT64_MAX))
+        return false;
+    if (at_s == known->said_s)
+        return known->gone && sync->push_profiles && strcmp(known->writer, sync->node) == 0;
+    return till_now(at_s) > known->forgotten_s && (known->gone || known->version <= meant_us);
 }
 
 bool sync_forgotten_say(struct sync *sync, struct error *error)

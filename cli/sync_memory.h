@@ -41,6 +41,7 @@ struct sync_known {
     char mark[33];       /* of a profile that we teach: what is promised and enforced by it */
     bool gone;           /* of a profile: an operator had it forgotten, and nobody has one since */
     int64_t forgotten_s; /* when that was said last (wall time); 0: never */
+    int64_t said_s;      /* the same by our daemon, by its clock */
     uint8_t settings[16]; /* of a profile: digest of what the operator set, as its teacher has it */
 };
 

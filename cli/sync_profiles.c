@@ -571,14 +571,18 @@ bool sync_profiles_turn(struct sync *sync, struct error *error)
         sync->looked = 0;
     }
     good =
-        sync_forgotten_say(sync, error) && count_profiles(sync, error) &&
+        count_profiles(sync, error) &&
         (sync->read_profiles ? read_all(sync, lessons, error) : read_changes(sync, lessons, error));
     good = finish_all(lessons, good, error);
     free(lessons);
-    /* Before all was read nobody knows what others teach; and what is to be forgotten is not
-     * taught. */
-    if (!good || sync->reading || json_object_array_length(sync->forgotten) > 0)
+    /* Before all was read nobody knows what others teach, or have written since a word was said;
+     * and what is to be forgotten is not taught. */
+    if (!good || sync->reading)
         return good;
+    if (!sync_forgotten_say(sync, error))
+        return false;
+    if (json_object_array_length(sync->forgotten) > 0)
+        return true;
     if (!sync->lookable && (revision != sync->revision || sync->push_profiles) &&
         (now_ms >= sync->look_ms || sync->look_ms >= now_ms + 600000))
         look(sync, revision);
