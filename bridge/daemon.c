@@ -291,7 +291,11 @@ bool daemon_forget_for_all(struct daemon *daemon, const struct server_key *key)
 {
     if (!daemon_forget(daemon, key))
         return false;
-    forgotten_note(&daemon->forgotten, key, (int64_t)(clock_wall_us() / SECOND_US));
+    if (forgotten_note(&daemon->forgotten, key, (int64_t)(clock_wall_us() / SECOND_US)))
+        log_line(LOG_LEVEL_WARNING,
+                 "more than %u profiles were forgotten within a day: a bridge that was away may "
+                 "bring the first of them back",
+                 FORGOTTEN_MOST);
     return true;
 }
 

@@ -82,7 +82,8 @@ static void note_published(struct sync *sync, struct sync_known *known,
                            const struct sync_write *write, bool stands)
 {
     (void)write;
-    (void)stands;
+    if (!stands)
+        return;
     sync->changed |= !known->acted_ms;
     known->acted_ms = sync_wall_ms();
 }

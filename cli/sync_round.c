@@ -14,15 +14,16 @@
 #include "cli/control_client.h"
 #include "profiles/store/json_document.h"
 
-#define NODE_MS       15000u
-#define NODE_EVERY_MS 2000u
-#define SPEAK_MS      (NODE_MS / 2) /* a node that lives is heard of within that */
-#define MISSED_MS     600000u       /* a node of which nothing is there any more */
-#define ROUND_MS      2000u         /* with the store: others wait so long to hear that we live */
-#define ROOM_MS       60000u        /* what was over before is forgotten where there is no room */
-#define DAEMON_MS     5000u
-#define SCHEMA        "1"
-#define TIME_MOST_S   (1ll << 40) /* in microseconds it is no overflow */
+#define NODE_MS        15000u
+#define NODE_EVERY_MS  2000u
+#define SPEAK_MS       (NODE_MS / 2) /* a node that lives is heard of within that */
+#define MISSED_MS      600000u       /* a node of which nothing is there any more */
+#define ROUND_MS       2000u         /* with the store: others wait so long to hear that we live */
+#define ROOM_MS        60000u        /* what was over before is forgotten where there is no room */
+#define FORGOTTEN_TOLD 200u          /* in one question, which is to be a short one */
+#define DAEMON_MS      5000u
+#define SCHEMA         "1"
+#define TIME_MOST_S    (1ll << 40) /* in microseconds it is no overflow */
 
 bool sync_node_lives(const struct sync *sync, const char *name)
 {
@@ -349,6 +350,17 @@ static void begin_with_daemon(struct sync *sync)
     sync->list.work = SYNC_LIST_IDLE;
 }
 
+/* The first ones, for one question. */
+static struct json_object *some_forgotten(const struct sync *sync)
+{
+    struct json_object *array = json_object_new_array();
+
+    for (size_t i = 0; i < json_object_array_length(sync->forgotten) && i < FORGOTTEN_TOLD; i++)
+        json_object_array_add(array,
+                              json_object_get(json_object_array_get_idx(sync->forgotten, i)));
+    return array;
+}
+
 /* What is so elsewhere, for what is so here. */
 static bool turn_daemon(struct sync *sync, struct error *error)
 {
@@ -368,7 +380,7 @@ static bool turn_daemon(struct sync *sync, struct error *error)
     json_object_object_add(request, "rules", json_object_get(sync->words[SYNC_WORD_RULE]));
     json_object_object_add(request, "settings", json_object_get(sync->words[SYNC_WORD_SETTING]));
     json_object_object_add(request, "returned", json_object_get(sync->returned));
-    json_object_object_add(request, "forgotten", json_object_get(sync->forgotten));
+    json_object_object_add(request, "forgotten", some_forgotten(sync));
     json_object_object_add(request, "asides_from", json_object_new_uint64(sync->asides_from));
     answer = sync_ask_daemon(sync, request, DAEMON_MS, error);
     if (!answer)
@@ -390,6 +402,18 @@ static void renew(struct json_object **array)
     *array = json_object_new_array();
 }
 
+/* True: some are left for the next question. */
+static bool drop_told(struct json_object **array, size_t most)
+{
+    const size_t count = *array ? json_object_array_length(*array) : 0;
+
+    if (count <= most)
+        renew(array);
+    else
+        json_object_array_del_idx(*array, 0, most);
+    return count > most;
+}
+
 static void begin_anew(struct sync *sync)
 {
     renew(&sync->attacks);
@@ -397,8 +421,7 @@ static void begin_anew(struct sync *sync)
     for (unsigned i = 0; i < SYNC_WORDS; i++)
         renew(&sync->words[i]);
     renew(&sync->returned);
-    renew(&sync->forgotten);
-    sync->more = false;
+    sync->more = drop_told(&sync->forgotten, FORGOTTEN_TOLD);
 }
 
 bool sync_begin(struct sync *sync)

@@ -4,19 +4,22 @@
 
 #include <string.h>
 
-void forgotten_note(struct forgotten *forgotten, const struct server_key *server, int64_t now_s)
+bool forgotten_note(struct forgotten *forgotten, const struct server_key *server, int64_t now_s)
 {
     uint32_t kept = 0;
+    bool full;
 
     for (uint32_t i = 0; i < forgotten->count; i++)
         if (!server_key_equal(&forgotten->of[i].server, server) &&
             forgotten->of[i].at_s + FORGOTTEN_KEPT_S > now_s)
             forgotten->of[kept++] = forgotten->of[i];
-    if (kept == FORGOTTEN_MOST)
+    full = kept == FORGOTTEN_MOST;
+    if (full)
         memmove(&forgotten->of[0], &forgotten->of[1], --kept * sizeof(forgotten->of[0]));
     forgotten->of[kept].server = *server;
     forgotten->of[kept].at_s = now_s;
     forgotten->count = kept + 1;
+    return full;
 }
 
 void forgotten_imported(struct forgotten *forgotten, const struct store *store)

@@ -26,8 +26,9 @@ struct forgotten {
     uint32_t count;
 };
 
-/* What was said of the server before, and what is over, goes; then the oldest, for want of room. */
-void forgotten_note(struct forgotten *forgotten, const struct server_key *server, int64_t now_s);
+/* What was said of the server before, and what is over, goes; then the oldest, for want of room:
+ * true. */
+bool forgotten_note(struct forgotten *forgotten, const struct server_key *server, int64_t now_s);
 /* The operator has imported profiles: what he said of those that are there again is taken back. */
 void forgotten_imported(struct forgotten *forgotten, const struct store *store);
 /* The profile is older than the word. `here`: of this bridge, where one that nobody else has taught

@@ -10,11 +10,11 @@ static struct server_key server(uint32_t number)
     return (struct server_key){.port = (uint16_t)(number + 1)};
 }
 
-static void note(struct forgotten *forgotten, uint32_t number, int64_t now_s)
+static bool note(struct forgotten *forgotten, uint32_t number, int64_t now_s)
 {
     const struct server_key key = server(number);
 
-    forgotten_note(forgotten, &key, now_s);
+    return forgotten_note(forgotten, &key, now_s);
 }
 
 Test(forgotten, the_last_word_of_each_server_is_kept_for_a_day)
@@ -39,7 +39,7 @@ Test(forgotten, the_oldest_gives_room)
     const struct server_key second = server(1), last = server(FORGOTTEN_MOST);
 
     for (uint32_t i = 0; i <= FORGOTTEN_MOST; i++)
-        note(&forgotten, i, 1000);
+        cr_assert_eq(note(&forgotten, i, 1000), i == FORGOTTEN_MOST, "%u", i);
     cr_assert_eq(forgotten.count, FORGOTTEN_MOST);
     cr_assert(server_key_equal(&forgotten.of[0].server, &second));
     cr_assert(server_key_equal(&forgotten.of[FORGOTTEN_MOST - 1].server, &last));
