@@ -439,6 +439,7 @@ static bool release(struct source_table *table, struct source_entry *source, uin
     source->until_us = now_us;
     if (source->strikes == 0 || --source->strikes > strikes_elsewhere(table, source, now_us))
         return true;
+    source->strikes = 0; /* of elsewhere: the next time counts for the prefix again */
     prefix = find_neighbours(table, &id);
     if (prefix && prefix->asides > 0)
         prefix->asides--;

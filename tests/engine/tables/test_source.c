@@ -328,6 +328,37 @@ Test(source, matches_that_were_under_way_release)
     cr_assert_eq(state("198.51.100.7"), SOURCE_CLEAR, "the release took the first time back");
 }
 
+/* It was put aside elsewhere before: here it counts for its prefix each time that it is put aside,
+ * and no longer once that is taken back. */
+Test(source, what_is_released_counts_for_its_prefix_as_often_as_not)
+{
+    const struct source_rule elsewhere = {.prefix = at("198.51.100.7"),
+                                          .length = 32,
+                                          .strikes = 2,
+                                          .state = SOURCE_ASIDE,
+                                          .by = SOURCE_BY_CLUSTER,
+                                          .until_us = BEGIN_US + 2 * SECOND_US};
+    char text[40];
+
+    begin(SLOTS);
+    cr_assert(source_set(&table, &elsewhere, now_us));
+    now_us += 3 * SECOND_US;
+    for (int i = 0; i < 14; i++) {
+        snprintf(text, sizeof(text), "198.51.100.%d", 100 + i);
+        cr_assert(wrong(text, 100));
+    }
+    for (int i = 0; i < 2; i++) {
+        cr_assert(wrong("198.51.100.7", 100));
+        right("198.51.100.7", 10);
+        cr_assert_eq(state("198.51.100.7"), SOURCE_CLEAR);
+        now_us += 30 * SECOND_US;
+    }
+    cr_assert(wrong("198.51.100.114", 100));
+    cr_assert_eq(state("198.51.100.200"), SOURCE_CLEAR, "fifteen");
+    cr_assert(wrong("198.51.100.115", 100));
+    cr_assert_eq(state("198.51.100.200"), SOURCE_ASIDE, "sixteen");
+}
+
 /* Another shard judged it: this one has no share to judge by. */
 /* Each shard has a share of the counts; what it says to people is said of all; what one takes back
  * the others are told. */
