@@ -264,7 +264,7 @@ static redisReply *receive(struct sync_store *store, uint64_t until_ms, const ch
 bool sync_store_send(struct sync_store *store, const struct sync_command *command,
                      struct error *error)
 {
-    const uint64_t until_ms = clock_now_us() / 1000 + SYNC_STORE_MS;
+    const uint64_t until_ms = clock_now_us() / 1000 + sync_store_patience_ms(store);
     const char *words[SYNC_WORDS_MOST];
     char *text = NULL;
     long long bytes;
@@ -279,7 +279,7 @@ bool sync_store_send(struct sync_store *store, const struct sync_command *comman
 
 redisReply *sync_store_receive_until(struct sync_store *store, uint64_t end_ms, struct error *error)
 {
-    const uint64_t until_ms = clock_now_us() / 1000 + SYNC_STORE_MS;
+    const uint64_t until_ms = clock_now_us() / 1000 + sync_store_patience_ms(store);
     const char *why;
     redisReply *reply = receive(store, until_ms < end_ms ? until_ms : end_ms, &why);
 

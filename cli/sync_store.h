@@ -28,7 +28,13 @@ struct sync_store {
     void *dial_context;
     int fd; /* -1: not connected */
     redisReader *reader;
+    uint64_t patience_ms; /* in place of SYNC_STORE_MS; 0: that */
 };
+
+static inline uint64_t sync_store_patience_ms(const struct sync_store *store)
+{
+    return store->patience_ms ? store->patience_ms : SYNC_STORE_MS;
+}
 
 /* redis://HOST[:PORT], or unix:PATH. False: `error` says what is wrong with it. */
 bool sync_store_check(const char *url, struct error *error);

@@ -14,9 +14,9 @@
 #include "bridge/base/log.h"
 #include "cli/sync.h"
 
-#define SOON_MS 100u
-#define LATE_MS 250u
-#define ALL_MS  2000u /* for the answers to all that is on its way */
+#define SOON_MS     100u
+#define LATE_MS     250u
+#define ALL_ANSWERS 4u /* those to all that is on its way take as long as so many */
 
 /* Where ARGV[2] is how the value that it replaces begins ("": there is none), or "*". */
 static const char replace_script[] =
@@ -181,7 +181,8 @@ static void note_answer(struct sync *sync, const struct sync_write *write, const
 bool sync_settle(struct sync *sync, struct error *error)
 {
     const unsigned count = sync->writes_count;
-    const uint64_t end_ms = clock_now_us() / 1000 + ALL_MS;
+    const uint64_t end_ms =
+        clock_now_us() / 1000 + ALL_ANSWERS * sync_store_patience_ms(&sync->store);
     struct error first = {0};
 
     sync->writes_count = 0;

@@ -22,7 +22,7 @@ static struct cell cells[CELLS_MOST];
 static size_t cells_count;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static bool full;
-static unsigned waits, answers_left = UINT32_MAX;
+static unsigned held, answers_left = UINT32_MAX;
 
 /* --- cells, under the lock -------------------------------------------------------------------- */
 
@@ -166,19 +166,22 @@ static void *serve(void *context)
     ssize_t got;
 
     free(context);
-    for (; on && (got = recv(fd, text, sizeof(text), 0)) > 0; waits++) {
+    for (; on && (got = recv(fd, text, sizeof(text), 0)) > 0;) {
         void *asked = NULL;
 
         redisReaderFeed(reader, text, (size_t)got);
         pthread_mutex_lock(&lock);
         while (on && redisReaderGetReply(reader, &asked) == REDIS_OK && asked) {
-            on = answers_left-- > 0;
+            on = answers_left > 0;
+            answers_left -= on;
+            held -= held > 0;
             if (on)
                 answer(out, asked);
             freeReplyObject(asked);
         }
+        if (held == 0)
+            fflush(out);
         pthread_mutex_unlock(&lock);
-        fflush(out);
     }
     fclose(out);
     redisReaderFree(reader);
@@ -289,9 +292,11 @@ void shelf_hang_up_after(unsigned answers)
     pthread_mutex_unlock(&lock);
 }
 
-unsigned shelf_waits(void)
+void shelf_hold(unsigned asked)
 {
-    return waits;
+    pthread_mutex_lock(&lock);
+    held = asked;
+    pthread_mutex_unlock(&lock);
 }
 
 /* --- bridges ---------------------------------------------------------------------------------- */
@@ -326,7 +331,8 @@ void bridge_begin(struct sync *sync, const char *node, const char *heard)
     struct error error = {0};
 
     cr_assert_geq(sodium_init(), 0);
-    *sync = (struct sync){.node = node, .store = {.url = "unix:test", .fd = -1, .dial = dial}};
+    *sync = (struct sync){
+        .node = node, .store = {.url = "unix:test", .fd = -1, .dial = dial, .patience_ms = 20000}};
     set_seal(&sync->seal);
     cr_assert(sync_begin(sync));
     bridge_heard(sync, heard);

