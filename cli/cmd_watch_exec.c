@@ -82,9 +82,11 @@ static bool can_be_run(const char *path)
 bool watch_exec_check(const char *program, struct error *error)
 {
     const char *folders = getenv("PATH");
-    char path[PATH_MAX];
+    char path[PATH_MAX], usual[256];
     bool found = strchr(program, '/') && can_be_run(program);
 
+    if (!folders && confstr(_CS_PATH, usual, sizeof(usual)) > 0)
+        folders = usual; /* so does execvp() */
     for (const char *at = folders; at && !found && !strchr(program, '/');) {
         const size_t length = strcspn(at, ":");
 

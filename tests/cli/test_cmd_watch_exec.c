@@ -51,6 +51,15 @@ static const char *wrote(void)
     return text;
 }
 
+Test(watch_exec, without_a_path_it_is_looked_for_where_it_is_run_from)
+{
+    struct error error = {0};
+
+    unsetenv("PATH");
+    cr_assert(watch_exec_check("sh", &error), "%s", error.text);
+    cr_assert_not(watch_exec_check("synward-there-is-none", &error));
+}
+
 Test(watch_exec, the_event_is_on_stdin)
 {
     struct error error;
