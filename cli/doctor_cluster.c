@@ -61,7 +61,7 @@ static void check_time(struct findings *findings, const redisReply *time)
     findings_remedy(findings, "have chrony keep both clocks right");
 }
 
-/* A store that does not tell us (by its ACL, say) is believed to have room. */
+/* A store that answers something else is believed to have room. */
 static void check_memory(struct findings *findings, const redisReply *info)
 {
     struct store_memory memory;
@@ -70,8 +70,8 @@ static void check_memory(struct findings *findings, const redisReply *info)
         return;
     if (store_memory_is_short(&memory)) {
         findings_add(findings, FINDING_WRONG, "store memory",
-                     "%" PRIu64 " of %" PRIu64 " MiB are taken: what is new will not be shared",
-                     memory.used >> 20, memory.most >> 20);
+                     "%" PRIu64 " of %" PRIu64 " KiB are taken: what is new will not be shared",
+                     memory.used >> 10, memory.most >> 10);
         findings_remedy(findings, "give it more (maxmemory): 3 KiB for each server do");
         return;
     }
@@ -90,8 +90,10 @@ static void ask_for_memory(struct findings *findings, struct sync_store *store)
     struct error error = {0};
     redisReply *reply = sync_store_ask(store, &info, &error);
 
-    if (!reply)
+    if (!reply) {
+        findings_add(findings, FINDING_NOTE, "store memory", "it does not say: %s", error.text);
         return;
+    }
     check_memory(findings, reply);
     freeReplyObject(reply);
 }
