@@ -346,7 +346,7 @@ package-test: deb
 	@$(MAKE) --no-print-directory all $(SERVERS)
 	@SYNWARD=$(BUILD)/synward python3 tests/package/test_package.py
 
-#: make package-test-vm  the same in a virtual machine with Debian's kernel, which takes ten minutes and more (as root)
+#: make package-test-vm  the same in a virtual machine with Debian's kernel, which takes six to ten minutes, emulated (as root)
 package-test-vm: deb deps-vm
 	@$(MAKE) --no-print-directory all $(SERVERS)
 	@SYNWARD=$(BUILD)/synward SYNWARD_PACKAGE_VM=1 python3 tests/package/test_package.py

@@ -15,7 +15,7 @@ STORE = "10.0.0.9"
 
 
 def recipe():
-    """What stands in the three blocks: a command, Redis's options, stunnel's configuration."""
+    """What stands in the first three blocks: a command, Redis's options, stunnel's configuration."""
     with open(RECIPE, encoding="utf-8") as file:
         text = file.read().split("## A store on somebody else's network")[1].split("\n## ")[0]
     return [block.split("\n", 1)[1] for block in text.split("```")[1::2]]
@@ -28,7 +28,7 @@ class Tunnelled(Cluster):
         return self.inside.listens(6379)
 
     def start_store(self):
-        command, options, self.tunnel = recipe()
+        command, options, self.tunnel, _start = recipe()
         self.inside = self.place.server
         self.inside.run("ip", "link", "set", "lo", "up")
         self.inside.run("ip", "addr", "add", f"{STORE}/32", "dev", "lo")
