@@ -252,7 +252,7 @@ def learned_at_both(cluster):
         bridge.begin()
         bridge.wait_state("joined")
     a.learn("http", PORT)
-    wait_until(lambda: b.profile(PORT), 5, "b has the profile")
+    wait_until(lambda: b.profile(PORT), 15, "b has the profile")
     return a, b
 
 
