@@ -10,11 +10,12 @@
 
 #include <string.h>
 
-#define LOOK_US       (10ull * 1000)         /* until the program's word is looked at */
-#define WAIT_US       (1000ull * 1000)       /* for an answer of the socket */
-#define UNSEEN_US     (100ull * 1000)        /* the same, where the program has seen no segment */
-#define LIFE_US       (10000ull * 1000)      /* of a grant, should we die */
-#define ROOM_US       (250ull * 1000)        /* between two looks whether its queue has room */
+#define LOOK_US       (10ull * 1000)    /* until the program's word is looked at */
+#define WAIT_US       (1000ull * 1000)  /* for an answer of the socket */
+#define UNSEEN_US     (100ull * 1000)   /* the same, where the program has seen no segment */
+#define LIFE_US       (10000ull * 1000) /* of a grant, should we die */
+#define ROOM_US       (250ull * 1000)   /* between two looks whether its queue has room */
+#define NO_ROOM_US    (1000ull * 1000)  /* from when on it counts as one that does not answer */
 #define LEFT_ALONE_US (600ull * 1000 * 1000) /* a server that has made nothing of three */
 #define NO_PROGRAM_US (10ull * 1000 * 1000)  /* the same: the program may be back at its card */
 #define MISSES        3u
@@ -167,7 +168,7 @@ bool granting_begin(struct engine *engine, struct flow *flow, struct opening *op
     engine->counters.hook_granted++;
     opening->granted = true;
     grant_of(engine, opening)->outcome = GRANT_unseen;
-    opening->granted_us = now_us;
+    opening->granted_us = opening->first_granted_us = now_us;
     cold->server_isn = opening->c;
     cold->server_next = opening->c + 1;
     cold->server_mss = promised_mss(flow, opening, promise);
@@ -258,13 +259,27 @@ static void try_again(struct engine *engine, struct flow *flow, struct opening *
     opening_set_timer(engine, flow, now_us + ROOM_US);
 }
 
+/* What is to be sent again may have been another's need (granting_again()). */
+static bool may_wait_for_room(const struct opening *opening, uint64_t now_us)
+{
+    return now_us < opening->first_granted_us + LIFE_US &&
+           opening->held_bytes >= opening->granted_bytes;
+}
+
+bool granting_finds_no_room(const struct engine *engine, const struct opening *opening,
+                            uint64_t now_us)
+{
+    return now_us - opening->first_granted_us >= NO_ROOM_US &&
+           outcome_of(engine, opening) == GRANT_queue_full;
+}
+
 void granting_due(struct engine *engine, struct flow *flow, struct opening *opening,
                   uint64_t now_us)
 {
     const enum grant_outcome outcome = outcome_of(engine, opening);
     const uint64_t until_us = opening->granted_us + (outcome == GRANT_unseen ? UNSEEN_US : WAIT_US);
 
-    if (outcome == GRANT_queue_full && now_us < opening->proved_us + LIFE_US)
+    if (outcome == GRANT_queue_full && may_wait_for_room(opening, now_us))
         try_again(engine, flow, opening, now_us);
     else if (may_be_answered(outcome) && now_us < until_us)
         opening_set_timer(engine, flow, until_us);

@@ -12,7 +12,7 @@
  * (engine/tcp/grant.h), it is asked by a SYN, as any other (opening.h); a late answer of the
  * socket counts even then. After three such in a row a server is left alone for ten minutes, or for
  * ten seconds where no program has seen the segments. A full accept queue is tried again for ten
- * seconds.
+ * seconds; from the second one on the server is one that does not answer SYNs (capacity.h).
  */
 #ifndef SYNWARD_ENGINE_STAGES_GRANTING_H
 #define SYNWARD_ENGINE_STAGES_GRANTING_H
@@ -28,6 +28,9 @@ void granting_again(struct engine *engine, struct flow *flow, struct opening *op
 /* The opening's timer. */
 void granting_due(struct engine *engine, struct flow *flow, struct opening *opening,
                   uint64_t now_us);
+/* Its accept queue has been full for so long that a SYN would be without an answer, too. */
+bool granting_finds_no_room(const struct engine *engine, const struct opening *opening,
+                            uint64_t now_us);
 /* A segment from the server, of an opening that is or was granted. True: that was it. */
 bool granting_answered(struct engine *engine, struct passage *passage, struct flow *flow,
                        struct opening *opening);

@@ -44,20 +44,24 @@ static void withdraw(struct engine *engine, struct flow *flow, const struct open
 }
 
 /* Beside their own times, which go on: whoever is not answered now is asked at those again. */
-void openings_ask_again(struct engine *engine, const struct server *server, uint32_t count)
+void openings_ask_again(struct engine *engine, const struct server *server, uint32_t count,
+                        uint64_t now_us)
 {
     struct opening_pool *pool = &engine->openings;
 
     for (uint32_t i = 0; i < pool->openings_touched && count > 0; i++) {
         struct opening *opening = &pool->openings[i];
-        const struct flow *flow;
+        struct flow *flow;
 
-        if (opening->flow == FLOW_NONE || !opening->unheard || opening->grant)
+        if (opening->flow == FLOW_NONE || !opening->unheard)
             continue;
         flow = &engine->flows.flows[opening->flow];
         if (flow_server(engine, flow) != server)
             continue;
-        opening_send_syn(engine, flow, opening);
+        if (opening->grant)
+            granting_again(engine, flow, opening, now_us);
+        else
+            opening_send_syn(engine, flow, opening);
         count--;
     }
 }
@@ -73,15 +77,30 @@ static void note_silence(struct engine *engine, const struct flow *flow,
         server_doubt(server, DOUBT_SILENT, &flow->key.client);
 }
 
-/* Asked again, or not: where the server has no room for it, it waits here. */
+/* True: the server has no room for it, and it waits here. */
+static bool gives_way(struct engine *engine, struct flow *flow, const struct opening *opening,
+                      uint64_t now_us)
+{
+    if (!capacity_unheard(engine, flow_server(engine, flow), opening->attempts, now_us) ||
+        !may_be_withdrawn(engine, flow, opening, now_us))
+        return false;
+    withdraw(engine, flow, opening);
+    return true;
+}
+
+static void grant_due(struct engine *engine, struct flow *flow, struct opening *opening,
+                      uint64_t now_us)
+{
+    if (!granting_finds_no_room(engine, opening, now_us) ||
+        !gives_way(engine, flow, opening, now_us))
+        granting_due(engine, flow, opening, now_us);
+}
+
 static void syn_due(struct engine *engine, struct flow *flow, struct opening *opening,
                     uint64_t now_us)
 {
-    if (capacity_unheard(engine, flow_server(engine, flow), opening->attempts, now_us) &&
-        may_be_withdrawn(engine, flow, opening, now_us)) {
-        withdraw(engine, flow, opening);
+    if (gives_way(engine, flow, opening, now_us))
         return;
-    }
     note_silence(engine, flow, opening, now_us);
     opening_send_syn(engine, flow, opening);
     opening->refused_lately = false;
@@ -107,7 +126,7 @@ bool opening_tick(struct engine *engine, uint64_t now_us)
              now_us - opening->greeting_since_us < greeting_wait_us(&engine->openings))
         opening_set_timer(engine, flow, now_us + GREETING_LOOK_US);
     else if (opening->grant)
-        granting_due(engine, flow, opening, now_us);
+        grant_due(engine, flow, opening, now_us);
     else if (flow->state == FLOW_OPENING && opening->attempts < SYN_ATTEMPTS)
         syn_due(engine, flow, opening, now_us);
     else

@@ -11,6 +11,7 @@
 /* What is due, one of them; false where nothing is. */
 bool opening_tick(struct engine *engine, uint64_t now_us);
 /* So many of those whose SYN this server has not answered ask once more now: there may be room. */
-void openings_ask_again(struct engine *engine, const struct server *server, uint32_t count);
+void openings_ask_again(struct engine *engine, const struct server *server, uint32_t count,
+                        uint64_t now_us);
 
 #endif

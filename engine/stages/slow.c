@@ -346,5 +346,5 @@ void slow_make_room(struct engine *engine, struct server *server, bool is_stuck,
     if (ended)
         server->pace_us = now_us;
     if (ended && server->unheard_now)
-        openings_ask_again(engine, server, ended);
+        openings_ask_again(engine, server, ended, now_us);
 }

@@ -87,8 +87,9 @@ struct opening {
     bool granted;           /* it had one, and the server has answered no SYN since */
     bool granted_fin;       /* the client's FIN went with that */
     uint16_t granted_bytes; /* held bytes that went with it */
-    uint64_t granted_us;    /* when it was made */
-    uint64_t closed_us;     /* when the server's window was found closed; 0: it is open */
+    uint64_t granted_us;    /* when it was made, or used again */
+    uint64_t first_granted_us; /* when it was made */
+    uint64_t closed_us;        /* when the server's window was found closed; 0: it is open */
 };
 
 struct opening_pool {

@@ -6,6 +6,7 @@
 
 #include "engine/stages/capacity.h"
 #include "engine/stages/held.h"
+#include "engine/tcp/grant.h"
 #include "tests/engine/support_engine.h"
 
 #define ASKED (X + 1 + sizeof(REQUEST) - 1)
@@ -272,6 +273,32 @@ Test(capacity, only_so_many_syns_go_on_unanswered)
     cr_assert_str_eq(bench_flow_state(b), "none", "as if it had not spoken");
     cr_assert(!syn_goes_out(b, one), "it says it again");
     cr_assert_str_eq(bench_flow_state(b), "kept");
+    bench_end(b);
+}
+
+/* The same of those that the server's own TCP is to make (granting.h), whose accept queue is full. */
+Test(capacity, only_so_many_grants_go_on_unanswered)
+{
+    static struct grant grants[GRANTS];
+    struct bench *b = attacked();
+
+    serves(b, 1, 1);
+    b->engine->config.grants = grants;
+    for (unsigned i = 11; i <= 40; i++)
+        cr_assert(syn_goes_out(b, i), "%u", i);
+    for (uint32_t i = 0; i < GRANTS; i++)
+        grants[i].outcome = GRANT_queue_full;
+    for (unsigned i = 0; i < 9; i++) {
+        bench_wait(b, SECOND_US / 10);
+        bench_forget(b);
+    }
+    cr_assert_eq(opening_among(b, 11, 40), 30, "there may be room soon");
+    for (unsigned i = 0; i < 10; i++) {
+        bench_wait(b, SECOND_US / 10);
+        bench_forget(b);
+    }
+    cr_assert_eq(opening_among(b, 11, 40), AT_ONCE);
+    cr_assert_eq(bench_counters(b)->hook_queue_full, 0, "these go on by their grants");
     bench_end(b);
 }
 
