@@ -497,16 +497,41 @@ INLINE bool is_for_engine(const struct segment *segment, bool spliced, bool alon
 /*
  * What of a splice the engine is to be told of: its end, and that the client has closed its window,
  * once until it has looked (stages/slow.h). That one is not sent up: it must not come behind the
- * one that opens it again.
+ * one that opens it again. Where there is no room for it the next one is told of: a closed window
+ * is said again.
  */
-INLINE bool is_told(struct flow_record *record, int from, const struct segment *segment)
+INLINE bool is_told(const struct flow_record *record, int from, const struct segment *segment)
 {
     if (segment->flags & FLAG_FIN)
         return true;
-    if (from != FROM_CLIENT || segment->window || *(volatile __u8 *)&record->closed)
-        return false;
-    *(volatile __u8 *)&record->closed = 1;
-    return true;
+    return from == FROM_CLIENT && !segment->window && !*(const volatile __u8 *)&record->closed;
+}
+
+INLINE void tell_of(struct __sk_buff *skb, int from, struct flow_record *record,
+                    const struct segment *segment)
+{
+    tell_as_it_came(skb, from, false);
+    if (!(segment->flags & FLAG_FIN))
+        *(volatile __u8 *)&record->closed = 1;
+}
+
+/* CARRY_carried, with its edit, and whether the engine is to be told of it; or why it goes up. */
+INLINE __u32 may_go(struct __sk_buff *skb, int from, struct flow_record *record, __u64 way,
+                    const struct segment *segment, struct edit *edit, struct leave leave,
+                    bool *tells)
+{
+    const bool spliced = record->flags & RECORD_EDIT;
+    __u32 what = CARRY_up_flags;
+
+    if (!is_for_engine(segment, spliced, leave.alone))
+        what = judge(skb, from, record, way, segment, edit, leave);
+    *tells = what == CARRY_carried && spliced && !leave.alone && is_told(record, from, segment) &&
+             tell_may(skb, segment->l4 + TCP_BYTES + segment->options_bytes);
+    if (what == CARRY_carried && (segment->flags & FLAG_FIN) && !leave.alone && !*tells)
+        what = CARRY_up_flags;
+    return what == CARRY_carried && !advance(record, from, record_serial(way), segment, leave)
+               ? CARRY_up_order
+               : what;
 }
 
 /* What goes up with data is overtaken by nothing, and what begins or ends a connection is the
@@ -555,7 +580,7 @@ __attribute__((noinline)) int carry(struct __sk_buff *skb, int from, int join)
     struct edit edit = {0};
     struct carry_value *value;
     struct flow_record *record;
-    bool plain = false, edits, tells;
+    bool plain = false, tells = false, edits;
     __u32 to, what, index, serial, figures;
     __u64 way;
 
@@ -581,15 +606,7 @@ __attribute__((noinline)) int carry(struct __sk_buff *skb, int from, int join)
     if (join == JOIN_UNKNOWN && !leave.alone && record_gate(way) == RECORD_JOIN &&
         segment.seq != record_next(way))
         return CARRY_WAITS;
-    what = is_for_engine(&segment, edits, leave.alone)
-               ? CARRY_up_flags
-               : judge(skb, from, record, way, &segment, &edit, leave);
-    tells = what == CARRY_carried && edits && is_told(record, from, &segment) && !leave.alone &&
-            tell_may(skb, segment.l4 + TCP_BYTES + segment.options_bytes);
-    if (what == CARRY_carried && (segment.flags & FLAG_FIN) && !leave.alone && !tells)
-        what = CARRY_up_flags;
-    if (what == CARRY_carried && !advance(record, from, serial, &segment, leave))
-        what = CARRY_up_order;
+    what = may_go(skb, from, record, way, &segment, &edit, leave, &tells);
     if (leave.alone && edits && what != CARRY_carried && !(segment.flags & FLAG_SYN)) {
         count(CARRY_lost);
         return TC_ACT_SHOT;
@@ -599,7 +616,7 @@ __attribute__((noinline)) int carry(struct __sk_buff *skb, int from, int join)
         return CARRY_UP(what) - (edits || what == CARRY_up_learning ? CARRY_UP_EDIT : 0);
     }
     if (tells)
-        tell_as_it_came(skb, from, false);
+        tell_of(skb, from, record, &segment);
     if (edits && !write_edit(skb, from, record, &segment, &edit)) {
         count(CARRY_lost);
         return TC_ACT_SHOT;

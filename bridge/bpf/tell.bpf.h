@@ -133,15 +133,21 @@ INLINE bool tell_is_quiet(const struct tell_way *way, int from)
     return *(const volatile __u32 *)&way->up[from] == *(const volatile __u32 *)&way->written[from];
 }
 
-/* The worker reads what it is told, and there is room. One of many goes up, and wakes it. */
+/* The worker reads what it is told, and fewer than so many wait for it. */
+INLINE bool tell_has_room(const struct tell_hub *hub, __u32 most)
+{
+    const __u64 waiting = *(const volatile __u64 *)&hub->head - *(const volatile __u64 *)&hub->tail;
+
+    return !bypassed() && tell_now_us(hub) < *(const volatile __u64 *)&hub->awake_until_us &&
+           waiting < most;
+}
+
+/* There is room. One of many goes up, and wakes the worker: what is refused here must do so. */
 INLINE bool tell_is_read(struct tell_hub *hub)
 {
-    const __u64 waiting = *(volatile __u64 *)&hub->head - *(volatile __u64 *)&hub->tail;
-
-    if (bypassed() || tell_now_us(hub) >= *(volatile __u64 *)&hub->awake_until_us ||
-        waiting >= TELL_ENTRIES_FULL)
+    if (!tell_has_room(hub, TELL_ENTRIES_FULL))
         return false;
-    return waiting < TELL_ENTRIES_LATE || *(volatile __u32 *)&hub->rung ||
+    return tell_has_room(hub, TELL_ENTRIES_LATE) || *(volatile __u32 *)&hub->rung ||
            __sync_val_compare_and_swap(&hub->rung, 0, 1) != 0;
 }
 
@@ -189,13 +195,15 @@ INLINE void tell_put(struct __sk_buff *skb, struct tell_hub *hub, const struct t
 /* Neither is static: so the verifier reads each once, whoever calls it. */
 
 /* Whether the engine could be told now of a segment with so many bytes of headers: an entry has no
- * room for a tag. */
+ * room for a tag. What is read first, whatever else comes up, must not be many that an attacker
+ * repeats: where the worker is late they wait with all others, or he is not told. */
 __attribute__((noinline)) int tell_may(struct __sk_buff *skb, __u32 bytes)
 {
     const __u32 first = 0;
     struct tell_hub *hub = bpf_map_lookup_elem(&tell_hub, &first);
 
-    return hub && !skb->vlan_present && bytes <= TELL_HEADERS && tell_is_read(hub);
+    return hub && !skb->vlan_present && bytes <= TELL_HEADERS &&
+           tell_has_room(hub, TELL_ENTRIES_LATE);
 }
 
 /* Of a plain one, before anything is changed of it. `stays`: it is not passed on. */

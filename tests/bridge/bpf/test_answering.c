@@ -604,3 +604,28 @@ Test(answering, kernel_says_and_counts_what_the_engine_does)
     cr_assert_eq(kernel.noted, counts[CARRY_noted]);
     close_kernel(&kernel);
 }
+
+/* One cookie that is repeated must not be all that the worker reads. */
+Test(answering, good_cookies_go_up_where_the_worker_is_late)
+{
+    struct random seeds = random_begin("answering_late");
+    struct kernel kernel = open_kernel(1, 0);
+    uint64_t counts[CARRY_COUNTS_COUNT], unrecorded;
+    struct tell_hub *hub;
+
+    open_told(&kernel);
+    hub = carrying_tells(kernel.carrying)->hub;
+    hub->tail = hub->head - TELL_ENTRIES_LATE;
+    for (uint32_t world = 0; world < 20; world++) {
+        struct pair *pair = begin_world(&kernel, random_next(&seeds));
+        struct answered_client client = {.x = 0};
+
+        for (uint32_t n = 0; n < FRAMES; n++)
+            step(&kernel, pair, &client);
+        end_world(&kernel, pair);
+    }
+    carrying_count(kernel.carrying, counts, &unrecorded);
+    cr_assert_gt(counts[CARRY_up_ack_good], 0u);
+    cr_assert_eq(counts[CARRY_noted], 0u);
+    close_kernel(&kernel);
+}

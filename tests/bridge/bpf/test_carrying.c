@@ -527,6 +527,33 @@ Test(carrying, fins_of_spliced_ones_go_up_where_nobody_reads)
     close_pair(&pair);
 }
 
+/* It would be read before all else, however often it is repeated; and what goes up wakes by itself.
+ */
+Test(carrying, fins_of_spliced_ones_go_up_where_the_worker_is_late)
+{
+    struct pair pair;
+    struct tell_hub *hub;
+    struct made made;
+    bool carried = false;
+
+    random_of_test = random_begin("carrying_late_fins");
+    pair = open_pair(true, false, true);
+    hub = carrying_tells(pair.carrying)->hub;
+    hub->tail = hub->head - TELL_ENTRIES_LATE;
+    for (int i = 0; i < 20; i++) {
+        begin_anew(&pair, false);
+        cr_assert_not(says_fin(&pair, &made));
+    }
+    cr_assert_eq(hub->rung, 0u);
+    hub->tail = hub->head;
+    for (int i = 0; i < 20 && !carried; i++) {
+        begin_anew(&pair, false);
+        carried = says_fin(&pair, &made);
+    }
+    cr_assert(carried);
+    close_pair(&pair);
+}
+
 static uint32_t clients_carried(const struct pair *pair, uint32_t frames)
 {
     struct made made, out;
