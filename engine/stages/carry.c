@@ -181,7 +181,8 @@ static bool is_left(struct engine *engine, uint32_t index, struct flow_record *r
         record->seen = 0;
         return true;
     }
-    if (begin_joined(engine, index, record))
+    /* Where its server has spoken in this batch carry_settle() adds it, when all is written. */
+    if (begin_joined(engine, index, record) || engine->flows.flows[index].state == FLOW_SPLICED)
         return false;
     return record->seen < CARRY_AFTER && ++record->seen < CARRY_AFTER;
 }

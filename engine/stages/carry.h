@@ -15,7 +15,8 @@
 /* Batches in which a connection comes up before the kernel is told of it: to tell it, and that it
  * is over, costs as much as some segments, and most connections are short: handshake, request,
  * answer and two FINs, each by itself, are not as many. One that we have joined has half of that
- * before it, and all its order is known: the kernel is told of it at once. */
+ * before it, and all its order is known: the kernel is told of it at once, or where its server has
+ * spoken in the same batch, as soon as that is written. */
 #define CARRY_AFTER 8
 
 /* False: none of those that have come up is the kernel's, nor is to be, and nothing is to be

@@ -339,8 +339,13 @@ Test(carry, joined_connection_whose_server_has_spoken_waits_until_all_is_written
 
     server_says(b, .flags = "P.", .seq = Y + 1, .ack = X + 19, .payload = "data");
     to_client(b, .flags = "P.", .seq = c + 1, .ack = X + 19, .payload = "data");
-    cr_assert_not(engine_settle_is_due(b->engine), "what follows would overtake that");
-    cr_assert_eq(orders(b, true), 0);
+    cr_assert(engine_settle_is_due(b->engine));
+    cr_assert_eq(orders(b, true), 0, "what follows would overtake that");
+    settled(b);
+    cr_assert_eq(orders(b, true), 1);
+    cr_assert_eq(gate_of(b, SIDE_SERVER), RECORD_JOIN);
+    cr_assert_eq(record_next(record_of(b)->way[SIDE_SERVER]), Y + 5);
+    cr_assert_not(record_of(b)->flags & RECORD_ASKING);
     bench_end(b);
 }
 
