@@ -29,7 +29,7 @@ struct hooking {
     struct bpf_object *object;
     int program;
     struct grant *grants;
-    bool made_qdisc;
+    int made_at; /* the interface whose qdisc we have made; 0: none */
 };
 
 static bool find_parts(struct hooking *hooking)
@@ -122,7 +122,11 @@ bool hooking_attach(struct hooking *hooking, int interface, struct error *error)
                         .handle = HOOK_HANDLE, .priority = HOOK_PRIORITY);
     int code = bpf_tc_hook_create(&hook);
 
-    hooking->made_qdisc = code == 0;
+    /* At one that we come back to it is there, and still ours. */
+    if (code == 0)
+        hooking->made_at = interface;
+    else if (hooking->made_at != interface)
+        hooking->made_at = 0;
     if (code == 0 || code == -EEXIST)
         code = bpf_tc_attach(&hook, &filter);
     if (code == 0)
@@ -151,5 +155,5 @@ void hooking_detach(int interface)
 
 bool hooking_made_qdisc(const struct hooking *hooking)
 {
-    return hooking->made_qdisc;
+    return hooking->made_at != 0;
 }

@@ -198,17 +198,18 @@ static bool is_attached(struct hook *hook)
 
 void hook_look(struct hook *hook)
 {
-    struct error *why;
+    struct error was, *why;
 
     if (!hook || !hook->hooking)
         return;
     why = &hook->hindrance;
+    was = *why;
     *why = (struct error){0};
     if (is_attached(hook) || why->code != EXIT_DONE)
         return; /* what has no card yet is heard of again */
     if (attach(hook))
         log_line(LOG_LEVEL_INFO, "the program of the hook is back at the servers' card");
-    else
+    else if (strcmp(why->text, was.text) != 0) /* else each word of netlink would repeat it */
         log_line(LOG_LEVEL_WARNING, "no hook at the servers' card: %s", why->text);
 }
 

@@ -544,6 +544,15 @@ def test_undone_at_the_end():
         check("clsact" not in lab.server.run("tc", "qdisc"), "a qdisc is left behind")
 
 
+def test_qdisc_of_a_program_that_came_back_is_undone():
+    """It was there when the program came back, and it is ours all the same."""
+    with hook_lab("veth") as lab:
+        lab.server.run("tc", "filter", "del", "dev", SERVER_IF, "ingress", "prio", "21328")
+        wait_back(lab)
+        check_equal(lab.stop_daemon()[0], 0, "exit code")
+        check("clsact" not in lab.server.run("tc", "qdisc"), "a qdisc is left behind")
+
+
 def test_a_start_that_fails_after_a_kill_leaves_none():
     """The wire goes on, and the hook has no grants any more: nothing is asked of it."""
     with hook_lab("port") as lab:
