@@ -3,6 +3,7 @@
 (802.1Q, 802.1ad)."""
 import runner
 from frames import Capture, untag
+from kernelpath import answering, kernel, need_path, went_up
 from lab import CLIENT_IF, SERVER4, SERVER6, SERVER_IF, Lab, check, check_equal
 from rawtcp import SYN, parse
 from vlan import CLIENT_PRIORITY, SERVER_PRIORITY, Network, tags_of
@@ -64,25 +65,14 @@ def check_tags(lab, network, vlan):
     return len(to_client)
 
 
-def kernel_path(lab):
-    """What the kernel's program has counted; None: it is not there."""
-    return lab.stats()["kernel"] if lab.cli("status")["kernel_path"]["on"] else None
-
-
-def went_up(before, after):
-    return {k: after[k] - before[k] for k in after if k.startswith("up_") and after[k] != before[k]}
-
-
 def flooded(network, address, counter, **options):
     """How many of a flood within the VLAN the kernel has counted so; fetches beside it succeed."""
-    before = kernel_path(network.lab)
-    if not before:
-        raise runner.Skip("no kernel path")
+    before = kernel(network.lab)
     flood = network.start_flood(80, address, count=FLOOD, rate=FLOOD, **options)
     fetched = network.fetch("http", 80, address, count=20)
     flood.report()
     check_equal(fetched["failed"], 0, f"fetches beside the flood ({fetched})")
-    after = kernel_path(network.lab)
+    after = kernel(network.lab)
     counted = after[counter] - before[counter]
     check(counted >= 0.8 * FLOOD, f"{counted} {counter}, went up: {went_up(before, after)}")
     return counted
@@ -111,13 +101,28 @@ def check_ends_are_known(network):
     network.lab.wait_no_flows()
 
 
-def attacked(vlan, sides="netns"):
+def check_kernel_does(network):
+    """Most of a hundred short connections: their SYNs, and something behind."""
+    before = kernel(network.lab)
+    check_ends_are_known(network)
+    after = kernel(network.lab)
+    did = {what: after[what] - before[what] for what in ("answered", "carried")}
+    check(min(did.values()) >= 50, f"{did} of 100 connections, went up: {went_up(before, after)}")
+
+
+def attacked(vlan, sides="netns", by_kernel=False):
     with Lab(sides=sides) as lab:
         network, servers = protected(lab, vlan)
+        if by_kernel and not lab.stand_in:
+            need_path(lab)
+            answering(lab)
         frames = check_tags(lab, network, vlan)
         if not lab.stand_in:
             check_wrong_clients(network, servers)
-            check_ends_are_known(network)
+            if by_kernel:
+                check_kernel_does(network)
+            else:
+                check_ends_are_known(network)
             check(
                 any(flow["vlan"] == vlan for flow in lab.flows()),
                 f"flows name the VLAN {vlan}: {lab.flows()[:2]}",
@@ -135,6 +140,8 @@ def test_flood_in_a_vlan():
         if lab.stand_in:
             raise runner.Skip("needs the daemon")
         network, _ = protected(lab, [7])
+        need_path(lab)
+        answering(lab)
         answered = [flooded(network, address, "answered") for address in (SERVER4, SERVER6)]
         rejected = flooded(network, SERVER4, "rejected", ack="yes")
         return f"{answered} of {FLOOD} SYNs answered in the kernel, {rejected} ACKs dropped there"
@@ -182,7 +189,10 @@ def transfers(vlan, sides="netns"):
     with Lab(sides=sides) as lab:
         network, _ = protected(lab, vlan)
         worst, before = 0, lab.stats().get("frames")
-        path = None if lab.stand_in else kernel_path(lab)
+        path = None
+        if sides == "veth" and not lab.stand_in:
+            need_path(lab)
+            path = kernel(lab)
         for kind in ("download", "upload"):
             for address in (SERVER4, SERVER6):
                 result = network.fetch(kind, 80, address, bytes=TRANSFER_BYTES, timeout_ms=20000)
@@ -196,8 +206,8 @@ def transfers(vlan, sides="netns"):
                     2 * TRANSFER_BYTES / count > SUPER_FRAME_BYTES,
                     f"{count} frames on {side}: the {bulk} was no super-frames",
                 )
-        if path and len(vlan) == 1:
-            after = kernel_path(lab)
+        if path:
+            after = kernel(lab)
             carried, up = after["carried"] - path["carried"], went_up(path, after)
             check(carried >= CARRIED * (carried + sum(up.values())), f"{carried} carried, up: {up}")
         return f"slowest {TRANSFER_BYTES * 8 / worst / 1000:.1f} Gb/s"
@@ -212,7 +222,7 @@ def test_transfers_in_a_vlan_by_the_kernel():
 
 
 def test_attack_in_a_vlan_by_the_kernel():
-    return attacked([7], "veth")
+    return attacked([7], "veth", by_kernel=True)
 
 
 def test_attack_in_qinq_beside_the_kernel():
