@@ -5,6 +5,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <malloc.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -87,6 +88,7 @@ struct hooking *hooking_open(struct error *error)
     }
     bpf_quiet();
     reason = load(hooking);
+    malloc_trim(0); /* of the kernel's types nothing is wanted any more: some MiB */
     if (reason == 0 && hooking->grants)
         return hooking;
     error_set(error, EXIT_FAILED, "the kernel does not take the program: %s", reason_text(reason));

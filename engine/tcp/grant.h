@@ -14,7 +14,7 @@
 
 #include <stdint.h>
 
-#define GRANTS 16384u /* places; a power of two */
+#define GRANTS 4096u /* places; a power of two: all of it is resident */
 
 enum grant_state { GRANT_FREE, GRANT_TAKEN, GRANT_MADE };
 
