@@ -15,7 +15,7 @@ STORE = "10.0.0.9"
 
 
 def recipe():
-    """What stands in the first three blocks: a command, Redis's options, stunnel's configuration."""
+    """The first three blocks: a command, Redis's options, stunnel's configuration."""
     with open(RECIPE, encoding="utf-8") as file:
         text = file.read().split("## A store on somebody else's network")[1].split("\n## ")[0]
     return [block.split("\n", 1)[1] for block in text.split("```")[1::2]]
