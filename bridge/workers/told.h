@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * told.h - a worker reads what the kernel tells of segments that it has passed on
- * (engine/tcp/tell_record.h), and tells it what of those that went up has been written.
+ * told.h - a worker reads what the kernel tells of segments that it has passed on, or that have
+ * ended there (engine/tcp/tell_record.h), and tells it what of those that went up has been written.
  *
  *      told_begin()     a batch begins: we are there
  *      told_look()      before each frame: what was told of up to now is older

@@ -210,10 +210,13 @@ static void handle_told(struct worker *worker, const struct told_frame *frame, u
     const struct verdict verdict =
         judge(worker, frame->from, frame->buffer, frame->bytes, frame->capacity, now_us);
 
-    if (verdict.action == VERDICT_FORWARD)
-        ring_send(worker->ring, side_other(frame->from), frame->buffer, verdict.bytes);
-    else if (verdict.action == VERDICT_REPLY)
-        ring_send(worker->ring, frame->from, frame->buffer, verdict.bytes);
+    const bool passes = verdict.action == VERDICT_FORWARD;
+
+    if (!passes && verdict.action != VERDICT_REPLY)
+        return;
+    if (!ring_send(worker->ring, passes ? side_other(frame->from) : frame->from, frame->buffer,
+                   verdict.bytes))
+        engine_counters(worker->engine)->drops[DROP_outbox_full]++;
 }
 
 /* What the kernel has passed on before what comes up now. */

@@ -16,8 +16,9 @@
  *               CARRY   every plain one is carried; one with data that goes up sets JOIN again
  *
  *      engine: UP -> JOIN, when what it has let through is written
- *      kernel: JOIN -> CARRY, at the first that fits; -> JOIN, where data goes up; -> UP, at SYN,
- *              FIN and RST
+ *      kernel: JOIN -> CARRY, at the first that fits; -> JOIN, where data goes up; -> UP, at SYN
+ *              and RST, and at a FIN that goes up: that of a splice is carried like data where the
+ *              engine is told of it
  *
  * The rest is written by the engine, before the gate opens, but for the floor of acks, which the
  * kernel moves as stages/splice.c does, and for `used` and `empty`, where a lost update costs

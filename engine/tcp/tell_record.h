@@ -1,13 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * tell_record.h - how the kernel passes segments of servers in normal mode by itself, and tells the
- * engine afterwards (bridge/bpf/tell.bpf.h): what both write.
+ * engine afterwards (bridge/bpf/tell.bpf.h): what both write. In attack mode it so tells of what it
+ * does with connections that are joined, and of good cookies.
  *
  *      kernel   passes a segment on, and puts its headers into the next entry
  *      engine   follows it as if it had come up (stages/telling.h), a moment later
  *
  * Where nothing is changed on the way, as in normal mode, to know of a segment is enough. The
  * engine sees them in their order, before whatever comes up behind them.
+ *
+ * Of a joined connection FINs and closed windows are told of, as they came: the kernel has
+ * translated and passed them. A good cookie that comes alone `stays`: it ends in the kernel, and
+ * the engine does with it what it would have done with the frame. For both there is less room
+ * (TELL_ENTRIES_LATE): whoever repeats them must not be all that is read.
  *
  * Order on the wire. Some segments still go up: those of connections that the learner is to see
  * whole, and all while the worker is late. What follows must not overtake them. So segments that
