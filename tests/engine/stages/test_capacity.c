@@ -276,7 +276,8 @@ Test(capacity, only_so_many_syns_go_on_unanswered)
     bench_end(b);
 }
 
-/* The same of those that the server's own TCP is to make (granting.h), whose accept queue is full. */
+/* The same of those that the server's own TCP is to make (granting.h), whose accept queue is full.
+ */
 Test(capacity, only_so_many_grants_go_on_unanswered)
 {
     static struct grant grants[GRANTS];
