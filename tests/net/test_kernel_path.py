@@ -6,7 +6,7 @@ kernel carries is counted.
 
 That each frame is carried as the engine would let it go, and each SYN answered as it would, is
 tests/bridge/bpf/test_carrying.c's and test_answering.c's."""
-import os
+import errno
 import signal
 import sys
 import time
