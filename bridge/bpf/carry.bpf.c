@@ -497,22 +497,17 @@ INLINE bool is_for_engine(const struct segment *segment, bool spliced, bool alon
 /*
  * What of a splice the engine is to be told of: its end, and that the client has closed its window,
  * once until it has looked (stages/slow.h). That one is not sent up: it must not come behind the
- * one that opens it again. Where there is no room for it the next one is told of: a closed window
- * is said again.
+ * one that opens it again. Where there is no room for it, or the worker sleeps, he reads it in the
+ * record when he looks.
  */
-INLINE bool is_told(const struct flow_record *record, int from, const struct segment *segment)
+INLINE bool is_told(struct flow_record *record, int from, const struct segment *segment)
 {
     if (segment->flags & FLAG_FIN)
         return true;
-    return from == FROM_CLIENT && !segment->window && !*(const volatile __u8 *)&record->closed;
-}
-
-INLINE void tell_of(struct __sk_buff *skb, int from, struct flow_record *record,
-                    const struct segment *segment)
-{
-    tell_as_it_came(skb, from, false);
-    if (!(segment->flags & FLAG_FIN))
-        *(volatile __u8 *)&record->closed = 1;
+    if (from != FROM_CLIENT || segment->window || *(volatile __u8 *)&record->closed)
+        return false;
+    *(volatile __u8 *)&record->closed = 1;
+    return true;
 }
 
 /* CARRY_carried, with its edit, and whether the engine is to be told of it; or why it goes up. */
@@ -616,7 +611,7 @@ __attribute__((noinline)) int carry(struct __sk_buff *skb, int from, int join)
         return CARRY_UP(what) - (edits || what == CARRY_up_learning ? CARRY_UP_EDIT : 0);
     }
     if (tells)
-        tell_of(skb, from, record, &segment);
+        tell_as_it_came(skb, from, false);
     if (edits && !write_edit(skb, from, record, &segment, &edit)) {
         count(CARRY_lost);
         return TC_ACT_SHOT;
