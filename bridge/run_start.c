@@ -323,12 +323,8 @@ static bool watch_fd(struct run *run, int fd, struct error *error)
 
 static bool watch_all(struct run *run, struct error *error)
 {
-    run->sides_watch = (struct sides_watch){.sides = run->sides,
-                                            .path = run->path,
-                                            .report = run->report,
-                                            .keeping = run->confine.keeping,
-                                            .hook = run->hook,
-                                            .carrier = &run->options.carrier};
+    run->sides_watch = (struct sides_watch){run->sides, run->path, run->report,
+                                            run->confine.keeping, run->hook, &run->options.carrier};
     sides_watch_carrier(&run->sides_watch);
     run->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (run->epoll_fd < 0)

@@ -155,13 +155,6 @@ static bool begin(struct hook *hook)
     return false;
 }
 
-/* Why there is none. Whoever has not asked for it knows that he has named no namespace. */
-static bool is_told(const struct hook *hook)
-{
-    return hook->setting == HOOK_UNSAID ? hook->netns[0] && !hook->side->host
-                                        : hook->setting != HOOK_OFF;
-}
-
 struct hook *hook_open(enum hook_setting setting, const struct side_spec *side, const char *stack,
                        struct error *error)
 {
@@ -179,8 +172,7 @@ struct hook *hook_open(enum hook_setting setting, const struct side_spec *side, 
         hook_close(hook);
         return NULL;
     }
-    if (is_told(hook))
-        log_line(LOG_LEVEL_INFO, "no hook, connections are spliced: %s", hook->hindrance.text);
+    log_line(LOG_LEVEL_INFO, "no hook, connections are spliced: %s", hook->hindrance.text);
     return hook;
 }
 
@@ -234,9 +226,9 @@ void hook_close(struct hook *hook)
 
 const char *hook_hindrance(const struct hook *hook)
 {
-    if (hook->hooking)
-        return NULL;
-    return is_told(hook) ? hook->hindrance.text : "";
+    if (hook->setting == HOOK_OFF)
+        return "";
+    return hook->hooking ? NULL : hook->hindrance.text;
 }
 
 struct grant *hook_grants(struct hook *hook)
