@@ -6,7 +6,7 @@ import signal
 import time
 
 import runner
-from lab import CLIENT4, SERVER4, SYNWARD, Lab, check, check_equal, run, wait_until
+from lab import CLIENT4, SYNWARD, Lab, check, check_equal, run
 
 MANY = 1000000  # prefixes
 LOOP_S = 1.0  # in which the daemon answers somebody else meanwhile, on a busy machine
