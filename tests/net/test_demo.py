@@ -71,4 +71,25 @@ def test_terminated_in_the_attack():
     interrupted("2. With", signal.SIGTERM)
 
 
+def test_interrupted_at_the_edge_of_a_namespace():
+    """The Ctrl-C comes when the demo's process has entered the client's and nothing leads it out
+    again."""
+    edge = (
+        "from lab import Lab\n"
+        "with Lab() as lab:\n"
+        "    held = lab.client.inside()\n"
+        "    held.__enter__()\n"
+        "    raise KeyboardInterrupt\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", edge],
+        cwd=os.path.dirname(__file__),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    _, said = process.communicate(timeout=20)
+    check_equal(process.returncode, -signal.SIGINT, f"exit code ({said[-300:]})")
+    check_equal(leftovers(process.pid), [], "left behind")
+
+
 runner.main(globals())
