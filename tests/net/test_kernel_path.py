@@ -26,7 +26,7 @@ from lab import (
 )
 from kernelpath import answering, kernel, need_path, went_up
 
-BULK_BYTES = 300_000_000  # the 20 frames before a connection is carried are less than 1 %
+BULK_BYTES = 600_000_000  # 20 to 140 frames before a connection is carried are less than 1 %
 LOSSY_BYTES = 10_000_000
 LONG_BYTES = 2_000_000_000
 SHORT_ONES = 1000
