@@ -323,7 +323,7 @@ static bool watch_fd(struct run *run, int fd, struct error *error)
 
 static bool watch_all(struct run *run, struct error *error)
 {
-    run->sides_watch = (struct sides_watch){run->sides, run->path, run->report,
+    run->sides_watch = (struct sides_watch){run->sides,           run->path, run->report,
                                             run->confine.keeping, run->hook, &run->options.carrier};
     sides_watch_carrier(&run->sides_watch);
     run->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
