@@ -52,6 +52,7 @@ struct daemon {
     struct policy_compiling compiling;          /* its policy NULL: not begun */
     struct store_saving saving;
     uint32_t bridges;         /* that the workers were told of */
+    uint64_t hears_all_us;    /* when they were told so last; 0: never */
     uint64_t saving_revision; /* of the store when it was begun */
     struct expiry expiry;
     struct forgotten forgotten;
@@ -634,6 +635,23 @@ void daemon_adopt_aside(struct daemon *daemon, const struct source_rule *rule, c
 void daemon_set_returned(struct daemon *daemon, const struct server_key *server, uint32_t returned)
 {
     workers_set_returned(daemon->parts.workers, server, returned);
+}
+
+bool daemon_set_others(struct daemon *daemon, const struct server_key *server,
+                       const struct trigger_others *others)
+{
+    return workers_set_others(daemon->parts.workers, server, others);
+}
+
+void daemon_hears_all(struct daemon *daemon)
+{
+    if (workers_hear_all(daemon->parts.workers))
+        daemon->hears_all_us = clock_now_us();
+}
+
+bool daemon_judges_sums(const struct daemon *daemon)
+{
+    return daemon->hears_all_us && clock_now_us() < daemon->hears_all_us + SUMS_FRESH_US;
 }
 
 uint32_t daemon_fired_lately(const struct daemon *daemon, struct server_key *servers, uint32_t max)

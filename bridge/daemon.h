@@ -128,6 +128,13 @@ void daemon_hold_attack(struct daemon *daemon, const struct server_key *server,
 void daemon_adopt_aside(struct daemon *daemon, const struct source_rule *rule, const char *node);
 /* So many of the cookies that were asked for here in 2 s came back at other bridges. */
 void daemon_set_returned(struct daemon *daemon, const struct server_key *server, uint32_t returned);
+/* What the others have counted of a server together. False: it could not be told now. */
+bool daemon_set_others(struct daemon *daemon, const struct server_key *server,
+                       const struct trigger_others *others);
+/* That was told of all servers: sums are judged, until it has not been so for SUMS_FRESH_US. */
+void daemon_hears_all(struct daemon *daemon);
+/* It is so now. */
+bool daemon_judges_sums(const struct daemon *daemon);
 /* Servers for which a trigger of this bridge fired lately, at most `max`; how many. */
 uint32_t daemon_fired_lately(const struct daemon *daemon, struct server_key *servers, uint32_t max);
 /* The configuration file; "" where there is none. */

@@ -152,14 +152,21 @@ static void print_sandbox(struct json_object *sandbox)
         printf("sandbox: %s, %s\n", state, output_field(sandbox, "why"));
 }
 
+/* It does not hear what all others count. */
+static bool are_apart(struct json_object *cluster)
+{
+    return json_object_get_int(json_object_object_get(cluster, "bridges")) > 1 &&
+           !json_object_get_boolean(json_object_object_get(cluster, "sums"));
+}
+
 /* Where there are other bridges. */
 static void print_cluster(struct json_object *cluster)
 {
     if (!cluster)
         return;
     if (strcmp(output_field(cluster, "state"), "joined") == 0)
-        printf("cluster: joined as %s, %s bridges live\n", output_field(cluster, "node"),
-               output_field(cluster, "bridges"));
+        printf("cluster: joined as %s, %s bridges live%s\n", output_field(cluster, "node"),
+               output_field(cluster, "bridges"), are_apart(cluster) ? ", each acts by itself" : "");
     else if (strcmp(output_field(cluster, "state"), "unknown") == 0)
         puts("cluster: cookies are shared; `synward sync`, which shares the rest, was not heard");
     else

@@ -15,6 +15,7 @@
  *      asides    by prefix and node, as long as judged
  *      counts    by server and node, for 5 s, while it is protected: cookies sent, and taken of
  *                others
+ *      figures   by node, for 5 s: what it counts of half-open and silent clients, by server
  *      rules     by prefix: the operator's last word
  *      settings  by server, and "all": the mode that the operator set last
  *      lists     by name: the list of sources that the operator imported last
@@ -141,6 +142,8 @@ struct sync {
     struct json_object *words[SYNC_WORDS];        /* the same */
     struct json_object *returned;                 /* the same: what came back elsewhere */
     struct json_object *forgotten;                /* the same: profiles */
+    struct json_object *figures;                  /* the same: sums; NULL: some are not known */
+    struct json_object *figures_before;           /* as they were known last; NULL: never */
     struct json_object *counts;                   /* of all bridges, as they were read last */
     struct json_object *words_before[SYNC_WORDS]; /* of the answer before; NULL: none */
     uint64_t round;
@@ -257,6 +260,8 @@ int sync_changes_fd(const struct sync *sync);
 void sync_changes_heard(struct sync *sync);
 /* sync_counts.c: which cookies came back elsewhere. */
 bool sync_counts_turn(struct sync *sync, struct error *error);
+/* sync_figures.c: what all bridges count. */
+bool sync_figures_turn(struct sync *sync, struct error *error);
 /* sync_words.c: the operator's word. */
 bool sync_words_turn(struct sync *sync, struct error *error);
 /* sync_lists.c: his lists of sources. */

@@ -30,6 +30,7 @@
 #define LOOK_SHARE     20u /* looking takes one in so many parts of the time */
 #define COUNT_MS       5000u
 #define CHANGES_READ   "500"
+#define NO_CHANGE      "0-0"
 #define FETCH_MOST     64u
 #define TAUGHT_BYTES   (16u * 1024 * 1024)
 #define DAEMON_MS      30000u
@@ -273,22 +274,38 @@ static void note_change(struct sync *sync, const redisReply *entry)
         snprintf(sync->change, sizeof(sync->change), "%s", id->str);
 }
 
-/* What changed since, as far as the stream goes back. */
+static bool is_at(const struct sync *sync, const redisReply *reply)
+{
+    const redisReply *entry =
+        reply->type == REDIS_REPLY_ARRAY && reply->elements > 0 ? reply->element[0] : NULL;
+    const redisReply *id =
+        entry && entry->type == REDIS_REPLY_ARRAY && entry->elements > 0 ? entry->element[0] : NULL;
+
+    return id && id->type == REDIS_REPLY_STRING && strcmp(id->str, sync->change) == 0;
+}
+
+/*
+ * What changed since. The stream is bounded: where what was read last does not stand there any
+ * more, nor all that came behind it perhaps, all profiles are to be read again.
+ */
 static bool read_changes(struct sync *sync, struct lessons *lessons, struct error *error)
 {
-    char changes[SYNC_KEY_BYTES], profiles[SYNC_KEY_BYTES], from[SYNC_CHANGE_BYTES + 1];
+    char changes[SYNC_KEY_BYTES], profiles[SYNC_KEY_BYTES];
+    const bool none = strcmp(sync->change, NO_CHANGE) == 0; /* was read: the stream was empty */
     struct sync_command range, get;
     redisReply *reply;
     bool good = true;
 
-    snprintf(from, sizeof(from), "(%s", sync->change);
-    range = sync_command_of("XRANGE", sync_key(sync, "changes", changes), from, "+", "COUNT",
-                            CHANGES_READ);
+    range = sync_command_of("XRANGE", sync_key(sync, "changes", changes), sync->change, "+",
+                            "COUNT", CHANGES_READ);
     get = sync_command_of("HMGET", sync_key(sync, "profiles", profiles));
     reply = sync_store_ask(&sync->store, &range, error);
     if (!reply)
         return false;
-    for (size_t i = 0; good && reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++) {
+    sync->read_profiles = !none && !is_at(sync, reply);
+    good = !sync->read_profiles;
+    for (size_t i = none ? 0 : 1; good && reply->type == REDIS_REPLY_ARRAY && i < reply->elements;
+         i++) {
         const redisReply *field = changed_field(reply->element[i]);
 
         note_change(sync, reply->element[i]);
@@ -301,7 +318,7 @@ static bool read_changes(struct sync *sync, struct lessons *lessons, struct erro
     }
     good = good && fetch(lessons, &get, error);
     freeReplyObject(reply);
-    return good;
+    return good || sync->read_profiles;
 }
 
 /* The newest change: what is read whole now has all that came before. */
@@ -314,7 +331,7 @@ static bool find_end_of_changes(struct sync *sync, struct error *error)
 
     if (!reply)
         return false;
-    snprintf(sync->change, sizeof(sync->change), "0-0");
+    snprintf(sync->change, sizeof(sync->change), NO_CHANGE);
     if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 1)
         note_change(sync, reply->element[0]);
     freeReplyObject(reply);
@@ -570,9 +587,9 @@ bool sync_profiles_turn(struct sync *sync, struct error *error)
         sync->push_profiles = true;
         sync->looked = 0;
     }
-    good =
-        count_profiles(sync, error) &&
-        (sync->read_profiles ? read_all(sync, lessons, error) : read_changes(sync, lessons, error));
+    good = count_profiles(sync, error) &&
+           (sync->read_profiles || read_changes(sync, lessons, error)) &&
+           (!sync->read_profiles || read_all(sync, lessons, error));
     good = finish_all(lessons, good, error);
     free(lessons);
     /* Before all was read nobody knows what others teach, or have written since a word was said;

@@ -123,7 +123,8 @@ static bool say_key(struct sync *sync, const char *key, struct error *error)
     return ask(sync, &set, error);
 }
 
-/* Who is first says it; while a key is rolled who makes by the new line says it anew. */
+/* Who is first says it; while a key is rolled who makes by the new line says it anew. A store that
+ * refuses that is heard nevertheless, as values of both keys are good: true, with the `error`. */
 static bool check_meta(struct sync *sync, struct error *error)
 {
     char key[SYNC_KEY_BYTES];
@@ -148,7 +149,7 @@ static bool check_meta(struct sync *sync, struct error *error)
         error_set(error, EXIT_FAILED, "the cluster %s is one of another version of synward",
                   sync->seal.cluster);
     else
-        return first || say_key(sync, key, error);
+        return first || say_key(sync, key, error) || sync->store.fd >= 0;
     return refuse(sync, error);
 }
 
@@ -264,9 +265,9 @@ static bool turn_nodes(struct sync *sync, struct error *error)
 
 typedef bool round_part(struct sync *sync, struct error *error);
 
-static round_part *const parts[] = {sync_attacks_say, sync_asides_say,   sync_attacks_hear,
-                                    sync_asides_hear, sync_counts_turn,  sync_words_turn,
-                                    sync_lists_turn,  sync_profiles_turn};
+static round_part *const parts[] = {sync_attacks_say, sync_asides_say,  sync_attacks_hear,
+                                    sync_asides_hear, sync_counts_turn, sync_figures_turn,
+                                    sync_words_turn,  sync_lists_turn,  sync_profiles_turn};
 #define PARTS (sizeof(parts) / sizeof(parts[0]))
 
 static bool turn_part(struct sync *sync, round_part *part, struct error *error)
@@ -380,6 +381,8 @@ static bool turn_daemon(struct sync *sync, struct error *error)
     json_object_object_add(request, "rules", json_object_get(sync->words[SYNC_WORD_RULE]));
     json_object_object_add(request, "settings", json_object_get(sync->words[SYNC_WORD_SETTING]));
     json_object_object_add(request, "returned", json_object_get(sync->returned));
+    if (sync->figures)
+        json_object_object_add(request, "figures", json_object_get(sync->figures));
     json_object_object_add(request, "forgotten", some_forgotten(sync));
     json_object_object_add(request, "asides_from", json_object_new_uint64(sync->asides_from));
     answer = sync_ask_daemon(sync, request, DAEMON_MS, error);
@@ -421,6 +424,8 @@ static void begin_anew(struct sync *sync)
     for (unsigned i = 0; i < SYNC_WORDS; i++)
         renew(&sync->words[i]);
     renew(&sync->returned);
+    json_object_put(sync->figures);
+    sync->figures = NULL;
     sync->more = drop_told(&sync->forgotten, FORGOTTEN_TOLD);
 }
 
@@ -479,6 +484,8 @@ void sync_end(struct sync *sync)
     }
     json_object_put(sync->returned);
     json_object_put(sync->forgotten);
+    json_object_put(sync->figures);
+    json_object_put(sync->figures_before);
     json_object_put(sync->counts);
     json_object_put(sync->lists_before);
     json_object_put(sync->lookable);

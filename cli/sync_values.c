@@ -111,6 +111,8 @@ static void take_value(struct sync *sync, enum sync_hash hash, const redisReply 
         note_dead(sync, name, field->str, value.until_ms);
         if (value.until_ms + FORGOTTEN_MS <= now_ms)
             remove_value(sync, sync_key(sync, name, key), field->str);
+        if (value.until_ms + FORGOTTEN_MS <= now_ms && hash == SYNC_NODES)
+            remove_value(sync, sync_key(sync, "figures", key), field->str);
         return;
     }
     if (value.until_ms > now_ms + most_ms + SKEW_MS)

@@ -506,11 +506,13 @@ uint32_t engine_servers(const struct engine *engine, struct server_info *out, ui
                 .ended = server->slow_ended,
                 .figures = server->figures,
                 .half_open_limit = server_limit(&engine->servers, server, TRIGGER_HALF_OPEN),
+                .silent_limit = server_limit(&engine->servers, server, TRIGGER_SILENT),
+                .counted = server_counted(server, now_us),
                 .usual = trigger_usual(&server->counts),
                 .foreign = server->foreign,
                 .no_grants = granting_hindrance(engine, server, now_us),
             };
-            out[count].figures.half_open = server_half_open(server, now_us);
+            out[count].figures.half_open = out[count].counted.half_open;
             if (engine->config.record_figures)
                 figures_carried(&out[count].figures, &engine->config.record_figures[slot]);
         }
@@ -526,6 +528,22 @@ void engine_set_returned(struct engine *engine, const struct server_key *server,
 
     if (one)
         trigger_returned(&one->counts, returned, now_us);
+}
+
+void engine_set_others(struct engine *engine, const struct server_key *server,
+                       const struct trigger_others *others, uint64_t now_us)
+{
+    struct server *one = server_find(&engine->servers, server);
+
+    if (!one)
+        return;
+    trigger_others_told(&one->counts, others, now_us);
+    engine_check_triggers(engine, one, now_us);
+}
+
+void engine_hears_all(struct engine *engine, uint64_t now_us)
+{
+    engine->servers.sums_us = now_us;
 }
 
 void engine_set_bridges(struct engine *engine, uint32_t bridges)

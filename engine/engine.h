@@ -107,6 +107,12 @@ void engine_set_bridges(struct engine *engine, uint32_t bridges);
  * bridges (server/trigger.h): to be said once a second. */
 void engine_set_returned(struct engine *engine, const struct server_key *server, uint32_t returned,
                          uint64_t now_us);
+/* What other bridges have counted of a server, this shard's part of it (server/trigger.h). */
+void engine_set_others(struct engine *engine, const struct server_key *server,
+                       const struct trigger_others *others, uint64_t now_us);
+/* Of all servers that is told: who is not named has counted next to nothing. To be said once a
+ * second, behind it; while it is not, each acts at its part of the limits. */
+void engine_hears_all(struct engine *engine, uint64_t now_us);
 /* How far wall time is ahead of `now_us`, where cookies are shared: to be said once a second or so
  * (tcp/cookie.h). */
 void engine_steer(struct engine *engine, uint64_t ahead_us, uint64_t now_us);
@@ -193,7 +199,9 @@ struct server_info {
     struct server_figures figures;
     uint32_t half_open_limit; /* of half_open, beyond which the trigger fires; TRIGGER_OFF: never */
     uint32_t usual;           /* SYNs in 2 s of calm; 0: not known yet */
-    uint32_t foreign;      /* cookies that came back here and were not asked here lately; wraps */
+    uint32_t foreign; /* cookies that came back here and were not asked here lately; wraps */
+    struct trigger_others counted; /* what other bridges are to know of it */
+    uint32_t silent_limit;         /* as half_open_limit */
     const char *no_grants; /* why its own TCP makes no connections of cookies, static text; NULL: it
                               does, or is not asked to */
 };

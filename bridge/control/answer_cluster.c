@@ -27,6 +27,9 @@
 #define ATTACKS_MOST 4096u
 #define ASIDES_MOST  256u
 #define COUNTS_MOST  100u
+#define FIGURES_MOST 200u
+#define FIGURES_PART 8u /* of a bridge's part of the limit: less than that is not told */
+#define FIGURE_MOST  (1 << 30)
 #define HOLD_MOST_S  60
 #define ASIDE_MOST_S 86400
 #define RULE_MOST_S  SOURCE_FOR_MAX_S
@@ -181,15 +184,30 @@ static bool take_returned(struct daemon *daemon, struct json_object *object)
     return true;
 }
 
+/* What the other bridges have counted together. */
+static bool take_figure(struct daemon *daemon, struct json_object *object)
+{
+    struct trigger_others others;
+    struct server_key server;
+    int64_t half_open, silent, handshakes;
+
+    if (!get_server(object, &server) || !get_number(object, "half_open", FIGURE_MOST, &half_open) ||
+        !get_number(object, "silent", FIGURE_MOST, &silent) ||
+        !get_number(object, "handshakes", FIGURE_MOST, &handshakes) || handshakes < silent)
+        return false;
+    others = (struct trigger_others){(uint32_t)half_open, (uint32_t)silent, (uint32_t)handshakes};
+    return daemon_set_others(daemon, &server, &others);
+}
+
 /* False: it is not as it must be, or there is no room for it now. */
 typedef bool taker(struct daemon *daemon, struct json_object *object);
 
 static const struct {
     const char *key;
     taker *take;
-} kinds[] = {{"attacks", take_attack},      {"asides", take_aside},
-             {"rules", take_rule},          {"settings", take_setting},
-             {"forgotten", take_forgotten}, {"returned", take_returned}};
+} kinds[] = {{"attacks", take_attack},   {"asides", take_aside},        {"rules", take_rule},
+             {"settings", take_setting}, {"forgotten", take_forgotten}, {"returned", take_returned},
+             {"figures", take_figure}};
 
 /* The places in the array of those that are not taken; NULL: all of them are. */
 static struct json_object *take_kind(struct daemon *daemon, struct json_object *array, taker *take)
@@ -221,6 +239,15 @@ static struct json_object *take_all(struct daemon *daemon, struct json_object *r
             json_object_object_add(document, kinds[i].key, refused);
     }
     return document;
+}
+
+/* They are told as a whole, or not at all: the last question named each one. */
+static void note_figures(struct daemon *daemon, struct json_object *request,
+                         struct json_object *refused)
+{
+    if (json_object_is_type(json_object_object_get(request, "figures"), json_type_array) &&
+        !json_object_object_get(refused, "figures"))
+        daemon_hears_all(daemon);
 }
 
 static bool take_state(struct json_object *request, struct cluster_peers *said, struct error *error)
@@ -296,6 +323,43 @@ static struct json_object *count_object(const struct server_info *info)
     return object;
 }
 
+/* All that is left out counts together less than an eighth of the limit. */
+static bool is_figure(const struct server_info *info, uint32_t bridges)
+{
+    const struct trigger_others *counted = &info->counted;
+    const uint64_t times = (uint64_t)FIGURES_PART * bridges;
+
+    return !server_key_is_udp(&info->key) && (counted->half_open * times > info->half_open_limit ||
+                                              counted->silent * times > info->silent_limit ||
+                                              counted->handshakes > info->silent_limit);
+}
+
+static struct json_object *figure_object(const struct server_info *info)
+{
+    struct json_object *object = server_object(&info->key);
+
+    json_object_object_add(object, "half_open", json_object_new_int64(info->counted.half_open));
+    json_object_object_add(object, "silent", json_object_new_int64(info->counted.silent));
+    json_object_object_add(object, "handshakes", json_object_new_int64(info->counted.handshakes));
+    return object;
+}
+
+/* Where there are too many they are no use to others: each acts at its part. */
+static void add_figures(const struct daemon *daemon, struct json_object *document,
+                        const struct daemon_server *servers, uint32_t count)
+{
+    struct json_object *figures = json_object_new_object(), *array = json_object_new_array();
+    const uint32_t bridges = daemon_peers(daemon)->bridges;
+    uint32_t all = 0;
+
+    for (uint32_t i = 0; i < count; i++)
+        if (is_figure(&servers[i].info, bridges) && ++all <= FIGURES_MOST)
+            json_object_array_add(array, figure_object(&servers[i].info));
+    json_object_object_add(figures, "whole", json_object_new_boolean(all <= FIGURES_MOST));
+    json_object_object_add(figures, "servers", array);
+    json_object_object_add(document, "figures", figures);
+}
+
 static struct json_object *setting_object(const struct server_info *info)
 {
     struct json_object *object = server_object(&info->key);
@@ -346,8 +410,10 @@ static bool add_attacks(struct daemon *daemon, struct json_object *document, str
     }
     json_object_object_add(document, "attacks", attacks);
     json_object_object_add(document, "counts", counts);
-    if (done)
+    if (done) {
         add_settings(daemon, document, servers, count);
+        add_figures(daemon, document, servers, count);
+    }
     free(servers);
     free(keys);
     return done;
@@ -461,6 +527,7 @@ struct json_object *answer_cluster(struct daemon *daemon, struct json_object *re
     take_teachers(daemon, request);
     daemon_told_of_peers(daemon, &said);
     refused = take_all(daemon, request);
+    note_figures(daemon, request, refused);
     document = document_new();
     json_object_object_add(document, "refused", refused);
     add_clock(daemon, document);

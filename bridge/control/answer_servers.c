@@ -227,6 +227,7 @@ static void add_cluster(struct json_object *document, const struct daemon *daemo
     json_object_object_add(object, "node",
                            peers->name[0] ? json_object_new_string(peers->name) : NULL);
     json_object_object_add(object, "bridges", json_object_new_int64(peers->bridges));
+    json_object_object_add(object, "sums", json_object_new_boolean(daemon_judges_sums(daemon)));
     json_object_object_add(object, "why",
                            peers->why[0] ? json_object_new_string(peers->why) : NULL);
     json_object_object_add(document, "cluster", object);

@@ -64,6 +64,10 @@ static void merge_server(struct server_info *into, const struct server_info *fro
 {
     const uint32_t held = into->held + from->held, held_mark = into->held_mark + from->held_mark;
     const uint32_t foreign = into->foreign + from->foreign;
+    const struct trigger_others counted = {
+        .half_open = into->counted.half_open + from->counted.half_open,
+        .silent = into->counted.silent + from->counted.silent,
+        .handshakes = into->counted.handshakes + from->counted.handshakes};
     const uint32_t ended = into->ended + from->ended, peak = into->held_peak + from->held_peak;
     const char *dead = into->dead ? into->dead : from->dead;
     const char *no_grants = into->no_grants ? into->no_grants : from->no_grants;
@@ -85,6 +89,7 @@ static void merge_server(struct server_info *into, const struct server_info *fro
     into->ended = ended;
     into->held_peak = peak;
     into->foreign = foreign;
+    into->counted = counted;
     into->dead = dead;
     into->no_grants = no_grants;
 }

@@ -349,6 +349,12 @@ static void serve(struct worker *worker, const struct worker_request *request, u
     case REQUEST_BRIDGES:
         engine_set_bridges(worker->engine, request->value);
         break;
+    case REQUEST_OTHERS:
+        engine_set_others(worker->engine, &request->server, &request->others, now_us);
+        break;
+    case REQUEST_HEARS_ALL:
+        engine_hears_all(worker->engine, now_us);
+        break;
     case REQUEST_CONFIGURE:
         engine_configure(worker->engine, &request->triggers, request->unknown);
         answer(request, true);

@@ -78,6 +78,8 @@ enum worker_request_kind {
     REQUEST_LISTS,         /* engine_set_source_lists(): `lists` */
     REQUEST_RETURNED,      /* engine_set_returned(): `server`, `value` */
     REQUEST_BRIDGES,       /* engine_set_bridges(): `value` */
+    REQUEST_OTHERS,        /* engine_set_others(): `server`, `others` */
+    REQUEST_HEARS_ALL,     /* engine_hears_all() */
     REQUEST_CONFIGURE,     /* engine_configure(): `triggers`, `unknown` */
     REQUEST_NOTHING,       /* answers when everything told before is done */
     REQUEST_STOP,
@@ -93,6 +95,7 @@ struct worker_request {
     struct server_key server;
     struct source_rule source;
     struct trigger_limits triggers;
+    struct trigger_others others;
     enum unknown_servers unknown;
     const struct source_lists *lists;
     uint32_t max;

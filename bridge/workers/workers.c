@@ -486,6 +486,26 @@ void workers_set_returned(struct workers *workers, const struct server_key *serv
     tell_all(workers, &request);
 }
 
+bool workers_set_others(struct workers *workers, const struct server_key *server,
+                        const struct trigger_others *others)
+{
+    const struct worker_request request = {
+        .kind = REQUEST_OTHERS,
+        .server = *server,
+        .others = {.half_open = others->half_open / workers->count,
+                   .silent = others->silent / workers->count,
+                   .handshakes = others->handshakes / workers->count}};
+
+    return tell_all(workers, &request);
+}
+
+bool workers_hear_all(struct workers *workers)
+{
+    const struct worker_request request = {.kind = REQUEST_HEARS_ALL};
+
+    return tell_all(workers, &request);
+}
+
 uint32_t workers_fired_lately(const struct workers *workers, struct server_key *servers,
                               uint32_t max, uint64_t now_us)
 {

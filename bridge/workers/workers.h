@@ -109,6 +109,11 @@ bool workers_hold_attack(struct workers *workers, const struct server_key *serve
 /* engine_set_returned(), each shard its part. */
 void workers_set_returned(struct workers *workers, const struct server_key *server,
                           uint32_t returned);
+/* engine_set_others(), each shard its part; false: not every shard could be told now. */
+bool workers_set_others(struct workers *workers, const struct server_key *server,
+                        const struct trigger_others *others);
+/* engine_hears_all(); false: the same. */
+bool workers_hear_all(struct workers *workers);
 /* mode_watch_fired_lately() */
 uint32_t workers_fired_lately(const struct workers *workers, struct server_key *servers,
                               uint32_t max, uint64_t now_us);

@@ -420,6 +420,19 @@ uint32_t server_half_open(const struct server *server, uint64_t now_us)
     return trigger_half_open(&server->counts, server->mode == MODE_ATTACK, now_us);
 }
 
+struct trigger_others server_counted(const struct server *server, uint64_t now_us)
+{
+    return (struct trigger_others){
+        .half_open = server_half_open(server, now_us),
+        .silent = rate_sum_older(&server->counts.silent, SILENT_AFTER_US, now_us),
+        .handshakes = rate_sum_older(&server->counts.handshakes, SILENT_AFTER_US, now_us)};
+}
+
+static bool hears_all(const struct server_table *table, uint64_t now_us)
+{
+    return table->sums_us != 0 && now_us < table->sums_us + SUMS_FRESH_US;
+}
+
 static enum trigger_cause firing(const struct server_table *table, const struct server *server,
                                  uint64_t now_us, uint32_t *value)
 {
@@ -429,6 +442,7 @@ static enum trigger_cause firing(const struct server_table *table, const struct 
         .own = server->policy != NULL ? &server->policy->triggers : &none,
         .common = &table->triggers,
         .shards = table->shards * table->bridges,
+        .summing = hears_all(table, now_us) ? table->shards : 0,
         .udp = server_key_is_udp(&server->key),
         .attack = attack,
         .cause = server->cause,

@@ -169,6 +169,7 @@ struct server_table {
     struct trigger_limits triggers;
     uint32_t shards;
     uint32_t bridges; /* of the cluster, this one too: limits of triggers are shared among them */
+    uint64_t sums_us; /* when it was told last what all others count (trigger.h); 0: never */
     enum unknown_servers unknown;
     uint64_t listening_us; /* when the main thread has last looked who listens; 0: never */
 };
@@ -311,6 +312,8 @@ uint32_t server_limit(const struct server_table *table, const struct server *ser
                       enum trigger_cause cause);
 /* Half-open (trigger.h), for the mode in force. */
 uint32_t server_half_open(const struct server *server, uint64_t now_us);
+/* What other bridges are to know of it. */
+struct trigger_others server_counted(const struct server *server, uint64_t now_us);
 /* False: server_trigger() would say no without counting, as it does for nearly every SYN of a
  * flood. */
 static inline bool server_trigger_due(const struct server_table *table, const struct server *server,

@@ -121,39 +121,64 @@ uint32_t trigger_limit(const struct trigger_limits *own, const struct trigger_li
     return common->limit[cause] ? common->limit[cause] : defaults[cause];
 }
 
-/* This shard's share. */
-static uint32_t share(uint32_t limit, const struct trigger_question *question)
+static uint32_t share_among(uint32_t limit, const struct trigger_question *question,
+                            uint32_t shards)
 {
     uint64_t part = (uint64_t)limit * (question->doubled ? 2 : 1);
 
-    part = (part + question->shards - 1) / question->shards;
+    part = (part + shards - 1) / shards;
     return part < TRIGGER_OFF ? (uint32_t)part : TRIGGER_OFF - 1;
+}
+
+/* This shard's share. */
+static uint32_t share(uint32_t limit, const struct trigger_question *question)
+{
+    return share_among(limit, question, question->shards);
+}
+
+/* Shards that a sum is shared among: without the others it is none. */
+static uint32_t sum_shards(const struct trigger_question *question)
+{
+    return question->summing ? question->summing : question->shards;
+}
+
+static struct trigger_others counted_elsewhere(const struct trigger_counts *counts,
+                                               const struct trigger_question *question)
+{
+    const bool fresh = question->summing && counts->others_us != 0 &&
+                       question->now_us < counts->others_us + OTHERS_FRESH_US;
+
+    return fresh ? counts->others : (struct trigger_others){0};
 }
 
 static bool half_open_fires(const struct trigger_counts *counts,
                             const struct trigger_question *question, uint32_t limit,
                             uint32_t *value)
 {
-    *value = trigger_half_open(counts, question->attack, question->now_us);
-    return *value > share(limit, question);
+    *value = trigger_half_open(counts, question->attack, question->now_us) +
+             counted_elsewhere(counts, question).half_open;
+    return *value > share_among(limit, question, sum_shards(question));
 }
 
 /* Silent for long enough; or so many that there is no waiting for it. */
 static bool silent_fires(const struct trigger_counts *counts,
                          const struct trigger_question *question, uint32_t limit, uint32_t *value)
 {
-    uint32_t least = share(limit, question), all = rate_sum(&counts->silent, question->now_us);
-    uint32_t burst = least + SILENT_BURST / question->shards;
+    const struct trigger_others others = counted_elsewhere(counts, question);
+    uint32_t least = share_among(limit, question, sum_shards(question));
+    uint32_t all = rate_sum(&counts->silent, question->now_us) + others.silent;
+    uint32_t burst = least + SILENT_BURST / sum_shards(question);
 
     if (all < least)
         return false;
     *value = all;
-    if (all >= burst && all >= rate_sum(&counts->handshakes, question->now_us) - all)
+    if (all >= burst &&
+        all >= rate_sum(&counts->handshakes, question->now_us) + others.handshakes - all)
         return true;
-    *value = rate_sum_older(&counts->silent, SILENT_AFTER_US, question->now_us);
+    *value = rate_sum_older(&counts->silent, SILENT_AFTER_US, question->now_us) + others.silent;
     return *value >= least &&
-           *value >=
-               rate_sum_older(&counts->handshakes, SILENT_AFTER_US, question->now_us) - *value;
+           *value >= rate_sum_older(&counts->handshakes, SILENT_AFTER_US, question->now_us) +
+                         others.handshakes - *value;
 }
 
 static bool accept_queue_fires(const struct trigger_counts *counts,
@@ -281,6 +306,11 @@ static bool is_proportion(enum trigger_cause cause)
            cause == TRIGGER_QUERY_RATE || cause == TRIGGER_NO_SUCH_NAME;
 }
 
+static bool is_sum(enum trigger_cause cause)
+{
+    return cause == TRIGGER_HALF_OPEN || cause == TRIGGER_SILENT;
+}
+
 enum trigger_cause trigger_firing(const struct trigger_counts *counts,
                                   const struct trigger_question *question, uint32_t *value)
 {
@@ -297,7 +327,7 @@ enum trigger_cause trigger_firing(const struct trigger_counts *counts,
         /* For people, who know nothing of shares: what all shards together will have, if they are
          * alike. */
         if (!is_proportion(cause))
-            *value *= question->shards;
+            *value *= is_sum(cause) ? sum_shards(question) : question->shards;
         return cause;
     }
     *value = 0;

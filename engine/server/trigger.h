@@ -40,6 +40,10 @@
  * how many of its cookies came back there, and takes them off. Who repeats a good cookie at several
  * bridges takes off as many more: he may end an attack mode early, and normal mode counts anew.
  *
+ * Sums. While a bridge hears what all others of its cluster have counted of half-open and silent,
+ * the sum is compared with the limit. Else, and all other figures always, its own with its part of
+ * the limit: limit / bridges, so that no sum over the limit is missed.
+ *
  * Unanswered. A server whose backlog is full answers nobody, and a small one is filled by a handful
  * of forged SYNs, far below what the other figures notice. A SYN without an answer is a sign of
  * that only if the server has answered others lately (server.h): one that is down is left alone.
@@ -97,6 +101,8 @@
 #define NO_SUCH_NAME_LEAST    200 /* answers in 2 s */
 #define NO_SUCH_NAME_TIMES    3
 #define RETURNED_FRESH_US     (3000ull * 1000)
+#define SUMS_FRESH_US         (3000ull * 1000)
+#define OTHERS_FRESH_US       (SUMS_FRESH_US + 500ull * 1000) /* told before: not over before */
 #define ACCEPT_QUEUE_FRESH_US (5000ull * 1000)
 
 /* Limits by enum trigger_cause; 0: the default, TRIGGER_OFF: never. */
@@ -120,6 +126,12 @@ struct trigger_run {
     bool two_prefixes;
 };
 
+/* What the other bridges of a cluster have counted of a server: the part of one shard here. */
+struct trigger_others {
+    uint32_t half_open;
+    uint32_t silent, handshakes; /* of 2 s, and older than SILENT_AFTER_US */
+};
+
 /*
  * All zero: nothing counted. Of a server that is asked over UDP, `syns` are queries, `handshakes`
  * are answers, of which `refusals` say that there is no such name, and `unanswered` is what the
@@ -134,7 +146,9 @@ struct trigger_counts {
     struct rate_window unanswered;
     struct rate_window handshakes;
     uint32_t returned; /* of the unanswered ones of 2 s, cookies that came back at other bridges */
-    uint64_t returned_us;      /* when that was told; 0: never */
+    uint64_t returned_us; /* when that was told; 0: never */
+    struct trigger_others others;
+    uint64_t others_us;        /* likewise */
     struct rate_window silent; /* handshakes, taken back when the client speaks */
     struct rate_window syns, mismatches, refusals;
     struct trigger_run run;
@@ -181,6 +195,14 @@ static inline void trigger_returned(struct trigger_counts *counts, uint32_t retu
 {
     counts->returned = returned;
     counts->returned_us = now_us;
+}
+
+/* Of a cluster: what was counted elsewhere. It counts for OTHERS_FRESH_US. */
+static inline void trigger_others_told(struct trigger_counts *counts,
+                                       const struct trigger_others *others, uint64_t now_us)
+{
+    counts->others = *others;
+    counts->others_us = now_us;
 }
 
 /* The kernel has answered SYNs in attack mode; `asked` of them were such firsts. */
@@ -271,17 +293,19 @@ static inline void trigger_query_answered(struct trigger_counts *counts, bool no
         rate_add(&counts->refusals, now_us);
 }
 
-/* Half-open as defined above. */
+/* Half-open as defined above, here. */
 uint32_t trigger_half_open(const struct trigger_counts *counts, bool attack, uint64_t now_us);
 
 struct trigger_question {
     const struct trigger_limits *own, *common; /* of the server; for all. Neither may be NULL */
-    uint32_t shards;                           /* a limit is shared among so many, at least 1 */
-    bool udp;                                  /* it is asked over UDP */
-    bool attack;                               /* the mode in force */
-    enum trigger_cause cause;                  /* of the attack mode */
-    bool stale;   /* the server has not answered lately: only its silence may count */
-    bool doubled; /* the least time in normal mode is not over */
+    uint32_t shards;  /* a limit is shared among so many, at least 1: those of all bridges */
+    uint32_t summing; /* not 0: what other bridges count is known, and sums are shared among so
+                         many: those of this bridge */
+    bool udp;         /* it is asked over UDP */
+    bool attack;      /* the mode in force */
+    enum trigger_cause cause; /* of the attack mode */
+    bool stale;               /* the server has not answered lately: only its silence may count */
+    bool doubled;             /* the least time in normal mode is not over */
     uint64_t now_us;
 };
 

@@ -159,6 +159,24 @@ void daemon_set_returned(struct daemon *daemon, const struct server_key *server,
     daemon->returned = returned;
 }
 
+bool daemon_set_others(struct daemon *daemon, const struct server_key *server,
+                       const struct trigger_others *others)
+{
+    (void)server;
+    daemon->others = *others;
+    return !daemon->no_room;
+}
+
+void daemon_hears_all(struct daemon *daemon)
+{
+    daemon->hears_all++;
+}
+
+bool daemon_judges_sums(const struct daemon *daemon)
+{
+    return daemon->hears_all > 0;
+}
+
 uint32_t daemon_fired_lately(const struct daemon *daemon, struct server_key *servers, uint32_t max)
 {
     servers[0] = daemon->fired;

@@ -29,6 +29,9 @@ struct daemon {
     struct server_key held[4]; /* by other bridges */
     uint32_t held_count;
     uint32_t returned;
+    struct trigger_others others;
+    unsigned hears_all;      /* how often it was told so */
+    bool no_room;            /* it cannot be told what others count */
     struct server_key fired; /* port 0: none */
     struct forgotten forgotten;
     struct server_key forgotten_elsewhere; /* and until when */

@@ -226,6 +226,16 @@ char *shelf_get(const char *name, const char *field, size_t *bytes)
     return text;
 }
 
+bool shelf_says(const char *name, const char *field, const char *words)
+{
+    size_t bytes;
+    char *text = shelf_get(name, field, &bytes);
+    const bool found = text && strstr(text, words);
+
+    free(text);
+    return found;
+}
+
 void shelf_put(const char *name, const char *field, const char *text, size_t bytes)
 {
     char key[SYNC_KEY_BYTES];

@@ -24,6 +24,8 @@ void bridge_end(struct sync *sync);
 
 /* What stands there, malloc'ed, with a zero behind it; NULL: nothing. `name` as in "attacks". */
 char *shelf_get(const char *name, const char *field, size_t *bytes);
+/* It has those words in it. */
+bool shelf_says(const char *name, const char *field, const char *words);
 void shelf_put(const char *name, const char *field, const char *text, size_t bytes);
 /* As the bridge `writer` would. */
 void shelf_seal(const char *writer, const char *name, const char *field, const char *content,

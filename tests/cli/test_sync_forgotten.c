@@ -2,7 +2,6 @@
 /* Tests of cli/sync_forgotten.c: what an operator had forgotten at one bridge. */
 #include <criterion/criterion.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "tests/cli/support_store.h"
@@ -49,12 +48,7 @@ static void say(void)
 
 static bool stands(const char *wanted)
 {
-    size_t bytes;
-    char *text = shelf_get("profiles", FIELD, &bytes);
-    const bool found = text && strstr(text, wanted);
-
-    free(text);
-    return found;
+    return shelf_says("profiles", FIELD, wanted);
 }
 
 Test(sync_forgotten, it_stands_in_the_place_of_the_profile_and_is_told_once)

@@ -127,23 +127,13 @@ static void turn(struct sync *sync)
     cr_assert(sync_lists_turn(sync, &error), "%s", error.text);
 }
 
-static bool stands(const char *name, const char *field, const char *wanted)
-{
-    size_t bytes;
-    char *text = shelf_get(name, field, &bytes);
-    const bool found = text && strstr(text, wanted);
-
-    free(text);
-    return found;
-}
-
 Test(sync_lists, piece_by_piece_from_one_to_the_other)
 {
     begin(HAS);
     turn(&a);
-    cr_assert(stands("list:drop:d1", "0", "10.1.0.0"));
-    cr_assert(stands("list:drop:d1", "1", "10.2.0.0"));
-    cr_assert(stands("lists", "drop", "\"pieces\":2"));
+    cr_assert(shelf_says("list:drop:d1", "0", "10.1.0.0"));
+    cr_assert(shelf_says("list:drop:d1", "1", "10.2.0.0"));
+    cr_assert(shelf_says("lists", "drop", "\"pieces\":2"));
     turn(&b);
     cr_assert_str_eq(imported, "10.1.0.0/16\n10.2.0.0/16\n");
     cr_assert_eq(whole, 1, "in force with the last one");
@@ -177,7 +167,7 @@ Test(sync_lists, one_that_is_taken_away_is_so_for_all)
     turn(&b);
     bridge_heard(&b, NONE);
     turn(&b);
-    cr_assert(stands("lists", "drop", "\"clear\""));
+    cr_assert(shelf_says("lists", "drop", "\"clear\""));
     imports = whole = 0;
     imported[0] = '\0';
     turn(&a);
@@ -193,7 +183,7 @@ Test(sync_lists, a_flushed_store_has_it_again)
     shelf_flush();
     turn(&a);
     turn(&a);
-    cr_assert(stands("lists", "drop", "\"pieces\":2"));
-    cr_assert(stands("list:drop:d1", "1", "10.2.0.0"));
+    cr_assert(shelf_says("lists", "drop", "\"pieces\":2"));
+    cr_assert(shelf_says("list:drop:d1", "1", "10.2.0.0"));
     end();
 }

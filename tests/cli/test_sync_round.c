@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Tests of cli/sync_round.c: who lives, where the store refuses what is written. */
 #include <criterion/criterion.h>
+#include <sodium.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "bridge/base/clock.h"
@@ -79,5 +81,46 @@ Test(sync_round, what_others_say_is_heard_where_nothing_can_be_written)
     cr_assert_not(turn());
     cr_assert(strstr(error.text, "OOM"), "%s", error.text);
     cr_assert_eq(json_object_array_length(sync.attacks), 1);
+    bridge_end(&sync);
+}
+
+/* What stands in the store as that of the cluster. */
+static void put_fingerprint(const struct cluster_seal *seal)
+{
+    char hex[33];
+
+    sodium_bin2hex(hex, sizeof(hex), seal->fingerprint, sizeof(seal->fingerprint));
+    shelf_put("meta", "key", hex, strlen(hex));
+    shelf_put("meta", "schema", "1", 1);
+}
+
+/* It cannot say that it makes by the new key. Values of both are good, and attacks of others among
+ * them; what it writes itself is refused like all else. */
+Test(sync_round, a_key_is_rolled_while_the_store_is_full)
+{
+    struct cluster_seal *seal = sync.seal.keys.seal;
+    size_t bytes;
+    char *said;
+
+    bridge_begin(&sync, "a", "{}");
+    sync.seal.keys.count = 2;
+    seal[1] = seal[0]; /* the old one, by which b makes */
+    memset(seal[0].mac, 9, sizeof(seal[0].mac));
+    memset(seal[0].fingerprint, 9, sizeof(seal[0].fingerprint));
+    put_fingerprint(&seal[1]);
+    shelf_seal("b", "attacks", ATTACKED,
+               "{\"server\":\"10.0.0.1\",\"port\":80,\"vlan\":[],\"cause\":1,\"value\":1}", 7,
+               sync_wall_ms() + 40000);
+    shelf_seal("b", "nodes", "b", "{\"instance\":\"x\"}", 7, sync_wall_ms() + 10000);
+    shelf_fill(true);
+    cr_assert_not(turn());
+    cr_assert(strstr(error.text, "OOM"), "%s", error.text);
+    cr_assert_eq(sync.nodes_count, 1, "b, and a could not say that it lives");
+    cr_assert_eq(json_object_array_length(sync.attacks), 1);
+    shelf_fill(false);
+    cr_assert(turn(), "%s", error.text);
+    said = shelf_get("meta", "key", &bytes);
+    cr_assert_eq(strncmp(said, "0909", 4), 0, "%s", said);
+    free(said);
     bridge_end(&sync);
 }

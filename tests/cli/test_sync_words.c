@@ -2,7 +2,6 @@
 /* Tests of cli/sync_words.c: the operator's last word, and one that a daemon does not take. */
 #include <criterion/criterion.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "tests/cli/support_store.h"
@@ -33,16 +32,6 @@ static void turn(struct sync *sync)
     cr_assert(sync_words_turn(sync, &error), "%s", error.text);
 }
 
-static bool stands(const char *name, const char *field, const char *wanted)
-{
-    size_t bytes;
-    char *text = shelf_get(name, field, &bytes);
-    const bool found = text && strstr(text, wanted);
-
-    free(text);
-    return found;
-}
-
 /* What the bridge tells its daemon of rules; "": nothing. */
 static const char *told(struct sync *sync)
 {
@@ -59,7 +48,7 @@ Test(sync_words, the_last_one_counts_wherever_it_was_said)
 {
     begin(ASIDE);
     turn(&a);
-    cr_assert(stands("rules", "10.0.0.0/8", "\"aside\""));
+    cr_assert(shelf_says("rules", "10.0.0.0/8", "\"aside\""));
     turn(&b);
     cr_assert_str_eq(told(&b), "aside");
     bridge_heard(&b, ASIDE); /* it has it */
@@ -67,10 +56,10 @@ Test(sync_words, the_last_one_counts_wherever_it_was_said)
     cr_assert_str_eq(told(&b), "", "not again, and it is no word of its own");
     bridge_heard(&b, ALLOWED);
     turn(&b);
-    cr_assert(stands("rules", "10.0.0.0/8", "\"allowed\""));
+    cr_assert(shelf_says("rules", "10.0.0.0/8", "\"allowed\""));
     turn(&a);
     cr_assert_str_eq(told(&a), "allowed");
-    cr_assert(stands("rules", "10.0.0.0/8", "\"allowed\""), "a has not said its old one again");
+    cr_assert(shelf_says("rules", "10.0.0.0/8", "\"allowed\""), "a has not said its old one again");
     end();
 }
 
@@ -83,7 +72,7 @@ Test(sync_words, what_is_taken_away_is_said_and_kept)
     turn(&b);
     bridge_heard(&b, NONE);
     turn(&b);
-    cr_assert(stands("rules", "10.0.0.0/8", "\"clear\""));
+    cr_assert(shelf_says("rules", "10.0.0.0/8", "\"clear\""));
     turn(&a);
     cr_assert_str_eq(told(&a), "clear");
     end();
@@ -96,8 +85,8 @@ Test(sync_words, modes_of_servers_and_for_all)
     begin("{\"rules\": [], \"settings\": [{\"setting\": \"attack\"}, {\"server\": \"10.0.0.1\", "
           "\"port\": 53, \"vlan\": [7], \"transport\": \"udp\", \"setting\": \"normal\"}]}");
     turn(&a);
-    cr_assert(stands("settings", "all", "\"attack\""));
-    cr_assert(stands("settings", "10.0.0.1 53 [ 7 ] udp", "\"normal\""));
+    cr_assert(shelf_says("settings", "all", "\"attack\""));
+    cr_assert(shelf_says("settings", "10.0.0.1 53 [ 7 ] udp", "\"normal\""));
     turn(&b);
     words = b.words[SYNC_WORD_SETTING];
     cr_assert_eq(json_object_array_length(words), 2);
@@ -121,7 +110,7 @@ Test(sync_words, one_that_the_daemon_refuses_is_told_again)
     for (int i = 0; i < 3; i++) {
         turn(&a);
         cr_assert_str_eq(told(&a), "", "not at once");
-        cr_assert(stands("rules", "10.0.0.0/8", "\"allowed\""), "and its own is not said");
+        cr_assert(shelf_says("rules", "10.0.0.0/8", "\"allowed\""), "and its own is not said");
     }
     known = sync_known_of(&a, "rules", "10.0.0.0/8");
     known->refused_ms -= 5001;
@@ -147,7 +136,7 @@ Test(sync_words, a_new_word_counts_before_one_that_was_refused)
     turn(&a);
     bridge_heard(&a, ASIDE);
     turn(&a);
-    cr_assert(stands("rules", "10.0.0.0/8", "\"aside\""));
+    cr_assert(shelf_says("rules", "10.0.0.0/8", "\"aside\""));
     turn(&b);
     cr_assert_str_eq(told(&b), "aside");
     end();
@@ -167,7 +156,7 @@ Test(sync_words, a_flushed_store_has_them_again_and_takes_nothing)
     turn(&b);
     cr_assert_eq(shelf_hash_length("rules"), 0, "a lives, and will say it");
     turn(&a);
-    cr_assert(stands("rules", "10.0.0.0/8", "\"aside\""));
+    cr_assert(shelf_says("rules", "10.0.0.0/8", "\"aside\""));
     cr_assert_str_eq(told(&a), "");
     end();
 }

@@ -245,6 +245,14 @@ def attack(bridge):
     return bridge.start_flood(PORT, count=10_000_000, rate=3000)
 
 
+def all_joined(cluster):
+    for bridge in cluster.bridges:
+        bridge.begin()
+    for bridge in cluster.bridges:
+        bridge.wait_state("joined", len(cluster.bridges), 20)
+    return cluster.bridges
+
+
 def learned_at_both(cluster):
     """The first two have joined, and what one has learned the other has, too."""
     a, b = cluster.bridges[:2]

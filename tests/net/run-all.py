@@ -69,6 +69,7 @@ TOGETHER = [
     "test_cluster.py",
     "test_sync.py",
     "test_sync_store.py",
+    "test_sync_sums.py",
     "test_spread.py",
     "test_sandbox.py",
     "test_stack.py",

@@ -13,6 +13,7 @@ from cluster import (
     PORT,
     SEALED,
     Cluster,
+    all_joined,
     attack,
     attacked,
     forget,
@@ -36,11 +37,7 @@ def soon(begin, what):
 
 def test_bridges_join_and_one_that_dies_is_counted_out():
     with Cluster("a", "b") as cluster:
-        a, b = cluster.bridges
-        for bridge in (a, b):
-            bridge.begin()
-        for bridge in (a, b):
-            bridge.wait_state("joined", 2)
+        a, b = all_joined(cluster)
         b.sync.stop(signal.SIGKILL)
         a.wait_state("joined", 1, 30)
         b.wait_state("away", 2, 20)
@@ -109,6 +106,29 @@ def test_what_an_operator_has_forgotten_does_not_come_back():
         a.wait_state("joined", 2)
         check('"gone":true' in cluster.hash("profiles")[field], "and teaches nothing of it")
         check(not b.profile(PORT), "nor has b")
+
+
+def test_who_fell_behind_the_changes_reads_all_again():
+    """More of them than the stream holds come while its sync stands still: what came first is
+    there no more."""
+    with Cluster("a", "b") as cluster:
+        a, b = learned_at_both(cluster)
+        changes = f"{SEALED}:changes"
+        wait_until(lambda: cluster.ask("XLEN", changes), 10, "the stream has begun")
+        b.sync.popen.send_signal(signal.SIGSTOP)
+        a.cli("profiles", "set", f"10.77.0.2:{PORT}", "trigger.half_open=77")
+        wait_until(
+            lambda: '"trigger.half_open":77' in "".join(cluster.hash("profiles").values()),
+            15,
+            "it is in the store",
+        )
+        more = ("XADD", changes, "MAXLEN", "~", "10000", "*", "node", "a")
+        cluster.ask_many([more] * 10_400)
+        check(not b.profile(PORT)["settings"].get("trigger.half_open"), "b has heard nothing")
+        b.sync.popen.send_signal(signal.SIGCONT)
+        wait_until(
+            lambda: b.profile(PORT)["settings"].get("trigger.half_open") == 77, 15, "b has it"
+        )
 
 
 def test_an_attack_at_one_is_one_at_all():

@@ -14,6 +14,7 @@ from cluster import (
     Cluster,
     FakeStore,
     SlowStore,
+    all_joined,
     attack,
     attacked,
     full_of_profiles,
@@ -155,11 +156,7 @@ def test_a_store_that_refuses_writes_lets_nobody_die():
     """Full, or without the replicas that it wants: it is read, and says nothing new for longer than
     a bridge is taken to live."""
     with Cluster("a", "b") as cluster:
-        a, b = cluster.bridges
-        for bridge in (a, b):
-            bridge.begin()
-        for bridge in (a, b):
-            bridge.wait_state("joined", 2)
+        a, b = all_joined(cluster)
 
         def both_live(state):
             check_equal([x.state()["bridges"] for x in (a, b)], [2, 2], "nobody is counted out")

@@ -248,6 +248,83 @@ Test(control_commands, cluster_tells_what_operators_said_elsewhere)
     json_object_put(document);
 }
 
+#define FIGURE                                                                                     \
+    "{\"server\": \"10.0.0.1\", \"port\": 80, \"vlan\": [], \"half_open\": 7, \"silent\": 8, "
+
+/* As a whole, or not at all: else what is missing would count for nothing. */
+Test(control_commands, cluster_is_told_what_others_count)
+{
+    struct json_object *document;
+
+    of_cluster();
+    json_object_put(ask(SAYS "}"));
+    cr_assert_eq(daemon_under_test.hears_all, 0, "they say nothing of it");
+    document = ask(SAYS ", \"figures\": [" FIGURE "\"handshakes\": 9}]}");
+    cr_assert_null(json_object_object_get(json_object_object_get(document, "refused"), "figures"));
+    json_object_put(document);
+    cr_assert_eq(daemon_under_test.hears_all, 1);
+    cr_assert_eq(daemon_under_test.others.half_open, 7);
+    cr_assert_eq(daemon_under_test.others.silent, 8);
+    cr_assert_eq(daemon_under_test.others.handshakes, 9);
+    json_object_put(ask(SAYS ", \"figures\": []}"));
+    cr_assert_eq(daemon_under_test.hears_all, 2, "they count nothing");
+    document = ask(SAYS ", \"figures\": [" FIGURE "\"handshakes\": 9}, " FIGURE
+                        "\"handshakes\": 7}, {\"server\": \"10.0.0.1\", \"port\": 80, "
+                        "\"vlan\": []}]}");
+    assert_refused(document, "figures", "[1,2]");
+    json_object_put(document);
+    daemon_under_test.no_room = true;
+    document = ask(SAYS ", \"figures\": [" FIGURE "\"handshakes\": 9}]}");
+    assert_refused(document, "figures", "[0]");
+    json_object_put(document);
+    cr_assert_eq(daemon_under_test.hears_all, 2);
+}
+
+static struct json_object *figures_told(struct json_object **document)
+{
+    struct json_object *figures;
+
+    of_cluster();
+    *document = ask(SAYS "}");
+    figures = json_object_object_get(*document, "figures");
+    cr_assert(json_object_get_boolean(json_object_object_get(figures, "whole")));
+    return json_object_object_get(figures, "servers");
+}
+
+/* Who counts less than an eighth of this bridge's part of a limit is left out. */
+Test(control_commands, cluster_tells_what_is_counted_here)
+{
+    struct server_info *info = &daemon_under_test.servers[0].info;
+    struct json_object *document, *array, *one;
+
+    for (uint32_t i = 0; i < daemon_under_test.server_count; i++)
+        daemon_under_test.servers[i].info.silent_limit = 240;
+    info->half_open_limit = 240;
+    info->counted = (struct trigger_others){10, 10, 240};
+    array = figures_told(&document);
+    cr_assert_eq(json_object_array_length(array), 0);
+    json_object_put(document);
+    info->counted.half_open = 11;
+    array = figures_told(&document);
+    cr_assert_eq(json_object_array_length(array), 1);
+    one = json_object_array_get_idx(array, 0);
+    cr_assert_eq(json_object_get_int(json_object_object_get(one, "port")), info->key.port);
+    cr_assert_eq(json_object_get_int(json_object_object_get(one, "half_open")), 11);
+    cr_assert_eq(json_object_get_int(json_object_object_get(one, "silent")), 10);
+    cr_assert_eq(json_object_get_int(json_object_object_get(one, "handshakes")), 240);
+    json_object_put(document);
+    info->counted = (struct trigger_others){0, 11, 20};
+    cr_assert_eq(json_object_array_length(figures_told(&document)), 1);
+    json_object_put(document);
+    info->counted = (struct trigger_others){0, 0, 241};
+    cr_assert_eq(json_object_array_length(figures_told(&document)), 1);
+    json_object_put(document);
+    info->counted = (struct trigger_others){200, 0, 0};
+    info->half_open_limit = TRIGGER_OFF;
+    cr_assert_eq(json_object_array_length(figures_told(&document)), 0, "it is off");
+    json_object_put(document);
+}
+
 /* No word of the operator comes over the socket of sync. */
 Test(control_commands, sync_says_what_others_say_and_nothing_else)
 {

@@ -188,6 +188,32 @@ Test(server, bridges_share_the_limits)
     cr_assert_eq(trigger.value, 300, "as people count");
 }
 
+/* While it is heard what all others count, the limit is the sum's; then it is shared again. */
+Test(server, bridges_that_hear_each_other_judge_sums)
+{
+    struct server_table table = table_of(16);
+    struct server *server = add(&table, 1);
+    const struct trigger_others others = {.half_open = 60};
+    struct observed_trigger trigger;
+
+    table.bridges = 3;
+    server_answered(server, 1000);
+    server->counts.half_open_flows = 150;
+    cr_assert_eq(server_counted(server, 2000).half_open, 150);
+    table.sums_us = 2000;
+    cr_assert_not(server_trigger(&table, server, 2000, &trigger));
+    server_answered(server, 2000 + SUMS_FRESH_US);
+    cr_assert_not(server_trigger(&table, server, 1999 + SUMS_FRESH_US, &trigger));
+    trigger_others_told(&server->counts, &others, 2000);
+    cr_assert(server_trigger(&table, server, 1999 + SUMS_FRESH_US, &trigger));
+    cr_assert_eq(trigger.value, 210);
+    server = add(&table, 2);
+    server_answered(server, 2000 + SUMS_FRESH_US);
+    server->counts.half_open_flows = 150;
+    cr_assert(server_trigger(&table, server, 2000 + SUMS_FRESH_US, &trigger), "too long ago");
+    cr_assert_eq(trigger.value, 450);
+}
+
 /* What came back at other bridges is not half-open here; what was told long ago is nothing. */
 Test(server, cookies_that_came_back_elsewhere_are_not_half_open)
 {

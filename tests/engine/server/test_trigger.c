@@ -19,7 +19,7 @@ struct bench {
     struct proof_slot slots[TAGS];
     struct proof_table proofs;
     struct flow_key key;
-    uint32_t shards;
+    uint32_t shards, summing;
     bool attack, doubled, stale;
     enum trigger_cause cause;
     uint64_t now_us;
@@ -56,6 +56,7 @@ static enum trigger_cause fires(struct bench *b, uint32_t *value)
     const struct trigger_question question = {.own = &b->own,
                                               .common = &b->common,
                                               .shards = b->shards,
+                                              .summing = b->summing,
                                               .attack = b->attack,
                                               .doubled = b->doubled,
                                               .cause = b->cause,
@@ -167,6 +168,102 @@ Test(trigger, parts_of_a_limit_miss_no_sum)
             cr_assert(fired, "%u bridges, round %u", bridges, round);
         }
     }
+}
+
+/* Other bridges have counted so much. */
+static void elsewhere(struct bench *b, uint32_t half_open, uint32_t silent, uint32_t handshakes_)
+{
+    const struct trigger_others others = {half_open, silent, handshakes_};
+
+    trigger_others_told(&b->counts, &others, b->now_us);
+}
+
+/* One that carries most of the clients acts no sooner than one that is alone. */
+Test(trigger, half_open_is_the_sum_of_all_bridges)
+{
+    struct bench *b = begin();
+
+    b->shards = 3;
+    b->counts.half_open_flows = 150;
+    fires_by(b, TRIGGER_HALF_OPEN, 450); /* of the others nothing is known */
+    b->summing = 1;
+    is_calm(b);
+    elsewhere(b, 50, 0, 0);
+    is_calm(b);
+    elsewhere(b, 51, 0, 0);
+    fires_by(b, TRIGGER_HALF_OPEN, 201);
+    b->summing = 0;
+    b->counts.half_open_flows = 67;
+    is_calm(b); /* a part of the limit, and nothing of the others */
+    b->counts.half_open_flows = 150;
+    b->summing = 1;
+    b->now_us += OTHERS_FRESH_US;
+    is_calm(b);
+}
+
+/* Each of two shards has a part of both. */
+Test(trigger, sums_are_shared_among_shards)
+{
+    struct bench *b = begin();
+
+    b->shards = 6;
+    b->summing = 2;
+    b->counts.half_open_flows = 60;
+    elsewhere(b, 40, 0, 0);
+    is_calm(b);
+    elsewhere(b, 41, 0, 0);
+    fires_by(b, TRIGGER_HALF_OPEN, 202);
+}
+
+/* No part of it is over a part of the limit and half of what that bridge carries, and all of it
+ * is. */
+Test(trigger, silent_is_the_sum_of_all_bridges)
+{
+    static const uint32_t silent[] = {100, 60, 60}, all[] = {250, 60, 60};
+    struct bench *b;
+
+    for (uint32_t i = 0; i < 3; i++) {
+        b = begin();
+        b->shards = 3;
+        handshakes(b, 0, all[i]);
+        speaks(b, 0, all[i] - silent[i]);
+        b->now_us += SILENT_AFTER_US + RATE_STEP_US;
+        is_calm(b);
+        b->summing = 1;
+        is_calm(b);
+        elsewhere(b, 0, 220 - silent[i], 370 - all[i]);
+        fires_by(b, TRIGGER_SILENT, 220);
+        elsewhere(b, 0, 199 - silent[i], 370 - all[i]);
+        is_calm(b);
+        elsewhere(b, 0, 220 - silent[i], 441 - all[i]);
+        is_calm(b); /* not half of them */
+    }
+}
+
+Test(trigger, many_silent_at_all_bridges_do_not_wait)
+{
+    struct bench *b = begin();
+
+    b->shards = 3;
+    b->summing = 1;
+    elsewhere(b, 0, 150, 150);
+    handshakes(b, 0, TRIGGER_SILENT_DEFAULT + SILENT_BURST - 151);
+    is_calm(b);
+    handshakes(b, 2000, 1);
+    fires_by(b, TRIGGER_SILENT, TRIGGER_SILENT_DEFAULT + SILENT_BURST);
+}
+
+/* All else is not summed: each acts at its part. */
+Test(trigger, other_figures_are_not_summed)
+{
+    struct bench *b = begin();
+
+    b->shards = 3;
+    b->summing = 1;
+    b->own.limit[TRIGGER_MISMATCH] = 30;
+    for (uint32_t i = 0; i < 11; i++)
+        trigger_mismatch(&b->counts, b->now_us);
+    fires_by(b, TRIGGER_MISMATCH, 33);
 }
 
 Test(trigger, what_was_half_open_at_the_return_does_not_count_again)
