@@ -11,8 +11,7 @@
  * A worker that has failed (a side is gone) goes on answering requests, so that the main thread can
  * end in order.
  *
- * It is longer than most: one thread's whole life, and what another may ask of it, which both need
- * all that is in struct worker.
+ * It is longer than most: one thread's whole life, from struct worker to its last frame.
  */
 #include "bridge/workers/worker.h"
 
@@ -83,33 +82,6 @@ struct worker {
     struct error failure;                /* written before `failed` */
     atomic_bool failed;
 };
-
-/* Only what the kind uses is copied: data observations are large and most are short. */
-static size_t observation_bytes(const struct observation *observation)
-{
-    switch (observation->kind) {
-    case OBSERVED_DATA:
-        return offsetof(struct observation, data.data) + observation->data.bytes;
-    case OBSERVED_SYNACK:
-        return offsetof(struct observation, handshake) + sizeof(observation->handshake);
-    case OBSERVED_SOURCE:
-        return offsetof(struct observation, source) + sizeof(observation->source);
-    case OBSERVED_ESTABLISHED:
-    case OBSERVED_END:
-    case OBSERVED_TRIGGER:
-    case OBSERVED_ANSWERED:
-    case OBSERVED_GREETING:
-    case OBSERVED_QUERY:
-    case OBSERVED_PROVED:
-        break;
-    }
-    return offsetof(struct observation, end) + sizeof(observation->end);
-}
-
-_Static_assert(sizeof(struct observed_end) >= sizeof(struct observed_trigger) &&
-                   sizeof(struct observed_end) >= sizeof(struct observed_greeting) &&
-                   sizeof(struct observed_end) >= sizeof(struct observed_query),
-               "observation_bytes() copies enough");
 
 /* What the main thread must hear, and others by it. A proof is none: whoever has many addresses
  * brings as many as he likes, and would crowd out the triggers. */
@@ -281,90 +253,17 @@ static void snapshot_counters(struct worker *worker, struct counters *out)
     *out = *counters;
 }
 
-static void answer(const struct worker_request *request, bool yes)
-{
-    if (request->count)
-        *request->count = yes;
-}
-
+/* What is not for the engine alone. */
 static void serve(struct worker *worker, const struct worker_request *request, uint64_t now_us)
 {
-    switch (request->kind) {
-    case REQUEST_SETTING:
-        engine_set_setting(worker->engine, request->for_all ? NULL : &request->server,
-                           request->setting, now_us);
-        break;
-    case REQUEST_MODE:
-        engine_set_mode(worker->engine, &request->server, request->mode, request->cause,
-                        request->value, now_us);
-        break;
-    case REQUEST_LEARNING:
+    if (worker_request_serve(worker->engine, request, now_us))
+        return;
+    if (request->kind == REQUEST_LEARNING)
         worker->learning = request->learning;
-        break;
-    case REQUEST_COUNTERS:
+    else if (request->kind == REQUEST_COUNTERS)
         snapshot_counters(worker, request->counters);
-        break;
-    case REQUEST_USE:
-        engine_use(worker->engine, request->use);
-        break;
-    case REQUEST_SERVERS:
-        *request->count = engine_servers(worker->engine, request->servers, request->max, now_us);
-        break;
-    case REQUEST_FLOWS:
-        *request->count = engine_flows(worker->engine, request->flows, request->max, now_us);
-        break;
-    case REQUEST_ACCEPT_QUEUE:
-        engine_set_accept_queue(worker->engine, &request->server, request->value, request->max,
-                                now_us);
-        break;
-    case REQUEST_ANSWERED:
-        engine_set_answered(worker->engine, &request->server, now_us);
-        break;
-    case REQUEST_PROVED:
-        engine_set_proved(worker->engine, &request->server, &request->source.prefix, now_us);
-        break;
-    case REQUEST_LISTENING:
-        engine_set_listening(worker->engine, &request->server, request->listening, now_us);
-        break;
-    case REQUEST_FRESH:
-        engine_listening_fresh(worker->engine, now_us);
-        break;
-    case REQUEST_SOURCES:
-        *request->count = engine_sources(worker->engine, request->sources, request->max, now_us);
-        break;
-    case REQUEST_SET_SOURCE:
-        answer(request, engine_set_source(worker->engine, &request->source, now_us));
-        break;
-    case REQUEST_FORGET_SOURCE:
-        answer(request, engine_forget_source(worker->engine, &request->source.prefix,
-                                             request->source.length));
-        break;
-    case REQUEST_LISTS:
-        engine_set_source_lists(worker->engine, request->lists);
-        answer(request, true);
-        break;
-    case REQUEST_RETURNED:
-        engine_set_returned(worker->engine, &request->server, request->value, now_us);
-        break;
-    case REQUEST_BRIDGES:
-        engine_set_bridges(worker->engine, request->value);
-        break;
-    case REQUEST_OTHERS:
-        engine_set_others(worker->engine, &request->server, &request->others, now_us);
-        break;
-    case REQUEST_HEARS_ALL:
-        engine_hears_all(worker->engine, now_us);
-        break;
-    case REQUEST_CONFIGURE:
-        engine_configure(worker->engine, &request->triggers, request->unknown);
-        answer(request, true);
-        break;
-    case REQUEST_NOTHING:
-        break;
-    case REQUEST_STOP:
+    else if (request->kind == REQUEST_STOP)
         worker->stopping = true;
-        break;
-    }
 }
 
 static void serve_requests(struct worker *worker, uint64_t now_us)

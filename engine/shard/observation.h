@@ -17,6 +17,7 @@
 #define SYNWARD_ENGINE_SHARD_OBSERVATION_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "engine/base/addr.h"
@@ -105,6 +106,33 @@ struct observation {
         struct observed_query query;
     };
 };
+
+/* What its kind uses of it, and is worth copying: data are large, and most are short. */
+static inline size_t observation_bytes(const struct observation *observation)
+{
+    switch (observation->kind) {
+    case OBSERVED_DATA:
+        return offsetof(struct observation, data.data) + observation->data.bytes;
+    case OBSERVED_SYNACK:
+        return offsetof(struct observation, handshake) + sizeof(observation->handshake);
+    case OBSERVED_SOURCE:
+        return offsetof(struct observation, source) + sizeof(observation->source);
+    case OBSERVED_ESTABLISHED:
+    case OBSERVED_END:
+    case OBSERVED_TRIGGER:
+    case OBSERVED_ANSWERED:
+    case OBSERVED_GREETING:
+    case OBSERVED_QUERY:
+    case OBSERVED_PROVED:
+        break;
+    }
+    return offsetof(struct observation, end) + sizeof(observation->end);
+}
+
+_Static_assert(sizeof(struct observed_end) >= sizeof(struct observed_trigger) &&
+                   sizeof(struct observed_end) >= sizeof(struct observed_greeting) &&
+                   sizeof(struct observed_end) >= sizeof(struct observed_query),
+               "observation_bytes() copies enough");
 
 /* Filled by the engine, emptied by its owner. `slots` belongs to whoever made it. */
 struct observation_queue {
