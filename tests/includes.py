@@ -57,6 +57,7 @@ FLOORS = {
         "cmd complete",
         "cmd_*",
         "commands",
+        "command_line",
         "main",
     ),
 }

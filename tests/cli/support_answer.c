@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "cli/commands.h"
+#include "cli/command_line.h"
 #include "tests/cli/support_stdout.h"
 
 #define ARGUMENTS_MAX 16
@@ -60,7 +60,7 @@ const char *answer_printed(const char *const *words, const char *document)
     if (!caught)
         catch_output();
     caught = true;
-    code = commands_run(argc, argv);
+    code = command_line_run(argc, argv);
     cr_assert_eq(waitpid(child, NULL, 0), child);
     close(listener);
     unlink(path);

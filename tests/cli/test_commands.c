@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "bridge/events/events.h"
+#include "cli/command_line.h"
 #include "cli/commands.h"
 #include "engine/version.h"
 #include "tests/cli/support_stdout.h"
@@ -19,7 +20,7 @@ static int run(const char *line)
     strncpy(copy, line, sizeof(copy) - 1);
     for (char *word = strtok_r(copy, " ", &rest); word; word = strtok_r(NULL, " ", &rest))
         words[count++] = word;
-    return commands_run(count, words);
+    return command_line_run(count, words);
 }
 
 Test(commands, every_one_is_whole)
