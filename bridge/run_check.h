@@ -11,10 +11,11 @@
 
 /*
  * False: `error` says what is wrong, and `part` whose option that is. `running`: a daemon that has
- * socket and store already is no fault.
+ * socket, store and interfaces already is no fault. `unseen` says why interfaces could not be
+ * looked at; EXIT_DONE: they were.
  */
 bool run_check(const struct run_options *options, bool running, enum config_key *part,
-               struct error *error);
+               struct error *unseen, struct error *error);
 /* The part of it that needs no file system. */
 bool run_check_sides(const struct run_options *options, enum config_key *part, struct error *error);
 

@@ -23,7 +23,7 @@ bool cmd_run(const struct arguments *arguments, struct error *error)
     struct run_options options;
     bool done = (!path || config_load(&config, path, error)) &&
                 run_options_make(arguments, &config, &options, error) &&
-                run_options_check(arguments, &config, &options, false, error);
+                run_options_check(arguments, &config, &options, NULL, error);
 
     if (done) {
         options.reconfiguring = (struct reconfiguring){path, make_anew, (void *)arguments};
@@ -36,13 +36,18 @@ bool cmd_run(const struct arguments *arguments, struct error *error)
 bool cmd_check(const struct arguments *arguments, struct error *error)
 {
     struct config config = {.mode = SETTING_INHERIT};
+    struct error unseen = {.code = EXIT_DONE};
     struct run_options options;
+    const bool elsewhere = option_given(arguments, OPTION_ELSEWHERE);
     const bool good = config_load(&config, command_word(arguments, 0), error) &&
                       run_options_make(arguments, &config, &options, error) &&
-                      run_options_check(arguments, &config, &options, true, error);
+                      (elsewhere ? run_options_check_sides(arguments, &config, &options, error)
+                                 : run_options_check(arguments, &config, &options, &unseen, error));
 
     if (good)
-        printf("%s: fit to start with\n", config.name);
+        printf("%s: fit to start with%s\n", config.name, elsewhere ? ", as far as it goes" : "");
+    if (good && unseen.code != EXIT_DONE)
+        printf("%s: not all interfaces were looked at: %s\n", config.name, unseen.text);
     config_free(&config);
     return good;
 }

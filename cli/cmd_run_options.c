@@ -211,11 +211,14 @@ bool run_options_make(const struct arguments *arguments, const struct config *co
 static bool blame(const struct arguments *arguments, const struct config *config,
                   enum config_key part, struct error *error)
 {
-    static const enum option_id option_of[CONFIG_KEYS_COUNT] = {[CONFIG_CLIENT] = OPTION_CLIENT,
-                                                                [CONFIG_SERVER] = OPTION_SERVER,
-                                                                [CONFIG_INLINE] = OPTION_INLINE,
-                                                                [CONFIG_STORE] = OPTION_STORE,
-                                                                [CONFIG_CONTROL] = OPTION_CONTROL};
+    static const enum option_id option_of[CONFIG_KEYS_COUNT] = {
+        [CONFIG_CLIENT] = OPTION_CLIENT,
+        [CONFIG_SERVER] = OPTION_SERVER,
+        [CONFIG_INLINE] = OPTION_INLINE,
+        [CONFIG_STORE] = OPTION_STORE,
+        [CONFIG_SERVER_STACK] = OPTION_SERVER_STACK,
+        [CONFIG_CLUSTER_KEY] = OPTION_CLUSTER_KEY,
+        [CONFIG_CONTROL] = OPTION_CONTROL};
 
     if ((part == CONFIG_CLIENT || part == CONFIG_SERVER) && run_options_inline(arguments, config))
         part = CONFIG_INLINE;
@@ -225,11 +228,13 @@ static bool blame(const struct arguments *arguments, const struct config *config
 }
 
 bool run_options_check(const struct arguments *arguments, const struct config *config,
-                       const struct run_options *options, bool running, struct error *error)
+                       const struct run_options *options, struct error *unseen, struct error *error)
 {
     enum config_key part;
+    struct error none;
 
-    return run_check(options, running, &part, error) || blame(arguments, config, part, error);
+    return run_check(options, unseen != NULL, &part, unseen ? unseen : &none, error) ||
+           blame(arguments, config, part, error);
 }
 
 bool run_options_check_sides(const struct arguments *arguments, const struct config *config,

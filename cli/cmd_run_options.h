@@ -20,9 +20,11 @@ bool run_options_make(const struct arguments *arguments, const struct config *co
                       struct run_options *options, struct error *error);
 /*
  * What a start looks at first (run_check.h). What is wrong in the file is told with file and line.
+ * `unseen`: NULL for the start itself; else a daemon may be running by that file.
  */
 bool run_options_check(const struct arguments *arguments, const struct config *config,
-                       const struct run_options *options, bool running, struct error *error);
+                       const struct run_options *options, struct error *unseen,
+                       struct error *error);
 /* The part of it that needs no file system. */
 bool run_options_check_sides(const struct arguments *arguments, const struct config *config,
                              const struct run_options *options, struct error *error);

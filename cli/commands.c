@@ -158,16 +158,19 @@ static const struct command commands[] = {
              "beside --control: sync.sock beside control.sock.\n",
      .handle = cmd_sync},
     {.name = "check",
-     .forms = {"FILE [--inline IFNAME[@NETNS]] [--store FILE] [--control SOCKET]"},
+     .forms = {"FILE [--inline IFNAME[@NETNS]] [--store FILE] [--control SOCKET] [--elsewhere]"},
      .least_words = 1,
      .most_words = 1,
-     .options = OPTION_BIT(INLINE) | OPTION_BIT(STORE) | OPTION_BIT(CONTROL),
+     .options =
+         OPTION_BIT(INLINE) | OPTION_BIT(STORE) | OPTION_BIT(CONTROL) | OPTION_BIT(ELSEWHERE),
      .summary = "look at a configuration file as a start would",
      .help = "Says what is wrong with it, in the words of `synward run --config FILE`, with file\n"
-             "and line, and ends with exit code 1; it touches nothing and asks no daemon. Store\n"
-             "and control socket are looked at, too; whether interfaces and namespaces are there\n"
-             "shows at the start. Give --inline, --store and --control where `run` is given\n"
-             "them.\n",
+             "and line, and ends with exit code 1; it touches nothing and asks no daemon.\n"
+             "Interfaces, namespaces, key file, store and control socket are looked at, too;\n"
+             "with --elsewhere they are not, as the file is for another machine. What the start\n"
+             "makes (a TAP, a card) is not tried: `synward doctor --config FILE` does. Who may\n"
+             "not enter a namespace is told what was not looked at. Give --inline, --store and\n"
+             "--control where `run` is given them.\n",
      .handle = cmd_check},
     {.name = "reload",
      .forms = {TABLE_FORM},

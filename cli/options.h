@@ -58,6 +58,7 @@
     X(EXEC, "exec", "PROG", false, "run this program for each event")                              \
     X(FOR, "for", "TIME", false, "how long: 90 (seconds), 10m, 24h, 7d")                           \
     X(CONFIG, "config", "FILE", false, "read options from a file; the command line wins")          \
+    X(ELSEWHERE, "elsewhere", NULL, false, "the file is for another machine: look at it alone")    \
     X(PCAP, "pcap", "FILE", false, "learn from a capture (pcap or pcapng)")                        \
     X(REDACT, "redact", NULL, false, "replace addresses and names, the same by the same")          \
     X(JSON, "json", NULL, false, "print one JSON object instead of tables")                        \

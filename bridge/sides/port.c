@@ -109,6 +109,14 @@ static bool examine(const struct port *port, struct examined *found, struct erro
     return port_check_owner(port, found->owner, error);
 }
 
+bool port_check(const struct side_spec *side, struct link *link, bool running, struct error *error)
+{
+    const struct port port = {.side = side, .link = link};
+    struct examined found = {.owner = REDIRECT_NONE};
+
+    return examine(&port, &found, error) || (running && found.owner == REDIRECT_ALIVE);
+}
+
 static enum port_note noted(uint32_t note)
 {
     return (enum port_note)(note & REDIRECT_NOTE_MAX);

@@ -38,6 +38,9 @@ struct port;
 
 /* Refuses what cannot be a port. `side` and `link`, the interface's, must outlive the port. */
 struct port *port_open(const struct side_spec *side, struct link *link, struct error *error);
+/* Whether port_open() would refuse it; `running`: that another synward has it is no fault. Touches
+ * nothing. */
+bool port_check(const struct side_spec *side, struct link *link, bool running, struct error *error);
 /* The TAP to be made for it. The port's. */
 const struct side_spec *port_tap(const struct port *port);
 /*

@@ -14,6 +14,7 @@ import shutil
 import signal
 import socket
 import stat
+import tempfile
 
 import runner
 from lab import PROJECT, SYNWARD, Lab, Process, check, check_equal, run, wait_until
@@ -273,6 +274,68 @@ def test_config_that_does_not_fit():
             check_equal(said, started, f"what check says of {text}, and the start")
         write(path, sides + places)
         check_equal(run(SYNWARD, "check", path), f"{path}: fit to start with\n", "a good one")
+
+
+def test_config_that_names_what_is_not_there():
+    """Interfaces, namespaces and the key: `check` and the start say the same, word for word."""
+    with Lab(sides="port") as lab:
+        if lab.stand_in:
+            raise runner.Skip("needs the daemon")
+        lab.make_ports()
+        path = os.path.join(lab.folder, "lab.conf")
+        places = f"store = {lab.store}\ncontrol = {lab.control}\n"
+        client, server = lab.side_names()
+        there = f"client = {client}\nserver = {server}\n{places}"
+        at = f"@{lab.bridge.name}"
+        lab.bridge.ip("link add br9 type bridge", "link add v8 type veth peer name v9")
+        lab.bridge.ip("link set v9 master br9")
+        for text, line, reason in (
+            (f"client = {client}\nserver = port:gone0{at}", 2, f"server: side port:gone0{at}: "),
+            (f"client = port:gone0{at}\nserver = {server}", 1, f"client: side port:gone0{at}: "),
+            (f"client = {client}\nserver = port:br9@gone9", 2, "server: no namespace gone9: "),
+            (f"client = {client}\nserver = netns:gone9/eth0", 2, "server: no namespace gone9: "),
+            (f"client = {client}\nserver = port:lo{at}", 2, f"server: side port:lo{at}: lo is not"),
+            (f"client = {client}\nserver = port:v9{at}", 2, f"server: side port:v9{at}: v9 is a m"),
+            (f"# a guest\ninline = gone0{at}", 2, f"inline: side inline:gone0{at}: "),
+            (f"inline = br9{at}", 1, f"inline: side port:br9{at}: br9 is the bridge itself"),
+            (f"{there}server-stack = gone9", 5, "server-stack: no namespace gone9: "),
+            (f"{there}cluster-key = {path}", 5, "cluster-key: "),
+        ):
+            write(path, text + "\n" + (places if text.count("\n") < 2 else ""))
+            said = fails(lab, ["check", path], FAILED, f"config: {path}:{line}: {reason}")
+            started = fails(lab, ["run", "--config", path], FAILED)
+            check_equal(said, started, "what check says, and the start")
+            check_equal(
+                run(SYNWARD, "check", "--elsewhere", path),
+                f"{path}: fit to start with, as far as it goes\n",
+                "for another machine",
+            )
+        write(path, there)
+        check_equal(run(SYNWARD, "check", path), f"{path}: fit to start with\n", "a good one")
+        lab.start()
+        check_equal(run(SYNWARD, "check", path), f"{path}: fit to start with\n", "as it runs")
+
+
+def test_check_without_privileges():
+    """What only root can look at is named, and is no fault."""
+    with Lab(sides="port") as lab:
+        if lab.stand_in:
+            raise runner.Skip("needs the daemon")
+        lab.make_ports()
+        with tempfile.TemporaryDirectory(prefix="synward-check-") as folder:
+            os.chmod(folder, 0o777)
+            path = os.path.join(folder, "lab.conf")
+            synward = shutil.copy(SYNWARD, folder)
+            places = f"store = {folder}/profiles.json\ncontrol = {folder}/control.sock\n"
+            client, server = lab.side_names()
+            write(path, f"client = {client}\nserver = {server}\n{places}")
+            said = run(*NOBODY, synward, "check", path)
+            check(said.startswith(f"{path}: fit to start with\n"), said)
+            check("not all interfaces were looked at: " in said and "run as root" in said, said)
+            write(path, f"client = {client}\nserver = port:eth0@gone9\n{places}")
+            done = run(*NOBODY, synward, "check", path, ok=False)
+            check_equal(done.returncode, FAILED, f"{done}")
+            check("no namespace gone9" in done.stderr, done.stderr)
 
 
 def test_capture_that_is_none():

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* sides_check.c - see sides_check.h. */
+#include "bridge/sides/sides_check.h"
+
+#include <unistd.h>
+
+#include "bridge/base/netns.h"
+#include "bridge/sides/inline.h"
+#include "bridge/sides/link.h"
+#include "bridge/sides/port.h"
+
+bool sides_check_netns(const char *name, struct error *error)
+{
+    const int file = name[0] != '\0' ? netns_file(name, error) : -1;
+
+    if (file >= 0)
+        close(file);
+    return name[0] == '\0' || file >= 0;
+}
+
+static bool check_existing(const struct side_spec *spec, struct link *link, enum side side,
+                           bool running, struct error *error)
+{
+    struct link_state state;
+
+    return link_look(link, &state, error) &&
+           (!spec->port || port_check(spec, link, running, error)) &&
+           (!spec->in_use || inline_check(link, spec, side == SIDE_SERVER, error));
+}
+
+bool sides_check(const struct side_spec *spec, enum side side, struct sides_looking *looking,
+                 struct error *error)
+{
+    struct link *link;
+    bool good;
+
+    if (!sides_check_netns(spec->netns, error))
+        return false;
+    if (!spec->port && !spec->host)
+        return true;
+    link = link_open(spec, &looking->unseen);
+    if (!link) /* there is such a namespace, but it takes privileges to look into it */
+        return true;
+    good = check_existing(spec, link, side, looking->running, error);
+    link_close(link);
+    return good;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * sides_check.h - what a start would refuse of the interfaces and namespaces that sides name, in
+ * its words, without touching any.
+ *
+ * The names of what is made at the start, a TAP or a card, are not looked at: whether they are free
+ * shows there.
+ */
+#ifndef SYNWARD_BRIDGE_SIDES_SIDES_CHECK_H
+#define SYNWARD_BRIDGE_SIDES_SIDES_CHECK_H
+
+#include <stdbool.h>
+
+#include "bridge/sides/side.h"
+#include "engine/tcp/frame.h"
+#include "profiles/error.h"
+
+struct sides_looking {
+    bool running;        /* that a synward has them is no fault */
+    struct error unseen; /* why not all could be looked at; EXIT_DONE: it was */
+};
+
+/* As side_parse() and side_pair() have left it. */
+bool sides_check(const struct side_spec *spec, enum side side, struct sides_looking *looking,
+                 struct error *error);
+/* Whether there is a namespace of this name; empty, our own, is. */
+bool sides_check_netns(const char *name, struct error *error);
+
+#endif
