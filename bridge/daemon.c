@@ -1,19 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * daemon.c - see daemon.h.
- *
- *      COMPILE_DELAY_US      after a change of the store: a new policy for the workers (not while
- *                            changes pour in)
- *      RECOMPILE_US          without a change too: a promise may have waited for its turn
- *                            (compile.h)
- *      SAVE_DELAY_US         after a change of the store: the file
- *
- * It is longer than most: all that may be asked of a running daemon, most of it a few lines around
- * struct daemon.
- */
+/* daemon.c - see daemon.h. */
 #include "bridge/daemon.h"
 
-#include <errno.h>
 #include <stdlib.h>
 
 #include "bridge/base/clock.h"
@@ -27,33 +15,23 @@
 #include "bridge/sides/kernel_path.h"
 #include "bridge/sides/when_dead.h"
 #include "bridge/sides/sides.h"
+#include "bridge/store_due.h"
 #include "bridge/text/server_text.h"
 #include "bridge/workers/workers.h"
-#include "profiles/compile.h"
 #include "profiles/learn/learner.h"
 #include "profiles/store/expiry.h"
-#include "profiles/store/store_saving.h"
-#include "profiles/store/votes_file.h"
 
-#define COMPILE_DELAY_US (200ull * 1000)
-#define RECOMPILE_US     (60 * SECOND_US)
-#define SAVE_DELAY_US    (10 * SECOND_US)
-#define NEVER            UINT64_MAX
-#define EXPIRED_AT_ONCE  16 /* profiles: the others have the next turn */
+#define EXPIRED_AT_ONCE 16 /* profiles: the others have the next turn */
 
 struct daemon {
     struct daemon_parts parts;
     uint64_t start_us;
     enum mode_setting mode;
     bool learning, mode_said;
-    uint64_t compiled_revision, saved_revision;
-    uint64_t words;                             /* of the operator, so far */
-    uint64_t compile_us, recompile_us, save_us; /* when due */
-    struct policy_compiling compiling;          /* its policy NULL: not begun */
-    struct store_saving saving;
-    uint32_t bridges;         /* that the workers were told of */
-    uint64_t hears_all_us;    /* when they were told so last; 0: never */
-    uint64_t saving_revision; /* of the store when it was begun */
+    uint64_t words;        /* of the operator, so far */
+    uint32_t bridges;      /* that the workers were told of */
+    uint64_t hears_all_us; /* when they were told so last; 0: never */
+    struct store_due due;
     struct expiry expiry;
     struct forgotten forgotten;
     struct server_changes changes;
@@ -67,18 +45,13 @@ struct daemon *daemon_new(const struct daemon_parts *parts, enum mode_setting mo
         return NULL;
     *daemon = (struct daemon){.parts = *parts, .mode = mode, .learning = learning};
     daemon->start_us = clock_now_us();
-    daemon->compiled_revision = daemon->saved_revision = store_revision(parts->store);
-    daemon->compile_us = daemon->save_us = NEVER;
-    daemon->recompile_us = daemon->start_us + RECOMPILE_US;
-    daemon->saving.fd = -1;
+    daemon->due = (struct store_due){.store = parts->store,
+                                     .workers = parts->workers,
+                                     .report = parts->report,
+                                     .store_path = parts->store_path};
+    store_due_begin(&daemon->due, daemon->start_us);
     daemon->bridges = 1;
     return daemon;
-}
-
-static void give_up_compiling(struct daemon *daemon)
-{
-    free(daemon->compiling.policy);
-    daemon->compiling.policy = NULL;
 }
 
 void daemon_free(struct daemon *daemon)
@@ -86,82 +59,20 @@ void daemon_free(struct daemon *daemon)
     if (!daemon)
         return;
     server_changes_free(&daemon->changes);
-    if (daemon->saving.fd >= 0)
-        store_saving_end(&daemon->saving, ECANCELED, NULL);
-    give_up_compiling(daemon);
+    store_due_end(&daemon->due);
     free(daemon);
 }
 
-/* --- the store: policy and file -------------------------------------------------------------- */
+/* --- the store -------------------------------------------------------------- */
 
-static void compiling_failed(struct daemon *daemon, uint64_t now_us)
-{
-    give_up_compiling(daemon);
-    daemon->compile_us = now_us + SECOND_US;
-    log_line(LOG_LEVEL_ERROR, "out of memory for a new policy: the one before stays in force");
-}
-
-static void begin_compiling(struct daemon *daemon, uint64_t now_us)
-{
-    give_up_compiling(daemon);
-    daemon->compile_us = NEVER;
-    daemon->recompile_us = now_us + RECOMPILE_US;
-    if (!policy_compiling_begin(&daemon->compiling, daemon->parts.store,
-                                workers_policy(daemon->parts.workers), now_us))
-        compiling_failed(daemon, now_us);
-}
-
-/* A piece of it; when it is whole the workers have it. */
-static void go_on_compiling(struct daemon *daemon, uint64_t now_us)
-{
-    uint64_t due_us;
-
-    if (policy_compiling_step(&daemon->compiling))
-        return;
-    due_us = daemon->compiling.policy->due_us;
-    if (due_us && due_us < daemon->compile_us)
-        daemon->compile_us = due_us;
-    if (!workers_publish(daemon->parts.workers, daemon->compiling.policy)) {
-        compiling_failed(daemon, now_us);
-        return;
-    }
-    daemon->compiling.policy = NULL;
-    daemon->compiled_revision = daemon->compiling.revision;
-}
-
-/* At once, whatever it takes. */
-static void compile_changes(struct daemon *daemon)
-{
-    const uint64_t now_us = clock_now_us();
-
-    if (store_revision(daemon->parts.store) != daemon->compiled_revision)
-        begin_compiling(daemon, now_us);
-    while (daemon->compiling.policy)
-        go_on_compiling(daemon, now_us);
-}
-
-/* Schedules what a changed store asks for; the first change counts, those that follow do not put it
- * off. */
 void daemon_store_changed(struct daemon *daemon)
 {
-    const uint64_t now_us = clock_now_us(), revision = store_revision(daemon->parts.store);
-
-    if (revision != daemon->compiled_revision && now_us + COMPILE_DELAY_US < daemon->compile_us &&
-        !daemon->compiling.policy)
-        daemon->compile_us = now_us + COMPILE_DELAY_US;
-    if (revision != daemon->saved_revision && daemon->save_us == NEVER && daemon->saving.fd < 0)
-        daemon->save_us = now_us + SAVE_DELAY_US;
+    store_due_changed(&daemon->due);
 }
 
 bool daemon_go_on_compiling(struct daemon *daemon, uint64_t revision)
 {
-    const uint64_t now_us = clock_now_us();
-
-    if (!daemon->compiling.policy && daemon->compiled_revision < revision)
-        begin_compiling(daemon, now_us);
-    if (daemon->compiling.policy)
-        go_on_compiling(daemon, now_us);
-    return daemon->compiled_revision >= revision;
+    return store_due_compile_some(&daemon->due, revision);
 }
 
 bool daemon_wait_adopted(struct daemon *daemon, struct error *error)
@@ -174,44 +85,8 @@ bool daemon_wait_adopted(struct daemon *daemon, struct error *error)
 
 bool daemon_bring_in_force(struct daemon *daemon, struct error *error)
 {
-    compile_changes(daemon);
+    store_due_compile(&daemon->due);
     return daemon_wait_adopted(daemon, error);
-}
-
-/* What was saved is what the revision was when it began: a change in the meantime will be seen. */
-static bool saved(struct daemon *daemon, uint64_t revision, struct error *error)
-{
-    if (!votes_save(daemon->parts.store, daemon->parts.store_path, error))
-        return false;
-    daemon->saved_revision = revision;
-    report_saved(daemon->parts.report, daemon->parts.store_path, store_count(daemon->parts.store));
-    return true;
-}
-
-static void save_failed(struct daemon *daemon, uint64_t now_us, const struct error *error)
-{
-    report_save_failed(daemon->parts.report, error->text);
-    daemon->save_us = now_us + SAVE_DELAY_US;
-}
-
-static void begin_saving(struct daemon *daemon, uint64_t now_us)
-{
-    struct error error = {0};
-
-    daemon->save_us = NEVER;
-    daemon->saving_revision = store_revision(daemon->parts.store);
-    if (!store_saving_begin(&daemon->saving, daemon->parts.store, daemon->parts.store_path, &error))
-        save_failed(daemon, now_us, &error);
-}
-
-static void go_on_saving(struct daemon *daemon, uint64_t now_us)
-{
-    struct error error = {0};
-    bool ended;
-
-    if (!store_saving_step(&daemon->saving, &ended, &error) ||
-        (ended && !saved(daemon, daemon->saving_revision, &error)))
-        save_failed(daemon, now_us, &error);
 }
 
 static void forget_unused(struct daemon *daemon, uint64_t now_us)
@@ -232,41 +107,17 @@ static void forget_unused(struct daemon *daemon, uint64_t now_us)
 void daemon_turn(struct daemon *daemon, uint64_t now_us)
 {
     forget_unused(daemon, now_us);
-    daemon_store_changed(daemon);
-    if (daemon->compiling.policy)
-        go_on_compiling(daemon, now_us);
-    else if (now_us >= daemon->compile_us || now_us >= daemon->recompile_us)
-        begin_compiling(daemon, now_us);
-    if (daemon->saving.fd >= 0)
-        go_on_saving(daemon, now_us);
-    else if (now_us >= daemon->save_us)
-        begin_saving(daemon, now_us);
+    store_due_turn(&daemon->due, now_us);
 }
 
 uint64_t daemon_due_us(const struct daemon *daemon)
 {
-    if (daemon->compiling.policy || daemon->saving.fd >= 0)
-        return 0;
-    return daemon->compile_us < daemon->save_us ? daemon->compile_us : daemon->save_us;
-}
-
-/* At once, whatever it takes. */
-static bool save_store(struct daemon *daemon, struct error *error)
-{
-    const uint64_t revision = store_revision(daemon->parts.store);
-
-    if (daemon->saving.fd >= 0)
-        store_saving_end(&daemon->saving, ECANCELED, NULL);
-    return store_save(daemon->parts.store, daemon->parts.store_path, error) &&
-           saved(daemon, revision, error);
+    return store_due_us(&daemon->due);
 }
 
 bool daemon_save_at_end(struct daemon *daemon, struct error *error)
 {
-    const bool there = store_exists(daemon->parts.store, daemon->parts.store_path);
-
-    return (there && store_revision(daemon->parts.store) == daemon->saved_revision) ||
-           save_store(daemon, error);
+    return store_due_save_at_end(&daemon->due, error);
 }
 
 const struct rehearsal *daemon_rehearsal(const struct daemon *daemon)
@@ -537,7 +388,7 @@ bool daemon_set_mode(struct daemon *daemon, const struct server_key *server,
                      enum mode_setting setting, struct error *error)
 {
     /* What the operator was told of the profiles must hold under the new mode. */
-    compile_changes(daemon);
+    store_due_compile(&daemon->due);
     if (!workers_set_setting(daemon->parts.workers, server, setting, clock_now_us(), error))
         return false;
     report_setting(daemon->parts.report, server, setting);

@@ -35,7 +35,7 @@ FLOORS = {
         "sides",
         "cluster",
         "workers events doctor",
-        "imports server_changes",
+        "imports server_changes store_due",
         "daemon",
         "cluster_key control peaks stack_news state_file store_start takeover*",
         "keeping",
