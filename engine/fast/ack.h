@@ -94,8 +94,7 @@ static inline struct server *recognise_ack(struct engine *engine, struct ack *ac
     return server;
 }
 
-/* --- answer ------------------------------------------------------------------------------------
- */
+/* --- answer ----------------------------------------------------------------------------------- */
 
 /* True of a request that is wrong, also where talking before the greeting is wrong as well, and was
  * not handed to the server before. */

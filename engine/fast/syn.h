@@ -98,8 +98,7 @@ static inline struct server *recognise_syn(struct engine *engine, struct syn *sy
     return syn->kept->v4.tcp_bytes ? server : NULL;
 }
 
-/* --- answer ------------------------------------------------------------------------------------
- */
+/* --- answer ----------------------------------------------------------------------------------- */
 
 static void __attribute__((noinline))
 renew_syn_words(struct kept_answer *kept, struct syn_options options)

@@ -82,13 +82,15 @@ static void synack_due(struct engine *engine, const struct resend_entry *entry, 
                                 now_us)
                : NULL;
     uint8_t options[TCP_OPTIONS_MAX];
+    struct synack_said said;
     struct segment segment;
 
     if (!promise || !flow_is_another(engine, flow_find(&engine->flows, &entry->key), entry))
         return;
-    speak_synack(engine, &entry->key, promise,
-                 &server_synack(engine, server, promise, entry->offered)->answer, &entry->client,
-                 entry->tsecr, now_us, &segment, options);
+    said = (struct synack_said){&entry->key, promise,
+                                &server_synack(engine, server, promise, entry->offered)->answer,
+                                &entry->client, entry->tsecr};
+    speak_synack(engine, &said, now_us, &segment, options);
     segment.seq = entry->seq;
     segment.ack = entry->ack;
     address_to_client(&entry->key, &segment);

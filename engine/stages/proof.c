@@ -33,8 +33,7 @@ static bool default_promise_counts(const struct engine *engine, const struct ser
            (server->unprofiled_us && now_us - server->unprofiled_us < COOKIE_LIFETIME_US);
 }
 
-/* --- by keys that are being rolled -------------------------------------------------------------
- */
+/* --- by keys that are being rolled ------------------------------------------------------------ */
 
 #define ROLLED_KEYS 256u
 
@@ -69,10 +68,10 @@ static struct cookie_kept *rolled_kept(const struct engine *engine, const struct
     return &key->kept;
 }
 
+/* `as`: what it would be the proof of. */
 static bool prove_rolled_cookie(const struct engine *engine, const struct passage *passage,
                                 const struct server *server, enum server_promise which,
-                                const struct promise *promise, const struct proof *as,
-                                struct proof *proof)
+                                const struct proof *as, struct proof *proof)
 {
     const uint64_t epoch = cookie_epoch(as->c, cookie_check_time(engine, passage->now_us));
     uint32_t hash;
@@ -80,29 +79,26 @@ static bool prove_rolled_cookie(const struct engine *engine, const struct passag
     if (epoch == COOKIE_EPOCH_NONE)
         return false;
     hash = cookie_hash_kept(rolled_kept(engine, server, which), &engine->config.share.before,
-                            &passage->key, as->x, promise->generation, epoch);
+                            &passage->key, as->x, as->promise->generation, epoch);
     if (!cookie_fits(as->c, hash))
         return false;
     *proof = *as;
-    proof->promise = promise;
     proof->read = as->c ^ hash;
     return true;
 }
 
 static bool prove_rolled_promise(const struct engine *engine, const struct passage *passage,
                                  const struct server *server, enum server_promise which,
-                                 const struct promise *promise, uint32_t x, uint32_t ack,
-                                 struct proof *proof)
+                                 const struct proof *as, struct proof *proof)
 {
-    struct proof as = {
-        .x = x, .c = ack - 1, .timestamps = passage->options.present & OPTION_TIMESTAMPS};
+    struct proof greeted = *as;
 
-    if (prove_rolled_cookie(engine, passage, server, which, promise, &as, proof))
+    if (prove_rolled_cookie(engine, passage, server, which, as, proof))
         return true;
-    as.c -= promise->greeting_bytes;
-    as.greeted = true;
-    return promise->greeting_bytes &&
-           prove_rolled_cookie(engine, passage, server, which, promise, &as, proof);
+    greeted.c -= as->promise->greeting_bytes;
+    greeted.greeted = true;
+    return as->promise->greeting_bytes &&
+           prove_rolled_cookie(engine, passage, server, which, &greeted, proof);
 }
 
 /* As many hashes more as by our own keys. */
@@ -111,18 +107,23 @@ static bool prove_rolled(const struct engine *engine, const struct passage *pass
 {
     const struct server_policy *policy = server->policy;
     const bool ipv4 = passage->frame.ip_version == 4;
+    struct proof as = {
+        .x = x, .c = ack - 1, .timestamps = passage->options.present & OPTION_TIMESTAMPS};
 
-    return (policy && prove_rolled_promise(engine, passage, server, PROMISE_NOW, &policy->now, x,
-                                           ack, proof)) ||
-           (policy && policy->has_before && passage->now_us < policy->before_until_us &&
-            prove_rolled_promise(engine, passage, server, PROMISE_BEFORE, &policy->before, x, ack,
-                                 proof)) ||
-           prove_rolled_promise(engine, passage, server, PROMISE_DEFAULT,
-                                &engine->default_promise[ipv4 ? 0 : 1], x, ack, proof);
+    if (policy) {
+        as.promise = &policy->now;
+        if (prove_rolled_promise(engine, passage, server, PROMISE_NOW, &as, proof))
+            return true;
+        as.promise = &policy->before;
+        if (policy->has_before && passage->now_us < policy->before_until_us &&
+            prove_rolled_promise(engine, passage, server, PROMISE_BEFORE, &as, proof))
+            return true;
+    }
+    as.promise = &engine->default_promise[ipv4 ? 0 : 1];
+    return prove_rolled_promise(engine, passage, server, PROMISE_DEFAULT, &as, proof);
 }
 
-/* --- by any of ours ----------------------------------------------------------------------------
- */
+/* --- by any of ours --------------------------------------------------------------------------- */
 
 bool prove_otherwise(const struct engine *engine, const struct passage *passage,
                      struct server *server, uint32_t x, uint32_t ack, struct proof *proof)

@@ -144,6 +144,7 @@ struct request {
     bool fits;     /* the check has said yes */
     bool brief;    /* it is waited for a moment whether there is more */
     bool as_is;    /* it was */
+    bool is_long;  /* it is opened before it is whole */
     size_t needed; /* bytes that are not worth another look before they have come */
 };
 
@@ -225,12 +226,11 @@ static bool open_long(struct engine *engine, struct passage *passage, struct ser
 /* Whole, or as much of it as there will be. What has no room now is tried again when it is
  * repeated. */
 static void open_right(struct engine *engine, struct passage *passage, struct server *server,
-                       const struct proof *proof, struct flow *closing, struct request *request,
-                       bool is_long)
+                       const struct proof *proof, struct flow *closing, struct request *request)
 {
     struct flow *before = request->kept ? request->kept : closing;
-    bool opened = is_long ? open_long(engine, passage, server, proof, before, request)
-                          : open_request(engine, passage, server, proof, before, request);
+    bool opened = request->is_long ? open_long(engine, passage, server, proof, before, request)
+                                   : open_request(engine, passage, server, proof, before, request);
 
     if (opened)
         credit(engine, passage, server, &request->said);
@@ -329,12 +329,13 @@ static void decide_unfinished(struct engine *engine, struct passage *passage, st
     bool full = request->said.bytes >= SLOT_BYTES;
 
     if (request->said.fin && request->fits && is_of_lines(request->checked.protocol))
-        open_right(engine, passage, server, proof, closing, request, false);
+        open_right(engine, passage, server, proof, closing, request);
     else if (request->said.fin || (full && !request->fits))
         end_unfinished(engine, passage, server, request);
-    else if (full)
-        open_right(engine, passage, server, proof, closing, request, true);
-    else
+    else if (full) {
+        request->is_long = true;
+        open_right(engine, passage, server, proof, closing, request);
+    } else
         keep(engine, passage, server, proof, closing, request);
 }
 
@@ -431,10 +432,11 @@ static inline void judge_request(struct engine *engine, struct passage *passage,
         decide_unfinished(engine, passage, server, proof, closing, request);
     else if (is_header_alone(request))
         open_header(engine, passage, server, proof, closing, request);
-    else
-        open_right(engine, passage, server, proof, closing, request,
-                   is_endless(server->policy, request->checked.protocol) ||
-                       (!server->policy->opens_begun && ends_loosely(request)));
+    else {
+        request->is_long = is_endless(server->policy, request->checked.protocol) ||
+                           (!server->policy->opens_begun && ends_loosely(request));
+        open_right(engine, passage, server, proof, closing, request);
+    }
 }
 
 /*

@@ -31,18 +31,19 @@ void synack_remember(struct engine *engine, const struct passage *passage,
     link_header_reverse(&passage->frame, &entry->link);
 }
 
-void speak_synack(struct engine *engine, const struct flow_key *key, const struct promise *promise,
-                  const struct synack_answer *answer, const struct cookie_options *client,
-                  uint32_t tsecr, uint64_t now_us, struct segment *segment,
-                  uint8_t options[TCP_OPTIONS_MAX])
+void speak_synack(struct engine *engine, const struct synack_said *said, uint64_t now_us,
+                  struct segment *segment, uint8_t options[TCP_OPTIONS_MAX])
 {
+    const struct synack_answer *answer = said->answer;
+
     memcpy(options, answer->options, TCP_OPTIONS_MAX);
     if (answer->timestamps_at) {
         store_be32(options + answer->timestamps_at,
-                   cookie_tsval(&engine->config.keys, key, client, cookie_time(engine, now_us)));
-        store_be32(options + answer->timestamps_at + 4, tsecr);
+                   cookie_tsval(&engine->config.keys, said->key, said->client,
+                                cookie_time(engine, now_us)));
+        store_be32(options + answer->timestamps_at + 4, said->tsecr);
     }
-    speak_for(engine, promise, key, segment);
+    speak_for(engine, said->promise, said->key, segment);
     kept_answer_say(answer, segment);
     segment->options = options;
 }
@@ -60,6 +61,7 @@ static void answer_syn(struct engine *engine, struct passage *passage, struct se
     const struct synack_answer *answer = &server_synack(engine, server, promise, offered)->answer;
     uint8_t options[TCP_OPTIONS_MAX];
     struct cookie_options client;
+    struct synack_said said;
     struct segment segment;
     uint32_t c;
 
@@ -68,8 +70,8 @@ static void answer_syn(struct engine *engine, struct passage *passage, struct se
     c = cookie_make_kept(&server->cookies[server->policy ? PROMISE_NOW : PROMISE_DEFAULT],
                          &engine->config.keys, &passage->key, frame->seq, promise->generation,
                          &client, cookie_time(engine, passage->now_us));
-    speak_synack(engine, &passage->key, promise, answer, &client, passage->options.tsval,
-                 passage->now_us, &segment, options);
+    said = (struct synack_said){&passage->key, promise, answer, &client, passage->options.tsval};
+    speak_synack(engine, &said, passage->now_us, &segment, options);
     segment.seq = c;
     segment.ack = frame->seq + 1;
     segment.ip_id = server_ip_id(server, promise, passage->key.client_port, passage->now_us);

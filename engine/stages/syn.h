@@ -33,11 +33,18 @@ void synack_remember(struct engine *engine, const struct passage *passage,
                      const struct promise *promise, const struct cookie_options *client, uint32_t c,
                      uint8_t offered);
 
-/* The SYN-ACK of this answer; `segment->options` points at `options`. */
-void speak_synack(struct engine *engine, const struct flow_key *key, const struct promise *promise,
-                  const struct synack_answer *answer, const struct cookie_options *client,
-                  uint32_t tsecr, uint64_t now_us, struct segment *segment,
-                  uint8_t options[TCP_OPTIONS_MAX]);
+/* A SYN-ACK in the server's name: what it says, and to whom. */
+struct synack_said {
+    const struct flow_key *key;
+    const struct promise *promise;
+    const struct synack_answer *answer;
+    const struct cookie_options *client;
+    uint32_t tsecr;
+};
+
+/* `segment->options` points at `options` then; the numbers are the caller's to fill in. */
+void speak_synack(struct engine *engine, const struct synack_said *said, uint64_t now_us,
+                  struct segment *segment, uint8_t options[TCP_OPTIONS_MAX]);
 
 /* Judges a SYN without ACK whose checksum is good. */
 void admit_syn(struct engine *engine, struct passage *passage, struct server *server);
