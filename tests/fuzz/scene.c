@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* scene.c - see scene.h. */
+/*
+ * scene.c - see scene.h.
+ *
+ * It is longer than most: hosts, frames and everything that must hold after each frame share one
+ * scene.
+ */
 #include "tests/fuzz/scene.h"
 
 #include "engine/base/bytes.h"

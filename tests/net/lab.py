@@ -27,6 +27,9 @@ them, are the same for each:
              sw0 veth p0 | p1 veth sw1
     "tap"    as "port"; tc there joins p0 and p1 to TAPs that synward made
              sw0 veth p0 -tc- t0 | t1 -tc- p1 veth sw1
+
+It is longer than most: whatever a test needs of the two hosts is made, and taken away, in one
+place.
 """
 import atexit
 import contextlib

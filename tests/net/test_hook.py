@@ -3,7 +3,9 @@
 
 The kernel's own counters judge (TcpPassiveOpens, connections without offsets), beside the daemon's:
 nobody fails, nothing is changed on the way, and where the server's TCP does not take a connection
-it is spliced, which its client cannot tell."""
+it is spliced, which its client cannot tell.
+
+It is longer than most: each reason for which a connection is not the hook's has its test."""
 import contextlib
 import http.server
 import itertools

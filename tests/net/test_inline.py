@@ -4,7 +4,9 @@
 between it and its wire, and nothing is left of that at the end, or after a kill.
 
 Between the two hosts is a namespace with a bridge, whose members p0 and p1 lead to them
-(Lab(sides="inline")): p1 is the interface, as a VM's tap or a container's veth end would be."""
+(Lab(sides="inline")): p1 is the interface, as a VM's tap or a container's veth end would be.
+
+It is longer than most: each kind of interface and of bridge, from start to undoing."""
 import contextlib
 import json
 import os

@@ -5,7 +5,10 @@ wires that lose frames, over switches of modes, kills and ports that vanish; and
 kernel carries is counted.
 
 That each frame is carried as the engine would let it go, and each SYN answered as it would, is
-tests/bridge/bpf/test_carrying.c's and test_answering.c's."""
+tests/bridge/bpf/test_carrying.c's and test_answering.c's.
+
+It is longer than most: each way out of the kernel's path is tried, and each of them with
+traffic."""
 import errno
 import signal
 import sys

@@ -19,6 +19,8 @@
  * Every class but those that this kernel refuses altogether needs ANSWERED_LEAST answers, or there
  * is no verdict on it. Mutants are made of the seed and their number: a find is printed in hex and
  * with both, and comes again with them.
+ *
+ * It is longer than most: the mutations, both judges and their verdict make one program.
  */
 #include <fcntl.h>
 #include <linux/if.h>

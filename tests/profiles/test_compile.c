@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* test_compile.c - from what was learned to what the engine is told. */
+/*
+ * test_compile.c - from what was learned to what the engine is told.
+ *
+ * It is longer than most: each part of a profile becomes a part of a policy, or must not.
+ */
 #include <criterion/criterion.h>
 
 #include <stdio.h>

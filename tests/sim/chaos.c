@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* chaos.c - see chaos.h. */
+/*
+ * chaos.c - see chaos.h.
+ *
+ * It is longer than most: one random world, its clients, servers and links, and what is judged
+ * after each step.
+ */
 #include "tests/sim/chaos.h"
 
 #include <stdlib.h>

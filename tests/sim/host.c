@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* host.c - see host.h. Sending is in host_send.c. */
+/*
+ * host.c - see host.h. Sending is in host_send.c.
+ *
+ * It is longer than most: a TCP of its own is in one place, so that nothing of it is shared with
+ * the engine.
+ */
 #include "tests/sim/host.h"
 
 #include <stdlib.h>

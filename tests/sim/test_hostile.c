@@ -6,6 +6,8 @@
  * A blind attacker sees nothing of what the hosts send: it knows addresses, ports and what it sent
  * itself, and guesses the rest. A "blind" ACK has the right seq and a guessed ack, a "blind" RST or
  * SYN any number.
+ *
+ * It is longer than most: one scenario for each thing that a hostile client might try.
  */
 #include <criterion/criterion.h>
 #include <string.h>

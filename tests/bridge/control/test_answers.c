@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Requests to the daemon and their answers, without a socket. */
+/*
+ * Requests to the daemon and their answers, without a socket.
+ *
+ * It is longer than most: one test at least for each request that the daemon answers.
+ */
 #include <criterion/criterion.h>
 #include <json-c/json.h>
 #include <stdio.h>

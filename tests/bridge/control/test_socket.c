@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The control socket: its place in the file system, and connections that misbehave. */
+/*
+ * The control socket: its place in the file system, and connections that misbehave.
+ *
+ * It is longer than most: it mirrors socket.c and place.c, with every way in which a connection
+ * can misbehave.
+ */
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -454,8 +454,7 @@ Test(server, what_all_have_in_common_is_changed)
     cr_assert_eq(table.triggers.limit[TRIGGER_SYN_RATE], 7);
 }
 
-/* --- slots are given back ----------------------------------------------------------------------
- */
+/* --- slots are given back --------------------------------------------------------------------- */
 
 /* Whatever is known of a server keeps it. */
 Test(server, is_over_a_day_after_its_last_answer_where_nothing_is_known_of_it)

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Tests of engine/stages/admission.c: a client without a flow, judged by one segment alone (rule
- * 1 to 4). */
+/*
+ * Tests of engine/stages/admission.c: a client without a flow, judged by one segment alone (rule
+ * 1 to 4).
+ *
+ * It is longer than most: rules 1 to 4 judge a single segment, and each way that one can be wrong
+ * has its test.
+ */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Tests of engine/stages/capacity.c: a server that can serve fewer than its mark. */
+/*
+ * Tests of engine/stages/capacity.c: a server that can serve fewer than its mark.
+ *
+ * It is longer than most: each way to find a server's mark, and each way to hold clients to it.
+ */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <string.h>
@@ -590,8 +594,7 @@ Test(capacity, long_polls_stop_nobody)
     bench_end(b);
 }
 
-/* --- how long it needs in calm -----------------------------------------------------------------
- */
+/* --- how long it needs in calm ---------------------------------------------------------------- */
 
 /* In calm 198.51.`network`.`number` asks after so long, and is answered after so long. */
 static void asks_in_calm(struct bench *b, unsigned network, unsigned number, uint64_t after_us,

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Tests of engine/stages/icmp.c: what becomes of errors that quote a segment, from both sides, and
- * their checksums. */
+/*
+ * Tests of engine/stages/icmp.c: what becomes of errors that quote a segment, from both sides, and
+ * their checksums.
+ *
+ * It is longer than most: each error of ICMP and of ICMPv6, from either side.
+ */
 #include <criterion/criterion.h>
 #include <string.h>
 

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Tests of engine/stages/opening.c: from a proved request to the splice, with every way that it may
- * fail. */
+/*
+ * Tests of engine/stages/opening.c: from a proved request to the splice, with every way that it may
+ * fail.
+ *
+ * It is longer than most: an opening may fail at each of its steps, and each has its test.
+ */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Tests of engine/stages/slow.c: which connections make room at a server that holds too many. */
+/*
+ * Tests of engine/stages/slow.c: which connections make room at a server that holds too many.
+ *
+ * It is longer than most: who goes, who stays and in which order has a test for each kind of
+ * slowness.
+ */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Tests of engine/stages/track.c: in normal mode nothing is changed on the way, and connections are
- * followed all the same. */
+/*
+ * Tests of engine/stages/track.c: in normal mode nothing is changed on the way, and connections are
+ * followed all the same.
+ *
+ * It is longer than most: each state of a connection, from either side, and what displaces what.
+ */
 #include <criterion/criterion.h>
 
 #include <stdio.h>

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* test_udp.c - servers that are asked over UDP: what is seen of them in calm, and what passes, is
- * answered or dropped under attack (rule 7). */
+/*
+ * test_udp.c - servers that are asked over UDP: what is seen of them in calm, and what passes, is
+ * answered or dropped under attack (rule 7).
+ *
+ * It is longer than most: what passes in calm, what under attack, who has proved himself, and what
+ * begins an attack.
+ */
 #include <criterion/criterion.h>
 
 #include <stdio.h>

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Tests of engine/tables/source.c: judged by share, put aside for longer each time, prefixes,
- * rules, a fixed table. */
+/*
+ * Tests of engine/tables/source.c: judged by share, put aside for longer each time, prefixes,
+ * rules, a fixed table.
+ *
+ * It is longer than most: judgement, prefixes, rules and lists meet in one table.
+ */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <string.h>

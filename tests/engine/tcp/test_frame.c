@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* test_frame.c - frames of every kind are told apart, cut at every byte, and edited with the
- * checksum kept right. */
+/*
+ * test_frame.c - frames of every kind are told apart, cut at every byte, and edited with the
+ * checksum kept right.
+ *
+ * It is longer than most: one walk reads every kind of frame, and each kind is cut at every byte.
+ */
 #include <criterion/criterion.h>
 
 #include <stdlib.h>

@@ -3,6 +3,8 @@
  * test_capture.c - real captures against the truth that comes with them (../shared/captures;
  * skipped where it is absent), and small ones made here for the link types and the ways in which a
  * file can end.
+ *
+ * It is longer than most: each link type and each way in which a file can end is made here.
  */
 #include <criterion/criterion.h>
 

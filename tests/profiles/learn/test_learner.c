@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* test_learner.c - connections told as observations, and what is known of the server afterwards. */
+/*
+ * test_learner.c - connections told as observations, and what is known of the server afterwards.
+ *
+ * It is longer than most: each fact that a profile holds has a test of how it is learned, and one
+ * of how it is not.
+ */
 #include <criterion/criterion.h>
 
 #include <stdio.h>
