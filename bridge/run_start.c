@@ -18,6 +18,8 @@
 
 /* Of each server: 1 % of a core for the learner, where a busy one has 20,000. */
 #define OBSERVED_PER_SECOND 500u
+/* Whatever changes at a server is believed after 64 connections of it, or less. */
+#define OBSERVED_OF_KNOWN   50u
 
 static bool make_events(struct run *run, struct error *error)
 {
@@ -177,6 +179,7 @@ static void fill_options(struct run *run, struct worker_options *options)
     options->carrying = kernel_path_carrying(run->path);
     options->engine.grants = hook_grants(run->hook);
     options->engine.observed_per_second = OBSERVED_PER_SECOND;
+    options->engine.observed_of_known = OBSERVED_OF_KNOWN;
     options->engine.unknown = run->options.unknown;
     options->engine.triggers = run->options.triggers;
     takeover_fill_config(run->takeover, &options->engine);

@@ -221,6 +221,7 @@ static uint64_t compile_server(const struct profile *profile, const struct serve
     }
     server->key = profile->key;
     server->armed = profile_armed(profile);
+    server->known = profile_known(profile);
     checked = set_check(profile, server);
     known = greeting_is_known(profile, &plan);
     server->opening = choose_opening(profile, checked, known);

@@ -79,6 +79,7 @@ static inline uint8_t promised_ttl(const struct promise *promise)
 struct server_policy {
     struct server_key key;
     bool armed;
+    bool known; /* the learner has what it needs, and goes on to hear of some connections */
     enum opening_kind opening;
     enum protocol_id greeting_protocol; /* whose greeting it is; classifies unequal greetings */
     uint32_t

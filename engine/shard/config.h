@@ -40,6 +40,7 @@ struct engine_config {
     uint32_t observations_max; /* queue between two batches, default 256 */
     uint32_t served_max; /* requests remembered as served, power of two, default 2^20 (rule 5.8) */
     uint32_t observed_per_second; /* new connections of one server, at most; 0, the default: all */
+    uint32_t observed_of_known;   /* the same where its policy says `known`; 0: as many */
     uint32_t shards;              /* that share a server's limits, default 1 */
     uint32_t
         held_least; /* connections that a server in attack mode may hold at least, default 64 */

@@ -51,6 +51,7 @@ enum flow_end {
     END_SERVER_RESET, /* also: refused */
     END_EXPIRED,      /* idle too long */
     END_EVICTED,      /* made room */
+    END_UNSEEN,       /* it goes on, and no more is seen of it */
 };
 
 struct observed_handshake {

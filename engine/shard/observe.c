@@ -67,6 +67,19 @@ void observe_features(const struct frame *frame, const struct tcp_options *optio
     memcpy(features->layout, layout, features->layout_bytes);
 }
 
+bool observe_knows(const struct engine *engine, const struct server *server)
+{
+    return engine->config.observed_of_known && server->policy && server->policy->known;
+}
+
+uint32_t observe_limit(const struct engine *engine, const struct server *server)
+{
+    const struct engine_config *config = &engine->config;
+
+    return limit_share(engine, observe_knows(engine, server) ? config->observed_of_known
+                                                             : config->observed_per_second);
+}
+
 /*
  * Under load a server's connections are sampled (doc/architecture.md, threads): the learner, and
  * the copies made for it, would cost as much again for each of twenty thousand connections a
@@ -78,9 +91,9 @@ void observe_choose(struct engine *engine, const struct flow *flow, uint64_t now
 {
     struct flow_cold *cold = flow_cold(&engine->flows, flow);
     struct server *server = flow_server(engine, flow);
-    uint32_t limit = limit_share(engine, engine->config.observed_per_second);
+    uint32_t limit = server ? observe_limit(engine, server) : 0;
 
-    if (!limit || !server || !observe_follows(cold) ||
+    if (!limit || !observe_follows(cold) ||
         token_take(&server->observed, limit, limit * BURST_SECONDS, now_us))
         return;
     cold->sampled[SIDE_CLIENT] = cold->sampled[SIDE_SERVER] = OBSERVE_NOTHING;

@@ -19,9 +19,13 @@ static inline bool observe_follows(const struct flow_cold *cold)
     return cold->sampled[SIDE_CLIENT] != OBSERVE_NOTHING;
 }
 
+/* True where the learner has what it needs of this server: it goes on to hear of some. */
+bool observe_knows(const struct engine *engine, const struct server *server);
+/* New connections of the server that it hears of in a second, at most; 0: of all. */
+uint32_t observe_limit(const struct engine *engine, const struct server *server);
 /*
- * Decides whether the learner hears of this connection, of engine_config.observed_per_second a
- * second for each server. Once, when the server has answered its SYN for the first time.
+ * Decides whether the learner hears of this connection, of observe_limit() a second. Once, when the
+ * server has answered its SYN for the first time.
  */
 void observe_choose(struct engine *engine, const struct flow *flow, uint64_t now_us);
 void observe_synack(struct engine *engine, const struct flow *flow, const struct passage *passage,

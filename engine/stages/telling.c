@@ -37,8 +37,7 @@ static uint32_t share_of(const struct engine *engine, const struct server *serve
                          const struct told_server *told, uint64_t elapsed_us)
 {
     const uint64_t syns = server->figures.syns - told->syns;
-    const uint64_t wanted =
-        (uint64_t)limit_share(engine, engine->config.observed_per_second) * elapsed_us / SECOND_US;
+    const uint64_t wanted = (uint64_t)observe_limit(engine, server) * elapsed_us / SECOND_US;
 
     if (engine->telling->unlearned)
         return 0;
@@ -79,6 +78,15 @@ static bool forget(struct telling *telling, uint32_t place)
     return true;
 }
 
+/* It falls at once, and grows slowly. */
+static uint32_t share_of_known(struct told_server *told, uint32_t share, uint64_t now_us)
+{
+    if (share > told->share && now_us < told->rise_us)
+        return told->share;
+    told->rise_us = now_us + TELLING_RISE_US;
+    return share > 2 * told->share + 1 ? 2 * told->share + 1 : share;
+}
+
 static void hold_share(struct told_server *told, uint32_t share, bool next_period)
 {
     if (next_period) {
@@ -101,32 +109,77 @@ static void forget_gone(const struct server_table *servers, struct telling *tell
             return;
 }
 
+/* Of what has come in this time. */
+static void set_share(struct engine *engine, const struct server *server, struct told_server *told,
+                      uint64_t elapsed_us, uint64_t now_us)
+{
+    const uint32_t share = share_of(engine, server, told, elapsed_us);
+
+    if (observe_knows(engine, server))
+        told->most[0] = told->most[1] = told->share = share_of_known(told, share, now_us);
+    else
+        hold_share(told, share, engine->telling->looks % TELLING_HOLD == 0);
+    told->syns = server->figures.syns;
+    told->looked_us = now_us;
+}
+
+static void write_shares(struct telling *telling, const struct server *server, uint32_t place)
+{
+    struct told_server *told = &telling->servers[place];
+
+    if (!told->added && told->share < TELL_SHARES) {
+        told->key = server->key;
+        told->added = put_order(telling, &told->key, place, true);
+    }
+    write_state(telling, place, told->share,
+                told->most[0] > told->most[1] ? told->most[0] : told->most[1]);
+}
+
+/* There was no room to say that its place is another's now. */
+static bool is_anothers(const struct told_server *told, const struct server *server)
+{
+    return told->added && !server_key_equal(&told->key, &server->key);
+}
+
 static void look_at(struct engine *engine, struct telling *telling, uint32_t place, uint64_t now_us)
 {
     const struct server *server = &engine->servers.slots[place];
     struct told_server *told = &telling->servers[place];
-    uint32_t held;
+    const uint64_t elapsed_us = now_us - told->looked_us;
 
-    if (told->added && !server_key_equal(&told->key, &server->key))
-        return; /* there was no room to say so */
+    if (is_anothers(told, server))
+        return;
     note_edited(server, told, now_us);
     if (!may_be_told(engine, server, told, now_us)) {
         write_state(telling, place, TELL_SHARES, TELL_SHARES);
         told->most[0] = told->share = TELL_SHARES;
         told->syns = server->figures.syns;
+        told->looked_us = now_us;
         return;
     }
-    if (now_us - telling->looked_us >= TELLING_US) {
-        hold_share(told, share_of(engine, server, told, now_us - telling->looked_us),
-                   telling->looks % TELLING_HOLD == 0);
-        told->syns = server->figures.syns;
-    }
-    if (!told->added && told->share < TELL_SHARES) {
-        told->key = server->key;
-        told->added = put_order(telling, &told->key, place, true);
-    }
-    held = told->most[0] > told->most[1] ? told->most[0] : told->most[1];
-    write_state(telling, place, told->share, held);
+    /* Not behind a crowd's own look. */
+    if (now_us - telling->looked_us >= TELLING_US && elapsed_us >= TELLING_US / 2)
+        set_share(engine, server, told, elapsed_us, now_us);
+    write_shares(telling, server, place);
+}
+
+/* A crowd comes to a server that the learner knows. It is the one that was asked for last. */
+static void look_at_crowd(struct engine *engine, struct telling *telling, uint64_t now_us)
+{
+    const struct server *server = engine->servers.last;
+    const uint32_t place = server ? (uint32_t)(server - engine->servers.slots) : 0;
+    struct told_server *told = &telling->servers[place];
+    uint64_t elapsed_us = now_us - told->looked_us;
+
+    if (elapsed_us < TELLING_US)
+        elapsed_us = TELLING_US;
+    if (!server || !server->used || is_anothers(told, server) || !observe_knows(engine, server) ||
+        server->figures.syns - told->syns < TELLING_CROWD ||
+        share_of(engine, server, told, elapsed_us) >= told->share ||
+        !may_be_told(engine, server, told, now_us))
+        return;
+    set_share(engine, server, told, elapsed_us, now_us);
+    write_shares(telling, server, place);
 }
 
 /* What an engine before this one has left: nobody's numbers are known to be the same yet. */
@@ -140,8 +193,8 @@ static void begin(struct engine *engine, struct telling *telling, uint64_t now_u
         edited = engine->flows.flows[i].state == FLOW_CLOSING ||
                  (engine->flows.flows[i].flags & FLOW_EDIT);
     for (uint32_t place = 0; place < engine->servers.capacity; place++) {
-        telling->servers[place] =
-            (struct told_server){.share = TELL_SHARES, .edited_us = edited ? now_us : 0};
+        telling->servers[place] = (struct told_server){
+            .share = TELL_SHARES, .looked_us = now_us, .edited_us = edited ? now_us : 0};
         write_state(telling, place, TELL_SHARES, TELL_SHARES);
     }
 }
@@ -155,8 +208,10 @@ void telling_tick(struct engine *engine, uint64_t now_us)
     __atomic_store_n(&telling->share.hub->syns_up,
                      engine->sources.rules_count || engine->sources.lists, __ATOMIC_RELAXED);
     if (!due && servers->attacks_begun == telling->attacks_begun &&
-        servers->attacked == telling->attacked)
+        servers->attacked == telling->attacked) {
+        look_at_crowd(engine, telling, now_us);
         return;
+    }
     if (!telling->begun)
         begin(engine, telling, now_us);
     telling->let = 0;
@@ -176,15 +231,18 @@ void telling_tick(struct engine *engine, uint64_t now_us)
 /* --- what was told --------------------------------------------------------------------------- */
 
 /* Of what the learner sees no part: a connection whose answer it has not heard of, it will not
- * miss; of another it has heard too much already. */
-static void leave_out(struct engine *engine, const struct passage *passage, struct flow_cold *cold)
+ * miss; of another it has heard too much already, and is told so. */
+static void leave_out(struct engine *engine, const struct passage *passage, const struct flow *flow)
 {
+    struct flow_cold *cold = flow_cold(&engine->flows, flow);
     const struct frame *frame = &passage->frame;
     const bool answer =
         passage->from == SIDE_SERVER && (frame->flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK);
 
     if (!observe_follows(cold) || (!answer && !observe_wants(frame, cold, passage->from)))
         return;
+    if (cold->server_next)
+        observe_end(engine, flow, END_UNSEEN, passage->now_us);
     cold->sampled[SIDE_CLIENT] = cold->sampled[SIDE_SERVER] = OBSERVE_NOTHING;
     engine->counters.learning_flows_passed_over++;
 }
@@ -235,7 +293,7 @@ static void told_of_flow(struct engine *engine, struct passage *passage, uint32_
         return;
     if (server)
         figures_frame(&server->figures, passage->from == SIDE_CLIENT, passage->frame.bytes);
-    leave_out(engine, passage, flow_cold(&engine->flows, flow));
+    leave_out(engine, passage, flow);
     track_flow(engine, passage, flow);
 }
 

@@ -7,8 +7,9 @@
  * that we answered for of which something may still be on its way: there every segment goes
  * through unchanged, and following it (track.h) may come a moment later. What the learner is to see
  * of a connection it sees whole, so those that it gets (observe.h) go up; of a server with more
- * connections than that, a part of them. Of a server that speaks DNS all go up: they prove who may
- * ask over UDP (udp.h).
+ * connections than that, a part of them. Where the learner knows the server, that part falls with
+ * the first hundred of a crowd and comes back slowly, and who has begun before is passed over. Of a
+ * server that speaks DNS all go up: they prove who may ask over UDP (udp.h).
  *
  * In attack mode the kernel tells of joined connections' FINs and closed windows, and of good
  * cookies that come alone (told_frame.stays): that needs no order.
@@ -26,6 +27,10 @@
 #define TELLING_ORDERS 64u
 /* Looks until those who began under another share have said what the learner wants of them. */
 #define TELLING_HOLD 5u
+/* SYNs to a server that the learner knows that make another look due at once; and until a share of
+ * its that has fallen may double again: crowds come in turns. */
+#define TELLING_CROWD   128u
+#define TELLING_RISE_US (4000ull * 1000)
 
 struct tell_order {
     struct server_key server;
@@ -40,6 +45,8 @@ struct told_server {
     uint32_t share;     /* now */
     uint32_t most[2];   /* the most of this period and of the one before */
     uint64_t syns;      /* figures.syns, at the last look */
+    uint64_t looked_us; /* when that was */
+    uint64_t rise_us;   /* when the share may grow */
     uint64_t edited_us; /* when something of it was last not to be passed on as it is; 0: never */
 };
 

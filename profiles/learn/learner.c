@@ -445,6 +445,9 @@ void learner_observe(struct learner *learner, const struct observation *observat
         establish(learner, flow, wall_us);
     else if (observation->kind == OBSERVED_DATA)
         on_data(learner, flow, &observation->data, wall_us);
+    else if (observation->end.reason == END_UNSEEN)
+        followed_forget(&learner->flows,
+                        flow); /* that it was answered is not known, nor that not */
     else
         flow_end(learner, flow, wall_us);
 }

@@ -468,6 +468,12 @@ bool profile_armed(const struct profile *profile)
            words_hold(profile);
 }
 
+bool profile_known(const struct profile *profile)
+{
+    return profile_armed(profile) && profile->requests >= KNOWN_REQUESTS &&
+           !loosening_stale(profile);
+}
+
 /* By what is set, or where that is nothing by what was learned. */
 static enum request_check check_by(const struct profile *profile, enum request_check set)
 {

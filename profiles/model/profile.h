@@ -228,6 +228,10 @@ void profile_program(struct profile *profile, const char *name);
 /* What follows from the facts. */
 enum speaker profile_speaks_first(const struct profile *profile);
 bool profile_armed(const struct profile *profile);
+/* That, and so many requests were accepted that what is new comes with the votes of many
+ * (loosening.h): a part of its connections tells as much as all. Not of one that is stale. */
+#define KNOWN_REQUESTS 512u
+bool profile_known(const struct profile *profile);
 bool profile_is_udp(const struct profile *profile);
 /* A query over UDP was answered. */
 void profile_query(struct profile *profile, const struct observed_query *query);

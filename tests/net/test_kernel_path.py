@@ -226,6 +226,24 @@ def test_few_frames_of_short_connections_go_up_over_ipv6():
     return few_go_up(SERVER6)
 
 
+def few_of_a_crowd_go_up(lab):
+    """The first hundred whole, the learner's fifty a second, and one of each that wakes a worker."""
+    before, begin = kernel(lab), time.monotonic()
+    result = lab.fetch("http", 80, count=SHORT_ONES, concurrency=8)
+    took = time.monotonic() - begin
+    check_equal(result["failed"], 0, f"fetches ({result})")
+    up = sum(went_up(before, kernel(lab)).values())
+    return up <= 12 * (200 + 100 * took) + 2 * SHORT_ONES and f"{up} went up in {took:.2f} s"
+
+
+def test_few_frames_of_a_crowd_go_up_where_the_server_is_known():
+    """Beside a learner, which hears of so many requests before."""
+    with path_lab() as lab:
+        for _ in range(2):
+            check_equal(lab.fetch("http", 80, count=500, concurrency=4)["failed"], 0, "fetches")
+        return wait_until(lambda: few_of_a_crowd_go_up(lab), 60, "few go up")
+
+
 def attacked_unlearned():
     """A lab in attack mode whose profile was learned before, and where nobody learns any more."""
     lab = path_lab("attack")

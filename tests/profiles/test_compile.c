@@ -86,6 +86,21 @@ Test(compile, client_first_goes_from_cookie_to_check)
     cr_assert_str_eq(enforced(), "unchecked: no request was accepted that can be checked");
 }
 
+/* Of which the engine may show the learner fewer connections: not so of one that has changed. */
+Test(compile, known_where_much_was_accepted_and_none_of_it_is_over)
+{
+    struct profile *profile;
+
+    flows(1, KNOWN_REQUESTS - 1, NULL, GET, OK);
+    cr_assert(compiled(1)->armed);
+    cr_assert_not(compiled(2)->known);
+    flows(KNOWN_REQUESTS, KNOWN_REQUESTS, NULL, GET, OK);
+    cr_assert(compiled(3)->known);
+    profile = store_at(store, 0);
+    profile->staleness.stale = true;
+    cr_assert_not(compiled(4)->known);
+}
+
 /* What hides its keyword is not taken where keywords are checked; what cannot be deciphered is
  * never taken. */
 Test(compile, forms_that_look_random)

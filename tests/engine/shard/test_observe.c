@@ -290,6 +290,31 @@ Test(observe, a_crowd_is_sampled_by_server)
     bench_end(b);
 }
 
+Test(observe, fewer_are_observed_of_a_server_that_is_known)
+{
+    struct engine_config config;
+    struct bench *b;
+
+    bench_config(&config);
+    config.observed_per_second = 16;
+    config.observed_of_known = 1;
+    b = bench_new_sized(SETTING_NORMAL, &config);
+    for (uint16_t i = 0; i < 16; i++) {
+        bench_policy(b, HTTP)->known = i >= 8;
+        bench_client(b, i);
+        handshake(b, OFFERS, OFFERS);
+        while (bench_observed(b))
+            ;
+    }
+    /* Half a second's worth of places was taken before: of four seconds' three are left. */
+    cr_assert_eq(bench_counters(b)->learning_flows_passed_over, 5);
+    bench_policy(b, HTTP)->known = false;
+    bench_client(b, 16);
+    handshake(b, OFFERS, OFFERS);
+    cr_assert_eq(bench_counters(b)->learning_flows_passed_over, 5);
+    bench_end(b);
+}
+
 /* Whom we opened for, too: what it says, and how its greeting differs, is passed over with it. */
 Test(observe, an_opened_connection_may_be_passed_over)
 {

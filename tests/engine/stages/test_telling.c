@@ -94,6 +94,62 @@ Test(telling, busy_server_is_told_of_but_for_what_the_learner_takes)
     bench_end(b);
 }
 
+/* Of which the learner takes 16 a second, and 8 where it is known. */
+static struct bench *begin_known(void)
+{
+    struct engine_config config;
+    struct bench *b;
+
+    memset(&hub, 0, sizeof(hub));
+    memset(servers, 0, sizeof(servers));
+    bench_config(&config);
+    config.observed_per_second = 16;
+    config.observed_of_known = 8;
+    config.tells = (struct tell_share){.hub = &hub, .servers = servers};
+    b = bench_new_sized(SETTING_AUTO, &config);
+    bench_policy(b, HTTP)->known = true;
+    tick(b);
+    connections(b, 2, SECOND_US / 4);
+    cr_assert_eq(state_of(b)->asked, TELL_SHARES, "it takes all");
+    return b;
+}
+
+Test(telling, crowd_of_a_known_server_is_passed_on_from_its_first_hundred_on)
+{
+    struct bench *b = begin_known();
+    uint32_t share;
+
+    connections(b, TELLING_CROWD - 1, 0);
+    cr_assert_eq(state_of(b)->asked, TELL_SHARES);
+    connections(b, 1, 0);
+    share = state_of(b)->asked;
+    cr_assert_lt(share, TELL_SHARES / 16, "%u", share);
+    cr_assert_eq(state_of(b)->held, share, "who has begun before is passed over");
+    cr_assert_eq(engine_telling(b->engine)->orders_count, 1);
+    connections(b, 64, SECOND_US / 4); /* the learner takes 2 of these, by its rate */
+    cr_assert_leq(state_of(b)->asked, TELL_SHARES / 32);
+    bench_end(b);
+}
+
+Test(telling, share_of_a_known_server_grows_slowly)
+{
+    struct bench *b = begin_known();
+    uint32_t share, looks = 0;
+
+    connections(b, 64, SECOND_US / 4);
+    share = state_of(b)->asked;
+    cr_assert_leq(share, TELL_SHARES / 32);
+    for (uint64_t us = SECOND_US / 4; us < TELLING_RISE_US; us += SECOND_US / 4)
+        connections(b, 1, SECOND_US / 4);
+    cr_assert_eq(state_of(b)->asked, share);
+    connections(b, 1, SECOND_US / 4);
+    cr_assert_eq(state_of(b)->asked, 2 * share + 1);
+    while (state_of(b)->asked < TELL_SHARES && looks++ < 60)
+        connections(b, 1, SECOND_US);
+    cr_assert_eq(state_of(b)->asked, TELL_SHARES, "within a minute");
+    bench_end(b);
+}
+
 Test(telling, server_that_has_come_back_is_forgotten_where_it_was_first)
 {
     struct bench *b = begin();
@@ -244,11 +300,16 @@ Test(telling, only_the_headers_are_needed)
 Test(telling, who_is_seen_by_the_learner_is_left_by_it_where_a_part_is_missing)
 {
     struct bench *b = begin();
+    const struct observation *seen;
 
     handshake(b, OFFERS, OFFERS);
     while (bench_observed(b))
         ;
     client_passes(b, .flags = "P.", .seq = X + 1, .ack = Y + 1, .payload = REQUEST);
+    seen = bench_observed(b);
+    cr_assert_not_null(seen);
+    cr_assert_eq(seen->kind, OBSERVED_END);
+    cr_assert_eq(seen->end.reason, END_UNSEEN);
     cr_assert_null(bench_observed(b));
     cr_assert_not(observe_follows(flow_cold(&b->engine->flows, bench_flow(b))));
     bench_end(b);

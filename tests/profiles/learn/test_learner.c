@@ -256,6 +256,21 @@ Test(learner, wrong_requests_are_not_evidence)
     cr_assert_eq(learner_stats(learner).requests_refused, 3);
 }
 
+/* Neither accepted nor refused, however long nothing of it comes. */
+Test(learner, connection_of_which_no_more_is_seen_says_nothing)
+{
+    struct talk talk = talk_open(learner, 1);
+    struct observation observation = talk.base;
+
+    client_says(&talk, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    observation.end = (struct observed_end){.reason = END_UNSEEN};
+    talk_observe(&talk, &observation, OBSERVED_END);
+    learner_flush(learner, 0);
+    cr_assert_eq(learner_stats(learner).requests_refused, 0);
+    cr_assert_eq(learner_stats(learner).requests_accepted, 0);
+    cr_assert_eq(server()->handshakes, 1);
+}
+
 Test(learner, unknown_requests_give_a_pattern)
 {
     char request[16];
