@@ -186,6 +186,13 @@ static enum match lengths_check(const struct pattern *pattern, const uint8_t *re
     return best;
 }
 
+bool pattern_line_so_far(const struct pattern *pattern, const uint8_t *request, size_t bytes)
+{
+    return bytes > 0 && pattern->line_bytes_max > 0 && pattern->lengths == 0 &&
+           constants_check(pattern, request, bytes) == MATCH_YES &&
+           line_check(pattern, request, bytes) == MATCH_MORE;
+}
+
 enum match pattern_check(const struct pattern *pattern, const uint8_t *request, size_t bytes)
 {
     enum match constants = constants_check(pattern, request, bytes), rest;

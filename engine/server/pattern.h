@@ -60,6 +60,8 @@ struct pattern {
  * become one.
  */
 enum match pattern_check(const struct pattern *pattern, const uint8_t *request, size_t bytes);
+/* True of a line that fits, and of which nothing is missing but its end. */
+bool pattern_line_so_far(const struct pattern *pattern, const uint8_t *request, size_t bytes);
 
 /*
  * Reads the field alone. MATCH_YES: `*value` is what it says and `*end` the offset behind it;

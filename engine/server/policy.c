@@ -74,6 +74,13 @@ bool policy_may_go_on(const struct server_policy *server, const uint8_t *request
            foreign_check(server->protocols, request, bytes) != MATCH_YES;
 }
 
+bool policy_line_so_far(const struct server_policy *server, const uint8_t *request, size_t bytes)
+{
+    return server->has_pattern && (server->protocols & 1u << PROTOCOL_UNKNOWN) &&
+           pattern_line_so_far(&server->pattern, request, bytes) &&
+           foreign_check(server->protocols, request, bytes) != MATCH_YES;
+}
+
 /* What can only be another protocol's fits no pattern, however it looks. */
 static __attribute__((noinline)) enum match check_pattern(const struct server_policy *server,
                                                           const uint8_t *request, size_t bytes)

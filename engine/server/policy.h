@@ -146,12 +146,14 @@ static inline enum match policy_check_request(const struct server_policy *server
 
     return policy_match_request(server, request, bytes, &matched);
 }
-/* Of a request that was refused: as what? */
+/* True of a line of what no file knows, of which nothing is missing but its end. */
+bool policy_line_so_far(const struct server_policy *server, const uint8_t *request, size_t bytes);
 /*
  * True of a request that was refused as shorter than all before, at a server whose pattern is not
  * proved: the rest of it may be on its way, as some clients write a header and then what it is of.
  */
 bool policy_may_go_on(const struct server_policy *server, const uint8_t *request, size_t bytes);
+/* Of a request that was refused: as what? */
 enum refused_as policy_refused_as(const struct server_policy *server, const uint8_t *request,
                                   size_t bytes);
 /* Of a request that was refused: did it fit but for its keywords? */

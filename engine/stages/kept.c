@@ -18,6 +18,7 @@
 #define TYPED_IDLE_MS   60000u
 #define TYPED_TOTAL_MS  300000u
 #define BRIEF_MS        300u
+#define BRIEF_LENGTH_MS 1000u /* where a length says that more is to come: it may be lost */
 #define SCARCE_IDLE_MS  5000u
 #define SCARCE_TOTAL_MS 20000u
 /* Second slots of a source are looked at so often: slots may be scarce by then */
@@ -164,9 +165,16 @@ static bool waits_to_promise(const struct engine *engine, const struct slot *slo
     return !(slot->flags & (SLOT_PROMISED | SLOT_WAITS)) && !is_short_lived(engine, slot);
 }
 
+static uint32_t brief_ms(struct engine *engine, const struct flow *flow)
+{
+    const struct server *server = flow_server(engine, flow);
+
+    return server->policy && server->policy->pattern.lengths ? BRIEF_LENGTH_MS : BRIEF_MS;
+}
+
 /* How long it has left, in ms; 0: its time is over. */
-static uint32_t life_left(const struct engine *engine, const struct flow *flow,
-                          const struct slot *slot, uint64_t now_us)
+static uint32_t life_left(struct engine *engine, const struct flow *flow, const struct slot *slot,
+                          uint64_t now_us)
 {
     bool typed = slot->flags & SLOT_TYPED, scarce = is_short_lived(engine, slot);
     uint32_t idle = scarce ? SCARCE_IDLE_MS : typed ? TYPED_IDLE_MS : BRISK_IDLE_MS;
@@ -175,7 +183,7 @@ static uint32_t life_left(const struct engine *engine, const struct flow *flow,
     uint32_t age_ms = (uint32_t)(now_us / 1000) - slot->since_ms;
 
     if (slot->flags & SLOT_BRIEF)
-        total = BRIEF_MS;
+        total = brief_ms(engine, flow);
     return least(idle > idle_ms ? idle - idle_ms : 0, total > age_ms ? total - age_ms : 0);
 }
 

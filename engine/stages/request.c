@@ -321,6 +321,43 @@ static void keep(struct engine *engine, struct passage *passage, struct server *
     kept_wait(engine, passage, &engine->flows.flows[slot->flow]);
 }
 
+/*
+ * Its client has said all, or nothing more for a while: what no file knows may be right without
+ * what its pattern waits for. False: it is not opened for that, and nobody is blamed.
+ */
+static bool open_as_it_stands(struct engine *engine, struct passage *passage, struct server *server,
+                              const struct proof *proof, struct flow *closing,
+                              struct request *request)
+{
+    const struct asked *said = &request->said;
+    struct flow *before = request->kept ? request->kept : closing;
+
+    switch (request_refusal(engine, server, &passage->key.client, said->data, said->bytes,
+                            passage->now_us)) {
+    case REFUSAL_OPEN:
+        open_request(engine, passage, server, proof, before, request);
+        return true;
+    case REFUSAL_OPEN_LIMITED:
+        greet_beside(engine, passage, server, proof);
+        open_limited(engine, passage, server, proof, before, said);
+        return true;
+    case REFUSAL_UNBLAMED:
+    case REFUSAL_BLAMED:
+        break;
+    }
+    return false;
+}
+
+/* A FIN ends it: a line, with its end or without it. */
+static bool is_ended_line(const struct server *server, const struct request *request)
+{
+    const struct asked *said = &request->said;
+
+    return said->fin &&
+           (request->fits ? is_of_lines(request->checked.protocol)
+                          : policy_line_so_far(server->policy, said->data, said->bytes));
+}
+
 /* It is not whole: will it be? */
 static void decide_unfinished(struct engine *engine, struct passage *passage, struct server *server,
                               const struct proof *proof, struct flow *closing,
@@ -328,15 +365,22 @@ static void decide_unfinished(struct engine *engine, struct passage *passage, st
 {
     bool full = request->said.bytes >= SLOT_BYTES;
 
-    if (request->said.fin && request->fits && is_of_lines(request->checked.protocol))
+    if (is_ended_line(server, request)) {
         open_right(engine, passage, server, proof, closing, request);
-    else if (request->said.fin || (full && !request->fits))
+        return;
+    }
+    if (!request->fits && (request->said.fin || request->as_is) &&
+        open_as_it_stands(engine, passage, server, proof, closing, request))
+        return;
+    if (request->said.fin || (full && !request->fits)) {
         end_unfinished(engine, passage, server, request);
-    else if (full) {
+    } else if (full) {
         request->is_long = true;
         open_right(engine, passage, server, proof, closing, request);
-    } else
+    } else {
+        request->brief = !request->fits && !request->as_is && server->policy->pattern.lengths;
         keep(engine, passage, server, proof, closing, request);
+    }
 }
 
 /* Is what fits there as a whole? Of what no file knows nobody can tell. */

@@ -329,6 +329,88 @@ Test(request, header_alone_is_decided_as_it_stands)
     bench_end(b);
 }
 
+/* Of lines, or of messages with their length in the second byte. */
+static struct bench *takes_shapes(bool lines, enum unknown_requests unknown)
+{
+    struct bench *b = bench_new(SETTING_ATTACK);
+    struct server_policy *policy = bench_policy(b, HTTP);
+
+    takes_unknown(b, unknown);
+    policy->protocols = UINT64_C(1) << PROTOCOL_UNKNOWN;
+    policy->has_pattern = true;
+    policy->pattern =
+        lines ? (struct pattern){.line_bytes_max = 512}
+              : (struct pattern){
+                    .lengths = 1,
+                    .length = {{.form = LENGTH_BIG, .width = 1, .offset = 1, .bias = 2}}};
+    return b;
+}
+
+static void says_all(struct bench *b, uint16_t number, const char *flags, const char *all)
+{
+    uint32_t c;
+
+    bench_client(b, number);
+    c = get_cookie(b, OFFERS);
+    client_says(b, .flags = flags, .seq = X + 1, .ack = c + 1, .payload = all);
+}
+
+Test(request, a_fin_is_the_end_of_a_line_that_has_none)
+{
+    struct bench *b = takes_shapes(true, UNKNOWN_PROBED);
+
+    for (uint16_t i = 1; i <= 4; i++) {
+        says_all(b, i, "PF.", "lookup somebody");
+        to_server(b, .flags = "S", .seq = X, .options = ANY_OPTIONS);
+        bench_forget(b);
+    }
+    cr_assert_eq(bench_counters(b)->requests_matched, 4);
+    bench_end(b);
+}
+
+Test(request, a_fin_ends_a_message_that_says_it_is_longer)
+{
+    struct bench *b = takes_shapes(false, UNKNOWN_MINOR);
+    unsigned opened = 0;
+
+    for (uint16_t i = 1; i <= 4; i++) {
+        says_all(b, i, "PF.", "\x01\x09short");
+        opened += strcmp(bench_flow_state(b), "opening") == 0;
+        bench_forget(b);
+    }
+    cr_assert_eq(opened, MINOR_PER_SOURCE);
+    cr_assert_eq(bench_counters(b)->requests_mismatched, 0, "nobody is blamed");
+    bench_end(b);
+}
+
+/* What leaves out a field that all had who were learned from is shorter than it seems to say. */
+static void short_messages_are_decided(enum unknown_requests unknown, unsigned most)
+{
+    struct bench *b = takes_shapes(false, unknown);
+    unsigned opened = 0;
+
+    for (uint16_t i = 1; i <= 4; i++) {
+        says_all(b, i, "P.", "\x01\x09short");
+        cr_assert_str_eq(bench_flow_state(b), "kept");
+        bench_forget(b);
+    }
+    bench_wait(b, SECOND_US * 12 / 10);
+    bench_forget(b);
+    for (uint16_t i = 1; i <= 4; i++) {
+        bench_client(b, i);
+        opened += strcmp(bench_flow_state(b), "opening") == 0;
+    }
+    cr_assert_eq(opened, most);
+    cr_assert_eq(bench_counters(b)->requests_mismatched, 0, "nobody is blamed");
+    bench_end(b);
+}
+
+Test(request, a_message_that_says_it_is_longer_is_decided_as_it_stands)
+{
+    short_messages_are_decided(UNKNOWN_MINOR, MINOR_PER_SOURCE);
+    short_messages_are_decided(UNKNOWN_PROBED, PROBES_PER_SECOND);
+}
+
 Test(request, minor_one_is_opened_and_the_next_is_reset)
 {
     struct bench *b = bench_new(SETTING_ATTACK);
