@@ -236,6 +236,40 @@ static void drop_leading_zeros(uint16_t varies, struct pattern *pattern)
         pattern->pairs = pairs;
 }
 
+static bool is_numeral(uint8_t byte)
+{
+    return byte >= '0' && byte <= '9';
+}
+
+/* What stands between the numbers of a time: 2026-11-30T05:15:00.25 */
+static bool parts_numerals(uint8_t byte)
+{
+    return byte == '-' || byte == ':' || byte == '.' || byte == '/' || byte == 'T';
+}
+
+/*
+ * Written in digits a counter or a time has digits in front of those that vary, which change later.
+ * Where a length or lines tell requests, too, they go even where nothing else is constant.
+ */
+static void drop_leading_numerals(const struct pattern_model *model, uint16_t varies,
+                                  struct pattern *pattern)
+{
+    uint8_t pairs = pattern->pairs;
+
+    if (!is_numeral(model->first[varies]))
+        return;
+    for (uint16_t at = varies; pairs > 0 && pattern->pair[pairs - 1].offset + 1 == at; at--) {
+        const uint8_t byte = model->first[at - 1];
+
+        if (!is_numeral(byte) &&
+            (!parts_numerals(byte) || at < 2 || !is_numeral(model->first[at - 2])))
+            break;
+        pairs--;
+    }
+    if (pairs > 0 || pattern->line_bytes_max > 0 || pattern->lengths > 0)
+        pattern->pairs = pairs;
+}
+
 static void put_constants(const struct pattern_model *model, uint16_t counted,
                           struct pattern *pattern)
 {
@@ -244,8 +278,10 @@ static void put_constants(const struct pattern_model *model, uint16_t counted,
     for (uint16_t i = 0; i < counted && pattern->pairs < PATTERN_PAIRS_MAX; i++) {
         const bool length = in_length(pattern, i, &ends);
 
-        if (!ends && !length && !model->constant[i] && !model->scattered)
+        if (!ends && !length && !model->constant[i] && !model->scattered) {
             drop_leading_zeros(i, pattern);
+            drop_leading_numerals(model, i, pattern);
+        }
         if (ends || (!length && !model->constant[i] && !model->scattered))
             return;
         if (length || !model->constant[i])

@@ -183,6 +183,37 @@ Test(pattern, four_digits_that_count_are_no_constants)
     cr_assert_eq(FITS(&model, "zz2dgit-upload-pack "), MATCH_NO);
 }
 
+/* What they were while it was learned says nothing of what they will be. */
+Test(pattern, counters_and_times_in_digits_are_no_constants)
+{
+    static const char *const forms[] = {"%06d GET a\n", "1767225%03d b\n",
+                                        "2026-01-02T03:04:05.%03d c\n"};
+    static const char *const later[] = {"123456 GET a\n", "1799999999 b\n",
+                                        "2031-12-30T21:54:50.000 c\n"};
+
+    for (size_t form = 0; form < 3; form++) {
+        struct pattern_model model = {0};
+
+        for (int i = 0; i < 120; i++)
+            add_line(&model, forms[form], i);
+        cr_assert_eq(fits(&model, later[form], strlen(later[form])), MATCH_YES, "%s", later[form]);
+        cr_assert_eq(FITS(&model, "\x16\x03\x01\x02"), MATCH_NO);
+    }
+}
+
+Test(pattern, constants_in_front_of_a_counter_stay)
+{
+    struct pattern_model model = {0};
+    struct pattern pattern;
+
+    for (int i = 0; i < 120; i++)
+        add_line(&model, "ID:%06d\n", i);
+    cr_assert(pattern_model_get(&model, &pattern));
+    cr_assert_eq(pattern.pairs, 3);
+    cr_assert_eq(FITS(&model, "ID:123456\n"), MATCH_YES);
+    cr_assert_eq(FITS(&model, "AD:123456\n"), MATCH_NO);
+}
+
 /* LDAP: a bind, whose BER length differs from name to name. */
 Test(pattern, length_in_ber_is_found)
 {
