@@ -10,6 +10,8 @@
  *
  * An inline GET has one argument and ends its line: that is what tells it from HTTP's.
  *
+ * Health checks log in by an inline AUTH, as a client of POP3 does, whose server greets.
+ *
  * Limits: inline commands are those below; an array has at most 7 digits of elements, an inline GET
  * 256 bytes.
  */
@@ -26,15 +28,17 @@
 static const verb_list verbs[VERBS] = {
     [VERB('C')] = WORDS("CLIENT", "COMMAND", "CONFIG"),
     [VERB('D')] = WORDS("DEL", "DBSIZE"),
-    [VERB('E')] = WORDS("ECHO", "EXISTS"),
-    [VERB('H')] = WORDS("HELLO"),
+    [VERB('E')] = WORDS("ECHO", "EXISTS", "EXPIRE"),
+    [VERB('F')] = WORDS("FLUSHALL", "FLUSHDB"),
+    [VERB('H')] = WORDS("HELLO", "HGET", "HGETALL", "HSET"),
     [VERB('I')] = WORDS("INFO", "INCR"),
     [VERB('K')] = WORDS("KEYS"),
-    [VERB('M')] = WORDS("MONITOR"),
+    [VERB('L')] = WORDS("LASTSAVE", "LLEN", "LPUSH", "LRANGE"),
+    [VERB('M')] = WORDS("MGET", "MONITOR", "MSET"),
     [VERB('P')] = WORDS("PING"),
-    [VERB('R')] = WORDS("ROLE"),
-    [VERB('S')] = WORDS("SELECT", "SET", "SUBSCRIBE"),
-    [VERB('T')] = WORDS("TIME"),
+    [VERB('R')] = WORDS("ROLE", "RPUSH"),
+    [VERB('S')] = WORDS("SELECT", "SET", "SLOWLOG", "SUBSCRIBE"),
+    [VERB('T')] = WORDS("TIME", "TTL", "TYPE"),
 };
 
 static enum match check_array(const uint8_t *request, size_t bytes)
@@ -72,12 +76,26 @@ static enum match check_get(const uint8_t *request, size_t bytes)
     return at > 4 && request[at] == '\n' ? MATCH_YES : MATCH_NO;
 }
 
+/* With a password: a mail client that asks for the ways to log in says the word alone. */
+static enum match check_auth(const uint8_t *request, size_t bytes)
+{
+    enum match match = begins_word("AUTH ", request, bytes);
+
+    if (match != MATCH_YES)
+        return match;
+    if (bytes == 5)
+        return MATCH_MORE;
+    return request[5] > ' ' ? MATCH_YES : MATCH_NO;
+}
+
 static enum match redis_check(const uint8_t *request, size_t bytes)
 {
     if (bytes > 0 && request[0] == '*')
         return check_array(request, bytes);
     if (bytes > 0 && (request[0] | 0x20) == 'g')
         return check_get(request, bytes);
+    if (bytes > 0 && (request[0] | 0x20) == 'a')
+        return check_auth(request, bytes);
     return begins_verb(verbs, request, bytes);
 }
 

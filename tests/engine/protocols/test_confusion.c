@@ -46,6 +46,7 @@ static const struct shared {
     {PROTOCOL_MPD, PROTOCOL_DICT, "status"},
     {PROTOCOL_MPD, PROTOCOL_GEARMAN, "status"},
     {PROTOCOL_DICT, PROTOCOL_REDIS, "client"},
+    {PROTOCOL_FTP, PROTOCOL_REDIS, "AUTH"},
 };
 
 static bool is_shared(enum protocol_id of, enum protocol_id taken_by)

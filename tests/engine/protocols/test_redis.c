@@ -17,6 +17,8 @@ Test(redis, requests)
                                            "INFO\n",
                                            "HELLO 3 ",
                                            "GET a\n",
+                                           "AUTH secret\r\n",
+                                           "llen queue\r\n",
                                            "get a\r\n"};
 
     assert_samples(PROTOCOL_REDIS);
@@ -29,9 +31,20 @@ Test(redis, requests)
 
 Test(redis, what_is_none)
 {
-    static const char *const none[] = {
-        "GET / HTTP/1.1\r\n", "GET a b\r\n", "GET \r\n",    "GET a\rb", "*\r\n",     "*x", "*1\n",
-        "*12345678\r\n$",     "*1\r\n+OK",   "POST / HTTP", "QUIT\r\n", "AUTH a\r\n"};
+    static const char *const none[] = {"GET / HTTP/1.1\r\n",
+                                       "GET a b\r\n",
+                                       "GET \r\n",
+                                       "GET a\rb",
+                                       "*\r\n",
+                                       "*x",
+                                       "*1\n",
+                                       "*12345678\r\n$",
+                                       "*1\r\n+OK",
+                                       "POST / HTTP",
+                                       "QUIT\r\n",
+                                       "AUTH\r\n",
+                                       "AUTH \r\n",
+                                       "AUTHINFO a\r\n"};
 
     assert_none(PROTOCOL_REDIS, none, COUNT(none));
 }
