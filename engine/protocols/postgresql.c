@@ -2,7 +2,9 @@
 /*
  * postgresql.c - PostgreSQL: the client speaks first (PostgreSQL's manual, "Message Formats").
  *
- *      request    length(4) code(4)      196608 + n: version 3.n          80877103: TLS, 80877104:
+ *      request    length(4) code(4)      196608 + n: version 3.n, n below 256 or 9999, by which
+ *                                        clients try whether servers tell them theirs (libpq 19)
+ *                                        80877103: TLS, 80877104:
  *                                        GSSAPI (length 8) 80877102: cancel (length 16; up to 268
  *                                        since version 3.2)
  *      answer     'R' (how to authenticate) or 'v' (another version) to a start; to a wish for
@@ -67,7 +69,7 @@ static bool fits_request(const uint8_t *data, size_t at)
     default:
         if (data[4] != 0)
             return fits_special(data, at);
-        return at == 5 ? data[5] == 3 : at == 6 ? data[6] == 0 : true;
+        return at == 5 ? data[5] == 3 : data[6] == 0 || data[at] == (at == 6 ? 0x27 : 0x0f);
     }
 }
 

@@ -25,6 +25,9 @@ Test(postgresql, lengths)
 {
     cr_assert_eq(check_bytes(PROTOCOL_POSTGRESQL, BYTES("\0\0\x27\x10\0\3\0\2")), MATCH_YES,
                  "10,000 bytes, version 3.2");
+    cr_assert_eq(check_bytes(PROTOCOL_POSTGRESQL, BYTES("\0\0\0\x26\0\3\x27\x0f")), MATCH_YES,
+                 "version 3.9999");
+    cr_assert_eq(check_bytes(PROTOCOL_POSTGRESQL, BYTES("\0\0\0\x26\0\3\x27\x10")), MATCH_NO);
     cr_assert_eq(check_bytes(PROTOCOL_POSTGRESQL, BYTES("\0\0\x27\x11")), MATCH_NO);
     cr_assert_eq(check_bytes(PROTOCOL_POSTGRESQL, BYTES("\0\0\0\x07")), MATCH_NO);
     cr_assert_eq(check_bytes(PROTOCOL_POSTGRESQL, BYTES("\0\0\0\x08\0")), MATCH_NO,
