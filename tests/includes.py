@@ -50,7 +50,7 @@ FLOORS = {
         "sync_memory",
         "sync",
         "sync_round sync_values sync_writes sync_attacks sync_changes sync_counts sync_words "
-        "sync_lists sync_forgotten sync_profiles doctor_cluster",
+        "sync_lists sync_forgotten sync_figures sync_profiles doctor_cluster",
         "profile_text server_table metrics top_frame",
         "web",
         "command",

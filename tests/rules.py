@@ -12,7 +12,7 @@ import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 DOCUMENT = os.path.join(ROOT, "doc", "engine-rules.md")
-TEST_FOLDERS = ("tests/sim", "tests/engine", "tests/profiles")
+TEST_FOLDERS = ("tests/sim", "tests/engine", "tests/profiles", "tests/cli")
 RULES_LEAST = 90  # fewer means that the table was not read
 
 
