@@ -3,6 +3,7 @@
 else's takes nothing away."""
 import json
 import os
+import secrets
 import signal
 import time
 
@@ -177,6 +178,32 @@ def room_left(cluster, kib):
     used = [l for l in cluster.ask("INFO", "memory").splitlines() if l.startswith("used_memory:")]
     most = int(used[0].split(":")[1]) + kib * 1024
     cluster.ask("CONFIG", "SET", "maxmemory", str(most))
+
+
+def test_a_key_is_rolled_while_the_store_is_full():
+    """Nothing can be written, neither that a makes by the new key: what b has said by the old one
+    is read, nobody is counted out, and what could not be said comes when there is room."""
+    old, new = secrets.token_hex(32), secrets.token_hex(32)
+    with Cluster("a", "b") as cluster:
+        cluster.key = cluster.key_file("first.key", old, new)
+        a, b = learned_at_both(cluster)
+        a.sync.stop()
+        flood = attack(b)
+        wait_until(lambda: cluster.hash("attacks"), 15, "b is attacked, and says so")
+        cluster.ask("CONFIG", "SET", "maxmemory", "1")
+        check(not attacked(a), "a has not heard of it")
+        a.join(key=cluster.key_file("second.key", new, old))
+        wait_until(lambda: attacked(a), 20, "a hears of it")
+        for bridge in (a, b):
+            wait_until(lambda x=bridge: "OOM" in (x.state()["why"] or ""), 20, "full, it says")
+            check_equal(bridge.state()["bridges"], 2, "nobody is counted out")
+            check_equal(bridge.fetch("http", port=PORT, count=5)["failed"], 0, "clients are served")
+        flood.stop()
+        cluster.ask("CONFIG", "SET", "maxmemory", "0")
+        for bridge in (a, b):
+            bridge.wait_state("joined", 2, 20)
+        a.cli("sources", "add", "198.51.100.1")
+        wait_until(lambda: b.rules(), 15, "b takes a's word, by the new key")
 
 
 def doctor_on_memory(cluster):

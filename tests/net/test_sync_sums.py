@@ -90,7 +90,7 @@ def test_half_open_clients_are_judged_as_a_sum():
         figures = spread_over_three()
         if figures:
             break
-    check(figures, "four times a bridge fell behind")
+    check(figures, "four times one acted at its part of the limit")
     check(min(figures.values()) > LIMIT, figures)
     return f"60, 20 and 20 half-open, of which {LIMIT} are the limit: told {figures}"
 
