@@ -108,6 +108,29 @@ def test_what_an_operator_has_forgotten_does_not_come_back():
         check(not b.profile(PORT), "nor has b")
 
 
+def test_another_one_teaches_when_the_teacher_has_died():
+    field = f"10.77.0.2 {PORT} [ ]"
+    with Cluster("a", "b") as cluster:
+        a, b = learned_at_both(cluster)
+
+        def teacher():
+            return cluster.hash("profiles")[field].split("\n")[0].split(" ")[4]
+
+        check_equal(teacher(), "a", "who has learned it teaches it")
+        a.sync.stop(signal.SIGKILL)
+        b.wait_state("joined", 1, 40)
+
+        def b_teaches():
+            check_equal(b.fetch("http", port=PORT, count=5)["failed"], 0, "b serves, and learns")
+            return teacher() == "b"
+
+        wait_until(b_teaches, 40, "b teaches it")
+        a.join()
+        a.wait_state("joined", 2, 20)
+        check_equal(a.fetch("http", port=PORT, count=20)["failed"], 0, "a serves")
+        check_equal(teacher(), "b", "and leaves it to b")
+
+
 def test_who_fell_behind_the_changes_reads_all_again():
     """More of them than the stream holds come while its sync stands still: what came first is
     there no more."""

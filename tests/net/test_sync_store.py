@@ -136,6 +136,23 @@ def test_a_store_that_is_away_takes_nothing():
         check_equal([x.state()["bridges"] for x in (a, b)], [2, 2], "nobody is counted out")
 
 
+def test_an_attack_elsewhere_ends_without_the_store():
+    """It is not renewed: b goes by its own triggers, as a does."""
+    with Cluster("a", "b") as cluster:
+        a, b = learned_at_both(cluster)
+        flood = attack(a)
+        wait_until(lambda: attacked(a) and attacked(b), 20, "both protect")
+        cluster.store.popen.send_signal(signal.SIGSTOP)
+        begin = time.monotonic()
+        wait_until(lambda: not attacked(b), 90, "b is calm")
+        took = time.monotonic() - begin
+        check(attacked(a), "a is flooded still")
+        check_equal(b.fetch("http", port=PORT, count=5)["failed"], 0, "b's clients are served")
+        flood.stop()
+        cluster.store.popen.send_signal(signal.SIGCONT)
+        return f"{took:.0f} s after the store's last word"
+
+
 def test_a_full_store_is_away():
     with Cluster("a", redis=["--maxmemory", "1200kb"]) as cluster:
         a = cluster.bridges[0]
