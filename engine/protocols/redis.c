@@ -28,17 +28,15 @@
 static const verb_list verbs[VERBS] = {
     [VERB('C')] = WORDS("CLIENT", "COMMAND", "CONFIG"),
     [VERB('D')] = WORDS("DEL", "DBSIZE"),
-    [VERB('E')] = WORDS("ECHO", "EXISTS", "EXPIRE"),
-    [VERB('F')] = WORDS("FLUSHALL", "FLUSHDB"),
-    [VERB('H')] = WORDS("HELLO", "HGET", "HGETALL", "HSET"),
+    [VERB('E')] = WORDS("ECHO", "EXISTS"),
+    [VERB('H')] = WORDS("HELLO"),
     [VERB('I')] = WORDS("INFO", "INCR"),
     [VERB('K')] = WORDS("KEYS"),
-    [VERB('L')] = WORDS("LASTSAVE", "LLEN", "LPUSH", "LRANGE"),
-    [VERB('M')] = WORDS("MGET", "MONITOR", "MSET"),
+    [VERB('M')] = WORDS("MONITOR"),
     [VERB('P')] = WORDS("PING"),
-    [VERB('R')] = WORDS("ROLE", "RPUSH"),
-    [VERB('S')] = WORDS("SELECT", "SET", "SLOWLOG", "SUBSCRIBE"),
-    [VERB('T')] = WORDS("TIME", "TTL", "TYPE"),
+    [VERB('R')] = WORDS("ROLE"),
+    [VERB('S')] = WORDS("SELECT", "SET", "SUBSCRIBE"),
+    [VERB('T')] = WORDS("TIME"),
 };
 
 static enum match check_array(const uint8_t *request, size_t bytes)

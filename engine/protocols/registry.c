@@ -35,13 +35,10 @@
     ROW(MYSQL, mysql, BY_FORM, ANY, ANY, IS(b, 0), IS(b, 1))                                       \
     ROW(POSTGRESQL, postgresql, BY_FORM, IS(b, 0), IS(b, 0), TO(b, 0, 0x27), ANY)                  \
     ROW(REDIS, redis, BY_FORM,                                                                     \
-        IS(b, '*') || LETTERS(b, A | C | D | E | F | G | H | I | K | L | M | P | R | S | T),       \
-        TO(b, '0', '9') ||                                                                         \
-            LETTERS(b, A | B | C | E | G | I | L | N | O | P | R | S | T | U | X | Y),             \
-        TO(b, '0', '9') || IS(b, '\r') ||                                                          \
-            LETTERS(b, A | B | C | E | F | H | I | L | M | N | O | P | S | T | U | Y),             \
-        TO(b, '0', '9') || BLANK(b) ||                                                             \
-            LETTERS(b, E | F | G | H | I | L | M | N | O | R | S | T | W))                         \
+        IS(b, '*') || LETTERS(b, A | C | D | E | G | H | I | K | M | P | R | S | T),               \
+        TO(b, '0', '9') || LETTERS(b, B | C | E | I | L | N | O | U | X),                          \
+        TO(b, '0', '9') || IS(b, '\r') || LETTERS(b, B | C | F | H | I | L | M | N | S | T | Y),   \
+        TO(b, '0', '9') || BLANK(b) || LETTERS(b, E | F | G | H | I | L | M | O | R | S))          \
     ROW(MQTT, mqtt, BY_FORM, IS(b, 0x10), ANY, ANY, ANY)                                           \
     ROW(BITTORRENT, bittorrent, BY_FORM, IS(b, 0x13), IS(b, 'B'), IS(b, 'i'), IS(b, 't'))          \
     ROW(TELNET, telnet, BY_FORM, IS(b, 0xff), TO(b, 0xfa, 0xfe), ANY, ANY)                         \

@@ -18,7 +18,6 @@ Test(redis, requests)
                                            "HELLO 3 ",
                                            "GET a\n",
                                            "AUTH secret\r\n",
-                                           "llen queue\r\n",
                                            "get a\r\n"};
 
     assert_samples(PROTOCOL_REDIS);
