@@ -241,7 +241,8 @@ static struct json_object *take_all(struct daemon *daemon, struct json_object *r
     return document;
 }
 
-/* They are told as a whole, or not at all: the last question named each one. */
+/* Where one of them is not taken its server would count for less than it does: each acts at its
+ * part, until all are. */
 static void note_figures(struct daemon *daemon, struct json_object *request,
                          struct json_object *refused)
 {

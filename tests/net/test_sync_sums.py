@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Three bridges that judge the sum of what all of them count, and each its part of the limit where
 they do not hear of each other."""
+import collections
 import json
 import signal
+import socket
+import time
 
 import runner
 from cluster import PORT, Cluster, all_joined, attacked
-from lab import check, check_equal, wait_until
+from lab import SERVER4, check, check_equal, wait_until
 
-LIMIT = 90  # of half-open clients: a part of it is 30
+LIMIT = 90  # of half-open clients, and of silent ones: a part of it is 30
 SERVER = f"10.77.0.2:{PORT}"
 
 
@@ -25,11 +28,13 @@ def begin(cluster):
     """All three know the server, hear of each other, and have one limit."""
     a = all_joined(cluster)[0]
     a.learn("http", PORT)
-    a.cli("profiles", "set", SERVER, f"trigger.half_open={LIMIT}")
+    wanted = {"trigger.half_open": LIMIT, "trigger.silent": LIMIT}
+    for name, value in wanted.items():
+        a.cli("profiles", "set", SERVER, f"{name}={value}")
     for bridge in cluster.bridges:
         wait_until(
             lambda b=bridge: b.profile(PORT)
-            and b.profile(PORT)["settings"].get("trigger.half_open") == LIMIT,
+            and wanted.items() <= b.profile(PORT)["settings"].items(),
             20,
             f"{bridge.name} has the profile",
         )
@@ -44,17 +49,19 @@ def told(cluster):
     return {node: json.loads(text.split("\n", 1)[1])["value"] for node, text in said.items()}
 
 
-def counted(cluster, bridge):
-    """What `bridge` tells the others of half-open clients."""
+def counted(cluster, bridge, figure):
+    """What `bridge` tells the others of it."""
     text = cluster.hash("figures").get(bridge.name, "\n{}")
     servers = json.loads(text.split("\n", 1)[1]).get("servers", [])
-    return sum(s["half_open"] for s in servers if s["port"] == PORT)
+    return sum(s[figure] for s in servers if s["port"] == PORT)
 
 
 def hold_half_open(cluster, bridge, count, seed):
     bridge.flood(PORT, count=count, rate=200, seed=seed)
     wait_until(
-        lambda: counted(cluster, bridge) >= count or attacked(bridge), 10, f"{count} are told"
+        lambda: counted(cluster, bridge, "half_open") >= count or attacked(bridge),
+        10,
+        f"{count} are told",
     )
 
 
@@ -95,6 +102,66 @@ def test_half_open_clients_are_judged_as_a_sum():
     return f"60, 20 and 20 half-open, of which {LIMIT} are the limit: told {figures}"
 
 
+class SilentClients:
+    """They connect, 33 a second at each bridge, and say nothing."""
+
+    def __init__(self):
+        self.held = collections.deque()
+        self.next = 0
+
+    def more_at(self, bridges):
+        """A tick of theirs; a busy machine makes up for three of them, and no more."""
+        now = time.monotonic()
+        self.next = max(self.next, now - 0.09)
+        time.sleep(max(0, self.next - now))
+        self.next += 0.03
+        for bridge in bridges:
+            with bridge.client.inside():
+                one = socket.socket()
+            one.setblocking(False)
+            one.connect_ex((SERVER4, PORT))
+            self.held.append(one)
+        while len(self.held) > 300:  # long out of any window
+            self.held.popleft().close()
+
+    def close(self):
+        while self.held:
+            self.held.popleft().close()
+
+
+def silent_at_three(clients):
+    """The same as spread_over_three(), of clients that come all the time."""
+    with Cluster("a", "b", "c") as cluster:
+        bridges = begin(cluster)
+        a = bridges[0]
+        most, end = 0, time.monotonic() + 30
+        begun = None  # when a had more than its part
+        while not begun or time.monotonic() < begun + 3:
+            clients.more_at([a])
+            most = max(most, counted(cluster, a, "silent"))
+            begun = begun or (most > LIMIT // 3 + 2 and time.monotonic())
+            if told(cluster):
+                check(min(told(cluster).values()) >= LIMIT, f"by parts: {told(cluster)}")
+                return None
+            check(time.monotonic() < end, f"{most} silent, of a part of {LIMIT // 3}")
+        check_equal([attacked(x) for x in bridges], [False] * 3, f"{most} of {LIMIT} are no attack")
+        while not all(attacked(x) for x in bridges):
+            for _ in range(10):
+                clients.more_at(bridges)
+            check(time.monotonic() < end + 30, f"three times as many are one at all: {most}")
+        return most
+
+
+def test_silent_clients_are_judged_as_a_sum():
+    clients = SilentClients()
+    try:
+        most = next(filter(None, (silent_at_three(clients) for _ in range(4))), None)
+    finally:
+        clients.close()
+    check(most, "four times one acted at its part of the limit")
+    return f"{most} silent at one of three are none, at each of them are: {LIMIT} are the limit"
+
+
 def test_without_the_store_each_acts_at_its_part():
     with Cluster("a", "b", "c") as cluster:
         a, b, c = begin(cluster)
@@ -110,7 +177,11 @@ def test_without_the_store_each_acts_at_its_part():
         wait_until(lambda: all(sums(cluster)), 30, f"sums again: {sums(cluster)}")
         # One that dies is no sum for the others before it is counted out.
         c.sync.stop(signal.SIGKILL)
-        wait_until(lambda: sums(cluster) == [False] * 3, 20, f"c says nothing: {sums(cluster)}")
+        wait_until(
+            lambda: sums(cluster) == [False] * 3 and "each acts by itself" in a.cli_text("status"),
+            20,
+            f"c says nothing: {sums(cluster)}",
+        )
         for bridge in (a, b):
             bridge.wait_state("joined", 2, 40)
         wait_until(lambda: sums(cluster)[:2] == [True] * 2, 20, f"a and b: {sums(cluster)}")
