@@ -25,9 +25,10 @@
 static bool bare_is_late(const struct engine *engine, const struct passage *passage,
                          const struct proof *proof)
 {
-    bool heard = !proof->greeted && proof->promise->greeting_bytes &&
-                 (greeting_was_said(engine, passage, proof) ||
-                  served_lately(&engine->served, passage->hash, proof->c, passage->now_us));
+    bool heard =
+        !proof->greeted && proof->promise->greeting_bytes &&
+        (greeting_was_said(engine, passage, proof) ||
+         served_lately(&engine->served, passage->hash, cookie_itself(proof->c), passage->now_us));
 
     return heard || served_already(engine, passage, proof);
 }

@@ -80,7 +80,7 @@ static void speak_greeting_now(const struct engine *engine, const struct passage
 bool greeting_was_said(const struct engine *engine, const struct passage *passage,
                        const struct proof *proof)
 {
-    return served_lately(&engine->greeted, passage->hash, proof->c, passage->now_us);
+    return served_lately(&engine->greeted, passage->hash, cookie_itself(proof->c), passage->now_us);
 }
 
 bool greeting_may_be_said(struct engine *engine, const struct passage *passage,
@@ -91,7 +91,7 @@ bool greeting_may_be_said(struct engine *engine, const struct passage *passage,
     if (!source_limiter_take(&engine->limits, &passage->key.client, LIMIT_SCOPE_GREETING, limit,
                              limit, passage->now_us))
         return false;
-    served_note(&engine->greeted, passage->hash, proof->c, passage->now_us);
+    served_note(&engine->greeted, passage->hash, cookie_itself(proof->c), passage->now_us);
     return true;
 }
 
@@ -136,7 +136,7 @@ bool greeted_already(struct engine *engine, const struct passage *passage,
 void greeting_heard(struct engine *engine, const struct passage *passage, uint32_t c)
 {
     resend_remove(engine->greetings, &passage->key);
-    served_note(&engine->served, passage->hash, c, passage->now_us);
+    served_note(&engine->served, passage->hash, cookie_itself(c), passage->now_us);
 }
 
 void greet_beside(struct engine *engine, const struct passage *passage, const struct server *server,

@@ -149,7 +149,8 @@ static bool was_greeted(const struct engine *engine, const struct proof *proof,
 
     return proof->promise->greeting_bytes &&
            (proof->greeted || (entry && entry->ack == proof->x + 1) ||
-            served_lately(&engine->served, engine_hash(engine, key), proof->c, now_us));
+            served_lately(&engine->served, engine_hash(engine, key), cookie_itself(proof->c),
+                          now_us));
 }
 
 /* When its request was first proved: it may have been kept since. */

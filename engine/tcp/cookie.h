@@ -164,6 +164,11 @@ static inline bool cookie_fits(uint32_t c, uint32_t hash)
 {
     return ((c ^ hash) & COOKIE_MAC_MASK) == 0;
 }
+/* By which it is remembered: the options are not sealed, so its client may say it with others. */
+static inline uint32_t cookie_itself(uint32_t c)
+{
+    return c & COOKIE_MAC_MASK;
+}
 /* What a cookie that fits carries: `read` is it xor the hash. mss is from the cookie's own two
  * bits. */
 struct cookie_options cookie_read(const struct flow_key *key, uint32_t read);

@@ -131,6 +131,24 @@ Test(server_first, rule_2_1_cookie_draws_no_greeting_after_the_ring_has_given_up
     scenario_end(s);
 }
 
+/* Its options are not sealed: with others it is the same cookie. */
+Test(server_first, rule_2_1_cookie_draws_no_greeting_again_by_other_options)
+{
+    struct scenario *s = attack_scenario();
+    step_greeted(s);
+    s->quiet = true;
+    pass(s, 8 * SECOND_US);
+    s->quiet = false;
+    inject(s, CLIENT, ". x+1 ack c+16777217 win 502 <nop,nop,TS val 110 ecr t>");
+    expect_nothing(s);
+    inject(s, CLIENT, ". x+1 ack c+33554433 win 502 <nop,nop,TS val 110 ecr t>");
+    expect_nothing(s);
+    inject(s, CLIENT, ". x+1 ack c+67108865 win 502 <nop,nop,TS val 110 ecr t>");
+    expect_nothing(s);
+    expect_count(s, greetings_sent, 1);
+    scenario_end(s);
+}
+
 Test(server_first, rule_2_1_source_over_its_share_draws_each_greeting_once)
 {
     struct scenario *s = attack_scenario();
