@@ -6,12 +6,10 @@
 
 #include "engine/base/addr.h"
 
-#define LINE_BYTES_LEAST 512 /* clients may well be longer-winded than those seen */
-#define LINE_FACTOR      4
-#define LINE_BYTES_MOST  8192
-#define BIAS_LEAST       (-16) /* of a length field: what it counts twice, or leaves out */
-#define BIAS_MOST        64
-#define WHOLE_BYTES_MAX  4096 /* of what is longer the length is not known */
+#define LINE_BYTES_MOST 8192  /* clients may well be longer-winded than those seen */
+#define BIAS_LEAST      (-16) /* of a length field: what it counts twice, or leaves out */
+#define BIAS_MOST       64
+#define WHOLE_BYTES_MAX 4096 /* of what is longer the length is not known */
 
 /*
  * Stored with the profile, so the seed is a constant; somebody who makes two requests collide only
@@ -294,13 +292,7 @@ static void put_constants(const struct pattern_model *model, uint16_t counted,
 
 static uint16_t line_limit(const struct pattern_model *model)
 {
-    const uint32_t wide = (uint32_t)model->line_bytes_most * LINE_FACTOR;
-
-    if (model->not_line || model->line_bytes_most == 0)
-        return 0;
-    return (uint16_t)(wide < LINE_BYTES_LEAST  ? LINE_BYTES_LEAST
-                      : wide > LINE_BYTES_MOST ? LINE_BYTES_MOST
-                                               : wide);
+    return model->not_line || model->line_bytes_most == 0 ? 0 : LINE_BYTES_MOST;
 }
 
 bool pattern_model_get(const struct pattern_model *model, struct pattern *pattern)
@@ -344,7 +336,7 @@ void pattern_model_restore(struct pattern_model *model, const struct pattern *pa
         pattern->least_bytes < PATTERN_WINDOW ? pattern->least_bytes : PATTERN_WINDOW;
     model->distinct_count = PATTERN_DISTINCT_MIN;
     model->scattered = true;
-    model->line_bytes_most = pattern->line_bytes_max / LINE_FACTOR;
+    model->line_bytes_most = pattern->line_bytes_max;
     for (uint8_t i = 0; i < pattern->pairs; i++) {
         if (pattern->pair[i].offset >= PATTERN_WINDOW)
             continue;

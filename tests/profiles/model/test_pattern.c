@@ -152,6 +152,23 @@ Test(pattern, any_line_of_text_fits_a_server_of_lines)
     cr_assert_eq(FITS(&model, "\x16\x03\x01\x02"), MATCH_NO);
 }
 
+/* As long as those that it was learned from have not been. */
+Test(pattern, a_long_line_fits_a_server_of_short_ones)
+{
+    struct pattern_model model = {0};
+    char line[9000];
+
+    for (int i = 0; i < 120; i++)
+        add_line(&model, "put %d\n", i);
+    memset(line, 'x', sizeof(line));
+    memcpy(line, "put ", 4);
+    line[6000] = '\n';
+    cr_assert_eq(fits(&model, line, 6001), MATCH_YES);
+    cr_assert_eq(fits(&model, line, 4000), MATCH_MORE);
+    line[6000] = 'x';
+    cr_assert_eq(fits(&model, line, sizeof(line)), MATCH_NO);
+}
+
 Test(pattern, one_request_that_is_no_line_ends_that)
 {
     struct pattern_model model = {0};
