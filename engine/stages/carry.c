@@ -150,6 +150,13 @@ static void settle(struct engine *engine, uint32_t index)
                gate_may_open(flow, cold, SIDE_SERVER));
 }
 
+/* What the server has said is on its way through here. Without an offset its own TCP has made the
+ * connection, and has said that it has (granting.h), if only by a bare ACK. */
+static bool server_was_heard(const struct flow *flow, const struct flow_cold *cold)
+{
+    return cold->server_next != cold->server_isn + 1 || !flow->delta;
+}
+
 /*
  * Of one that was joined in this batch the server answers as soon as it has the request, which is
  * still to be written: so the kernel is told before. Nothing that the server has said is on its way
@@ -161,8 +168,7 @@ static bool begin_joined(struct engine *engine, uint32_t index, struct flow_reco
     const struct flow *flow = &engine->flows.flows[index];
     const struct flow_cold *cold = &engine->flows.cold[index];
 
-    if (flow->state != FLOW_SPLICED || cold->server_next != cold->server_isn + 1 ||
-        !add(engine, index, record))
+    if (flow->state != FLOW_SPLICED || server_was_heard(flow, cold) || !add(engine, index, record))
         return false;
     write_floors(engine, flow, cold, record);
     record->flags |= RECORD_ASKING;

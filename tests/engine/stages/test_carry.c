@@ -7,6 +7,7 @@
 
 #include "engine/shard/observe.h"
 #include "engine/stages/carry.h"
+#include "engine/tcp/grant.h"
 #include "tests/engine/support_engine.h"
 
 #define OPTIONS_ "mss=1460 sack ts=1/0 nop ws=7"
@@ -345,6 +346,29 @@ Test(carry, joined_connection_whose_server_has_spoken_waits_until_all_is_written
     cr_assert_eq(orders(b, true), 1);
     cr_assert_eq(gate_of(b, SIDE_SERVER), RECORD_JOIN);
     cr_assert_eq(record_next(record_of(b)->way[SIDE_SERVER]), Y + 5);
+    cr_assert_not(record_of(b)->flags & RECORD_ASKING);
+    bench_end(b);
+}
+
+/* Its first word is a bare ACK, which changes no number. */
+Test(carry, connection_that_its_servers_own_tcp_has_made_waits_until_all_is_written)
+{
+    static struct grant grants[GRANTS];
+    struct bench *b = begin_in(SETTING_ATTACK);
+    uint32_t c;
+
+    b->engine->config.grants = grants;
+    c = get_cookie(b, OFFERS);
+    client_says(b, .flags = "P.", .seq = X + 1, .ack = c + 1, .payload = REQUEST);
+    take(b, SIDE_SERVER);
+    server_says(b, .flags = ".", .seq = c + 1, .ack = X + 19);
+    to_client(b, .flags = ".", .seq = c + 1, .ack = X + 19);
+    cr_assert_str_eq(bench_flow_state(b), "spliced");
+    cr_assert(engine_settle_is_due(b->engine));
+    cr_assert_eq(orders(b, true), 0, "what follows would overtake that");
+    settled(b);
+    cr_assert_eq(orders(b, true), 1);
+    cr_assert_eq(gate_of(b, SIDE_SERVER), RECORD_JOIN);
     cr_assert_not(record_of(b)->flags & RECORD_ASKING);
     bench_end(b);
 }
