@@ -14,6 +14,7 @@ struct capacity {
     uint32_t limit;    /* its mark, where that is lowered; 0: it is not */
     uint64_t lower_us; /* when it may be lowered further, and raised */
     uint64_t raise_us;
+    uint64_t room_us;          /* when slow ones were ended there last */
     uint64_t unheard_until_us; /* it had no room for SYNs lately; 0: it had */
     bool heard;                /* it has answered somebody in this attack */
     bool prompt;               /* somebody was served at once while it held its limit, lately */

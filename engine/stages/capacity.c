@@ -65,6 +65,12 @@ bool capacity_admits(struct engine *engine, const struct server *server, bool kn
 
 /* What holds places may go now, whoever waits for them, as far as it is more than in calm; idle
  * ones where clients of several networks are stuck: a single one may be a long poll. */
+static void make_room(struct engine *engine, struct server *server, uint64_t now_us)
+{
+    if (server->held > most(server->held_peak, server->held_before))
+        slow_make_room(engine, server, server->capacity.stuck_by_many, 0, now_us);
+}
+
 static void lower(struct engine *engine, struct server *server, uint32_t others, uint64_t now_us)
 {
     struct capacity *capacity = &server->capacity;
@@ -81,8 +87,7 @@ static void lower(struct engine *engine, struct server *server, uint32_t others,
         capacity->lower_us = now_us + LOWER_US;
     }
     capacity->raise_us = now_us + RAISE_US;
-    if (server->held > most(server->held_peak, server->held_before))
-        slow_make_room(engine, server, capacity->stuck_by_many, 0, now_us);
+    make_room(engine, server, now_us);
 }
 
 static void raise(struct engine *engine, struct server *server, uint64_t now_us)
@@ -274,6 +279,10 @@ bool capacity_unheard(struct engine *engine, struct server *server, uint32_t att
         now_us - server->answered_us < SYN_UNHEARD_US)
         return false;
     capacity->unheard_until_us = now_us + UNHEARD_US;
-    lower(engine, server, others, now_us);
+    /* Grants are looked at so often that some are before the server can have used what is free. */
+    if (attempts || now_us - capacity->room_us >= SYN_UNHEARD_US)
+        lower(engine, server, others, now_us);
+    else
+        make_room(engine, server, now_us);
     return server->unheard_now > at_once(engine, server);
 }

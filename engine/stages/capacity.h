@@ -44,9 +44,9 @@ void capacity_watch(struct engine *engine, struct server *server, struct watched
                     uint64_t now_us);
 /* Its place is about to be another's: it may still be counted at its server. */
 void capacity_forget(struct engine *engine, const struct watched *watched);
-/* The server has not answered our SYN, said `attempts` times, for so long that we would ask again;
- * a single one may have been lost once. True: it has no room for those that wait for that already,
- * and this one better waits here. */
+/* The server has not answered our SYN, said `attempts` times (0: what it was granted), for so long
+ * that we would ask again; a single one may have been lost once. True: it has no room for those
+ * that wait for that already, and this one better waits here. */
 bool capacity_unheard(struct engine *engine, struct server *server, uint32_t attempts,
                       uint64_t now_us);
 /* Looks at all that wait for an answer, if it is time; false: nothing is due. */

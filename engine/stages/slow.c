@@ -344,7 +344,7 @@ void slow_make_room(struct engine *engine, struct server *server, bool is_stuck,
         ended++;
     }
     if (ended)
-        server->pace_us = now_us;
+        server->pace_us = server->capacity.room_us = now_us;
     if (ended && server->unheard_now)
         openings_ask_again(engine, server, ended, now_us);
 }

@@ -307,6 +307,39 @@ Test(capacity, only_so_many_grants_go_on_unanswered)
     bench_end(b);
 }
 
+/* What the last try has found is older than the room that was made: the server, which holds nothing
+ * any more, would be left with a single place. */
+Test(capacity, mark_stays_while_grants_have_not_tried_what_is_free)
+{
+    static struct grant grants[GRANTS];
+    struct bench *b = attacked();
+    const struct server *server = bench_server(b, HTTP);
+
+    handed_over_at_once(b, 16);
+    for (unsigned i = 1; i <= 10; i++)
+        opens(b, i, POST);
+    b->engine->config.grants = grants;
+    for (unsigned i = 11; i <= 16; i++)
+        cr_assert(syn_goes_out(b, i), "%u", i);
+    for (uint32_t i = 0; i < GRANTS; i++)
+        grants[i].outcome = GRANT_queue_full;
+    for (unsigned i = 0; i < 80 && bench_counters(b)->flows_ended < 10; i++) {
+        bench_wait(b, SECOND_US / 20);
+        bench_forget(b);
+    }
+    cr_assert_eq(bench_counters(b)->flows_ended, 10);
+    cr_assert_eq(held_mark(b->engine, server), 10, "as many as it held");
+    for (unsigned i = 0; i < 18; i++) {
+        bench_wait(b, SECOND_US / 20);
+        bench_forget(b);
+        cr_assert_eq(held_mark(b->engine, server), 10, "after %u ms", 50 * i);
+    }
+    bench_wait(b, SECOND_US / 2);
+    bench_forget(b);
+    cr_assert_lt(held_mark(b->engine, server), 10, "it has not used that either");
+    bench_end(b);
+}
+
 /* Its client has our ISN, and would see another one. */
 Test(capacity, late_answer_to_a_withdrawn_opening_is_reset)
 {
