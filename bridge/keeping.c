@@ -103,11 +103,22 @@ static void follow(const struct keeping *keeping, uint32_t side, struct keeper_a
         return;
     }
     rejoin_look(keeping->parts.sides, (enum side)side, &news);
-    if (side == SIDE_SERVER)
-        hook_look(keeping->parts.hook);
     answer->number = news.change;
     snprintf(answer->error.text, sizeof(answer->error.text), "%s",
              news.change == PORT_BACK ? news.no_path : news.cut);
+}
+
+static void look_at_hook(const struct keeping *keeping, struct keeper_answer *answer)
+{
+    const char *hindrance;
+
+    if (!keeping->parts.hook) {
+        error_set(&answer->error, EXIT_USAGE, "no hook");
+        return;
+    }
+    hook_look(keeping->parts.hook);
+    hindrance = hook_hindrance(keeping->parts.hook);
+    snprintf(answer->error.text, sizeof(answer->error.text), "%s", hindrance ? hindrance : "");
 }
 
 static void look_anew(const struct keeping *keeping, uint32_t side, struct keeper_answer *answer)
@@ -212,6 +223,9 @@ static void serve(void *context, const struct keeper_request *request, struct ke
     switch ((enum keeper_what)request->what) {
     case KEEPER_FOLLOW:
         follow(keeping, request->number, answer);
+        return;
+    case KEEPER_HOOK:
+        look_at_hook(keeping, answer);
         return;
     case KEEPER_ANEW:
         look_anew(keeping, request->number, answer);
@@ -442,6 +456,18 @@ void keeping_look(struct keeping *keeping, struct sides *sides, enum side side,
         news->change = (enum port_change)answer.number;
     news->cut[0] = '\0';
     take_text(&answer, news->change == PORT_BACK ? news->no_path : news->cut);
+}
+
+void keeping_look_at_hook(struct keeping *keeping, struct hook *hook)
+{
+    struct keeper_answer answer;
+
+    if (!hook || !hook_grants(hook))
+        return;
+    if (!keeping)
+        hook_look(hook);
+    else if (keeper_ask(&keeping->keeper, KEEPER_HOOK, 0, NULL, &answer, NULL, NULL))
+        hook_note(hook, answer.error.text);
 }
 
 bool keeping_anew(struct keeping *keeping, struct sides *sides, struct rejoin_news news[2])

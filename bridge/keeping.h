@@ -60,6 +60,8 @@ int keeping_config(struct keeping *keeping, const char *path, struct error *erro
 /* rejoin_look() of its sides, or of ours. */
 void keeping_look(struct keeping *keeping, struct sides *sides, enum side side,
                   struct rejoin_news *news);
+/* hook_look(), the same. */
+void keeping_look_at_hook(struct keeping *keeping, struct hook *hook);
 /* rejoin_anew(), the same. */
 bool keeping_anew(struct keeping *keeping, struct sides *sides, struct rejoin_news news[2]);
 /* mirroring_turn(), the same. */

@@ -33,8 +33,8 @@ static void look(const struct sides_watch *watch, enum side side)
     struct rejoin_news news;
 
     keeping_look(watch->keeping, watch->sides, side, &news);
-    if (!watch->keeping && side == SIDE_SERVER)
-        hook_look(watch->hook);
+    if (side == SIDE_SERVER)
+        keeping_look_at_hook(watch->keeping, watch->hook);
     note_path(watch, spec, &news);
     if (news.change == PORT_LOST) {
         report_side_lost(watch->report, spec->text, spec->device);
@@ -105,6 +105,8 @@ bool sides_watch_turn(const struct sides_watch *watch)
         else if (sides_cut(watch->sides, side)[0])
             look(watch, side);
     }
+    if (hook_is_away(watch->hook))
+        keeping_look_at_hook(watch->keeping, watch->hook);
     sides_watch_carrier(watch);
     return anew;
 }

@@ -27,7 +27,8 @@ struct sides_watch {
 bool sides_watch_heard(const struct sides_watch *watch, int fd);
 /* What has no carrier, and what was done about it. At the start, too. */
 void sides_watch_carrier(const struct sides_watch *watch);
-/* Each second: what is cut is tried again. True: the sides are to be opened anew. */
+/* Each second: what is cut is tried again, and the hook where it is away from its card. True: the
+ * sides are to be opened anew. */
 bool sides_watch_turn(const struct sides_watch *watch);
 
 #endif

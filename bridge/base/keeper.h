@@ -25,6 +25,8 @@ enum keeper_what {
     KEEPER_FOLLOW,       /* side `number`: the interfaces have changed; answers a port_change, and
                             in its text why no frame passes, of one that is back why nothing is
                             carried */
+    KEEPER_HOOK,         /* the program of the hook is to be at the servers' card; answers in its
+                            text why it is not */
     KEEPER_ANEW,         /* side `number`: answers whether both are to be opened anew, and why */
     KEEPER_CARRIER,      /* side `number`, with an enum carrier_setting: what one side has lost is
                             mirrored to the other; answers an enum carrier_state, and in its text

@@ -205,6 +205,18 @@ void hook_look(struct hook *hook)
         log_line(LOG_LEVEL_WARNING, "no hook at the servers' card: %s", why->text);
 }
 
+void hook_note(struct hook *hook, const char *why)
+{
+    hook->hindrance = (struct error){0};
+    if (*why)
+        error_set(&hook->hindrance, EXIT_FAILED, "%s", why);
+}
+
+bool hook_is_away(const struct hook *hook)
+{
+    return hook && hook->hooking && hook->hindrance.code != EXIT_DONE;
+}
+
 void hook_leave(struct hook *hook)
 {
     struct netns_return back;
@@ -228,7 +240,7 @@ const char *hook_hindrance(const struct hook *hook)
 {
     if (hook->setting == HOOK_OFF)
         return "";
-    return hook->hooking ? NULL : hook->hindrance.text;
+    return hook->hooking && !hook_is_away(hook) ? NULL : hook->hindrance.text;
 }
 
 struct grant *hook_grants(struct hook *hook)

@@ -30,6 +30,10 @@ struct hook *hook_open(enum hook_setting setting, const struct side_spec *side, 
  * somebody has taken it away from. Of the process that has kept the privileges to do that, as the
  * next one. NULL is fine, here and below. */
 void hook_look(struct hook *hook);
+/* What that has found in the process that did it: why it is not at the card; "": it is. */
+void hook_note(struct hook *hook, const char *why);
+/* It was at the card once, and is not now. */
+bool hook_is_away(const struct hook *hook);
 /* The program leaves the card. */
 void hook_leave(struct hook *hook);
 /* When no worker runs any more. */

@@ -387,6 +387,25 @@ def test_program_that_is_taken_away_comes_back():
             fetches(lab, 50)
 
 
+def wait_for_hook(lab, why):
+    """What status says of it; None: it is on."""
+    said = {"on": why is None, "why": why}
+    wait_until(lambda: lab.cli("status")["hook"] == said, 10, f"status says {said}")
+
+
+def test_program_that_cannot_come_back_is_told_of_and_tried_again():
+    for sandbox in ("auto", "off"):
+        with hook_lab(extra=("--sandbox", sandbox)) as lab:
+            lab.http()
+            attack(lab)
+            lab.server.sysctl({"net.ipv4.tcp_syncookies": 0})
+            lab.server.run("tc", "qdisc", "del", "dev", SERVER_IF, "clsact")
+            wait_for_hook(lab, f"tcp_syncookies is 0 in namespace {lab.server.name}")
+            lab.server.sysctl({"net.ipv4.tcp_syncookies": 1})
+            wait_for_hook(lab, None)
+            fetches(lab, 20)
+
+
 def test_program_comes_to_a_card_that_is_made_anew():
     """The servers' wire is taken away and laid again, in attack mode."""
     with hook_lab("port") as lab:
@@ -395,10 +414,13 @@ def test_program_comes_to_a_card_that_is_made_anew():
         fetches(lab, 20)
         run("ip", "-n", lab.bridge.name, "link", "del", "p1")
         wait_until(lambda: "p1 has vanished" in lab.daemon.errors(), 10, "p1 has vanished")
+        name = lab.server.name
+        wait_for_hook(lab, f"no interface of namespace {name} is the other end of p1")
         lab.lay_wire("p1")
         lab._addresses(1500)
         wait_back(lab)
         wait_until(lambda: "joined again" in lab.daemon.errors(), 10, "p1 is joined again")
+        wait_for_hook(lab, None)
         fetches(lab, 50)
 
 
