@@ -624,10 +624,11 @@ def test_timestamps_never_run_backwards():
             option = segment.option("timestamps") if segment else None
             if not option:
                 continue
-            port, value = segment.dport, option[0]
-            backwards = (value - last.get(port, value)) % 2**32 >= 2**31
-            check(not backwards, f"{value} after {last.get(port)} to port {port}")
-            last[port] = value
+            now = (option[0], segment.seq, segment.ack, segment.flags, len(segment.data))
+            before = last.get(segment.dport, now)
+            backwards = (now[0] - before[0]) % 2**32 >= 2**31
+            check(not backwards, f"TSval, seq, ack, flags, bytes: {now} after {before}")
+            last[segment.dport] = now
             seen += 1
         check(seen > 600, f"{seen} segments with timestamps")
         return f"{seen} segments"
