@@ -145,7 +145,8 @@ static void make_segment(const struct scene *scene, struct step *step)
     struct segment_step say = from == SIDE_CLIENT ? next_of_client(&talkers[from], server, stamps)
                                                   : next_of_server(&talkers[from], server, stamps);
 
-    put(step, STEP_SEGMENT | (vlan == 2 ? STEP_QINQ : 0) | (chance(10) ? STEP_PARTIAL : 0) |
+    put(step, (vlan == 0 && chance(8) ? STEP_RAW | STEP_TOLD : STEP_SEGMENT) |
+                  (vlan == 2 ? STEP_QINQ : 0) | (chance(10) ? STEP_PARTIAL : 0) |
                   (chance(1) ? STEP_DAMAGED : 0) | (chance(1) ? STEP_SUPER : 0));
     put(step, from | client << 1 | server << 3 | (vlan == 1 ? 64u : 0));
     put(step, say.flags);
@@ -256,7 +257,7 @@ static void make_step(const struct scene *scene, struct step *step)
 }
 
 struct totals {
-    uint64_t frames, replies, forwarded, opened, told;
+    uint64_t frames, replies, forwarded, opened, told, followed;
 };
 
 static void play_round(uint64_t number, uint64_t frames, struct totals *totals)
@@ -280,6 +281,7 @@ static void play_round(uint64_t number, uint64_t frames, struct totals *totals)
     totals->forwarded += scene.forwarded;
     totals->opened += scene.opened;
     totals->told += scene.told;
+    totals->followed += scene.followed;
     scene_end(&scene);
 }
 
@@ -326,8 +328,9 @@ int main(int count, char **arguments)
                        &totals);
     }
     printf("ok random_inputs (%" PRIu64 " frames, %" PRIu64 " answered, %" PRIu64
-           " passed on, %" PRIu64 " connections opened, %" PRIu64
-           " told to come over TCP, seed %" PRIu64 ")\n",
-           totals.frames, totals.replies, totals.forwarded, totals.opened, totals.told, seed);
+           " passed on, %" PRIu64 " connections opened, %" PRIu64 " told to come over TCP, %" PRIu64
+           " told of by the kernel, seed %" PRIu64 ")\n",
+           totals.frames, totals.replies, totals.forwarded, totals.opened, totals.told,
+           totals.followed, seed);
     return 0;
 }

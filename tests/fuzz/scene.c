@@ -10,6 +10,7 @@
 #include "engine/base/bytes.h"
 #include "engine/base/checksum.h"
 #include "engine/shard/shard.h"
+#include "engine/stages/telling.h"
 #include "engine/stages/udp.h"
 #include "engine/udp/datagram.h"
 #include "engine/udp/dns_message.h"
@@ -25,6 +26,7 @@
 #define LARGE_BYTES   65000
 #define TCP_CHECK_AT  16
 #define ICMP_BYTES    8
+#define SCENE_TABLE   16u
 #define MAC_OF_COOKIE 0xffffffu /* cookie.h: the bits above are open to guesses */
 
 struct endpoint {
@@ -81,6 +83,8 @@ static struct {
 static uint8_t payloads[8][LARGE_BYTES];
 
 static struct engine_config config;
+static struct tell_hub hub;
+static struct tell_server tell_servers[SCENE_TABLE];
 static uint8_t *memory;
 static struct policy *policies[POLICIES];
 
@@ -93,7 +97,10 @@ static void small_tables(void)
     config.openings_max = 1;
     config.greeted_max = 256;
     config.slots_max = 32;
-    config.servers_max = 16;
+    config.servers_max = SCENE_TABLE;
+    config.tells = (struct tell_share){.hub = &hub, .servers = tell_servers};
+    config.observed_per_second = 1000;
+    config.observed_of_known = 10;
     config.sources_max = 4;
     config.observations_max = 4;
     config.served_max = 64;
@@ -111,8 +118,10 @@ static struct server_policy armed(size_t server, uint32_t generation)
         OPENING_COOKIE, OPENING_COOKIE_REQUEST, OPENING_PASS,  OPENING_COOKIE,
     };
     bool greets = openings[server] == OPENING_GREET;
-    struct server_policy policy = {
-        .armed = true, .opening = openings[server], .triggers.limit[TRIGGER_HALF_OPEN] = 4};
+    struct server_policy policy = {.armed = true,
+                                   .known = server % 2,
+                                   .opening = openings[server],
+                                   .triggers.limit[TRIGGER_HALF_OPEN] = 4};
 
     policy.key.addr = servers[server].addr;
     policy.key.port = servers[server].port;
@@ -626,6 +635,48 @@ static void input(struct scene *scene, enum side from, const uint8_t *bytes_in, 
     free(buffer);
 }
 
+/* The engine hears of the first `bytes` of a frame, which has gone out. */
+static void hear(struct scene *scene, enum side from, const uint8_t *buffer, uint32_t bytes,
+                 uint32_t wire_bytes)
+{
+    const uint32_t capacity = OFFLOAD_BYTES + TELL_HEADERS + 128;
+    const uint32_t openings = openings_taken(&scene->engine->openings);
+    uint8_t *headers = malloc(capacity);
+    const struct told_frame told = {.from = from,
+                                    .buffer = headers,
+                                    .bytes = bytes,
+                                    .wire_bytes = wire_bytes,
+                                    .capacity = capacity};
+
+    scene->followed++;
+    memcpy(headers, buffer, bytes);
+    engine_told(scene->engine, &told, scene->now_us);
+    FUZZ_ASSERT(engine_outbox(scene->engine)->count == 0);
+    FUZZ_ASSERT(openings_taken(&scene->engine->openings) <= openings);
+    engine_telling(scene->engine)->orders_count = 0;
+    free(headers);
+}
+
+/* The kernel has passed it on and tells of its headers, where it is TCP and there is room. */
+static void follow(struct scene *scene, enum side from, uint8_t *buffer, uint32_t bytes)
+{
+    const struct flow *flow;
+    struct flow_key key;
+    struct frame frame;
+    uint32_t headers;
+
+    if (look(&frame, buffer, bytes) != FRAME_TCP)
+        return;
+    headers = frame.l4 + TCP_HEADER_BYTES + frame.options_bytes;
+    if (headers > TELL_HEADERS)
+        return;
+    hear(scene, from, buffer, OFFLOAD_BYTES + headers, bytes - OFFLOAD_BYTES);
+    frame_flow_key(&frame, from, &key);
+    flow = flow_find(&scene->engine->flows, &key);
+    if (flow == NULL || !(flow->flags & FLOW_EDIT)) /* else its numbers were changed */
+        deliver(scene, &frame, side_other(from), false);
+}
+
 /* --- segments -------------------------------------------------------------------------------- */
 
 /* Two high bits: where to count from; six low bits: how far from there, -32 to 31. */
@@ -784,7 +835,10 @@ static void say(struct scene *scene, struct fuzz_bytes *stream, uint8_t step)
         buffer[bytes - 1] ^= 0x55;
     if (byte & 128)
         bytes = patch(buffer, bytes, stream);
-    input(scene, who.from, buffer, bytes, window & 1 ? 2048 : 0);
+    if ((step & 7) == STEP_RAW)
+        follow(scene, who.from, buffer, bytes);
+    else
+        input(scene, who.from, buffer, bytes, window & 1 ? 2048 : 0);
 }
 
 /* --- ICMP errors ----------------------------------------------------------------------------- */
@@ -920,6 +974,7 @@ static void tick(struct scene *scene)
 
     do {
         more = engine_tick(scene->engine, scene->now_us);
+        engine_telling(scene->engine)->orders_count = 0;
         empty_outbox(scene, NULL);
         FUZZ_ASSERT(++calls < TICKS_MAX);
     } while (more || engine_next_deadline(scene->engine) <= scene->now_us);
@@ -969,6 +1024,8 @@ void scene_step(struct scene *scene, struct fuzz_bytes *stream)
     case STEP_RAW:
         if (step & STEP_DATAGRAM)
             tell(scene, stream, step);
+        else if (step & STEP_TOLD)
+            say(scene, stream, step & ~STEP_PARTIAL);
         else
             raw(scene, stream);
         break;
@@ -994,6 +1051,7 @@ void scene_begin(struct scene *scene)
     if (memory == NULL)
         prepare();
     memset(memory, 0, engine_bytes(&config));
+    memset(&hub, 0, sizeof(hub));
     memset(scene, 0, sizeof(*scene));
     scene->now_us = START_US;
     scene->engine = engine_init(memory, &config, START_US);

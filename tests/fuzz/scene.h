@@ -14,6 +14,9 @@
  *                                                                    header first; with bit 0 of
  *                                                                    the segments' four bits:
  *               who what id name [patches]                           a datagram; see tell()
+ *                                                                    with bit 1: a segment, as at
+ *                                                                    0..2, that the kernel has
+ *                                                                    passed on and tells of
  *      5        time(2): 14 bits << (0, 8, 12 or 16 by the high 2)   microseconds pass; odd: with
  *                                                                    the ticks that are due
  *      6        server setting                                       setting, or the main thread's
@@ -32,6 +35,7 @@
  *        a request where requests are checked;
  *      - what is answered over UDP is a client's query, by TC=1 and no longer than it was, and none
  *      passes to a server that is attacked before anybody has proved himself;
+ *      - what the kernel tells of is answered by nothing, and makes no opening;
  *      - gauges equal what the tables hold, and no table holds more than it was made for;
  *      - ticks come to an end. scene_end(): after 9,000 s of silence nothing is left.
  */
@@ -53,6 +57,7 @@ enum step_bits {
     STEP_DATAGRAM = 8,
     STEP_QINQ = 8,
     STEP_PARTIAL = 16,
+    STEP_TOLD = 16,
     STEP_DAMAGED = 32,
     STEP_SUPER = 64
 };
@@ -80,6 +85,7 @@ struct scene {
     uint64_t frames;
     bool proved;                               /* somebody may ask over UDP */
     uint64_t replies, forwarded, opened, told; /* that the callers may see how far they come */
+    uint64_t followed;                         /* segments that the kernel told of */
     struct conversation conversations[SCENE_CLIENTS][SCENE_SERVERS][SCENE_VLANS];
 };
 

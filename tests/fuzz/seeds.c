@@ -153,6 +153,7 @@ static void option_seeds(void)
 #define DATA(side, o, payload) 0, side, 0x18, 0, 0, o, payload, 250
 #define FIN(side, o)           0, side, 0x11, 0, 0, o, 0, 250
 #define RESET(side)            0, side, 0x14, 0, 0, 0, 0, 250
+#define TOLD(side, flags)      20, side, flags, 0, 0, 0, 0, 250
 #define NORMAL                 6, 128, 1
 #define ATTACK                 6, 128, 2
 #define WAIT                   5, 0x50, 0x01
@@ -174,6 +175,8 @@ static void engine_seeds(void)
                 DATA(SERVER(0), 4, GET), ENDS(0, 4));
     ENGINE_SEED(SYN(0, 2), ACK(CLIENT(0), 4), DATA(CLIENT(0), 4, GET), SYN_ACK(0, 2),
                 DATA(SERVER(0), 4, GET_LARGE), ACK(CLIENT(0), 4), ENDS(0, 4));
+    ENGINE_SEED(SYN(0, 1), DATA(CLIENT(0), 0, GET), SYN_ACK(0, 1), DATA(SERVER(0), 0, GET),
+                TOLD(SERVER(0), 0x11), TOLD(CLIENT(0), 0x11), SYN(0, 1));
     ENGINE_SEED(SYN(1, 1), DATA(CLIENT(1), 0, GET_BEGINS), DATA(CLIENT(1), 0, GET_ENDS),
                 SYN_ACK(1, 1), DATA(SERVER(1), 0, GET), RESET(CLIENT(1)), WAIT);
     ENGINE_SEED(SYN(2, 2), ACK(CLIENT(2), 4), DATA(CLIENT(2), 4, USER), SYN_ACK(2, 2),
