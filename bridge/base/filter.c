@@ -177,22 +177,25 @@ static int add_memory(scmp_filter_ctx context, uint32_t otherwise)
     return code;
 }
 
+/* One entry of a map that is open, or many at once. */
+static bool is_of_maps(scmp_datum_t command)
+{
+    return (command >= BPF_MAP_LOOKUP_ELEM && command <= BPF_MAP_DELETE_ELEM) ||
+           command == BPF_MAP_UPDATE_BATCH || command == BPF_MAP_DELETE_BATCH;
+}
+
 /* Maps that are open are read and written; no map is made, no program loaded. */
 static int add_maps(scmp_filter_ctx context, bool maps)
 {
-    const struct scmp_arg_cmp more = {.arg = 0, .op = SCMP_CMP_GT, .datum_a = BPF_MAP_DELETE_ELEM};
+    const struct scmp_arg_cmp more = {.arg = 0, .op = SCMP_CMP_GT, .datum_a = BPF_MAP_DELETE_BATCH};
     int code;
 
     if (!maps)
         return seccomp_rule_add(context, SCMP_ACT_KILL_PROCESS, SCMP_SYS(bpf), 0);
     code = add_if(context, SCMP_ACT_KILL_PROCESS, SCMP_SYS(bpf), more);
-    if (code == 0)
-        code =
-            add_if(context, SCMP_ACT_KILL_PROCESS, SCMP_SYS(bpf),
-                   (struct scmp_arg_cmp){.arg = 0, .op = SCMP_CMP_EQ, .datum_a = BPF_MAP_CREATE});
-    for (scmp_datum_t command = BPF_MAP_LOOKUP_ELEM; command <= BPF_MAP_DELETE_ELEM && code == 0;
-         command++)
-        code = add_if(context, SCMP_ACT_ALLOW, SCMP_SYS(bpf),
+    for (scmp_datum_t command = 0; command <= BPF_MAP_DELETE_BATCH && code == 0; command++)
+        code = add_if(context, is_of_maps(command) ? SCMP_ACT_ALLOW : SCMP_ACT_KILL_PROCESS,
+                      SCMP_SYS(bpf),
                       (struct scmp_arg_cmp){.arg = 0, .op = SCMP_CMP_EQ, .datum_a = command});
     return code;
 }

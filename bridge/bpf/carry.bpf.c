@@ -404,8 +404,9 @@ __attribute__((noinline)) int carry(struct __sk_buff *skb, int from, int join)
     figures = value->figures;
     record = bpf_map_lookup_elem(&carry_records, &index);
     way = record ? read_way(record, from) : 0;
+    /* It is about to be removed (carrying.h). */
     if (!record || record_serial(way) != serial)
-        return CARRY_UP(CARRY_up_unknown);
+        return CARRY_STRANGER;
     edits = record->flags & RECORD_EDIT;
     if (join == JOIN_UNKNOWN && !leave.alone && record_gate(way) == RECORD_JOIN &&
         segment.seq != record_next(way))

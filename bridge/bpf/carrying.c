@@ -23,6 +23,22 @@ __asm__(".pushsection .rodata\n"
 extern const uint8_t carry_object[] __attribute__((visibility("hidden")));
 extern const uint8_t carry_object_end[] __attribute__((visibility("hidden")));
 
+/* Of a shard and one version of IP: entries that go into the map together, and such as are to be
+ * removed. The keys of both kinds are as long. */
+union carry_key {
+    struct carry_key4 v4;
+    struct carry_key6 v6;
+};
+
+struct orders {
+    int map;
+    uint32_t key_bytes;
+    uint32_t added, removed; /* of these: */
+    uint8_t added_keys[CARRY_REMOVED * sizeof(union carry_key)];
+    struct carry_value values[CARRY_REMOVED];
+    uint8_t removed_keys[CARRY_REMOVED * sizeof(union carry_key)];
+};
+
 struct carrying {
     struct bpf_object *object;
     int flows4, flows6, settings, counts; /* maps */
@@ -32,7 +48,8 @@ struct carrying {
     struct carrying_sizes sizes;
     struct answer_maps *answers[ANSWER_SHARDS_MAX];
     struct tell_maps *tells;
-    struct error no_answers; /* why there are none */
+    struct error no_answers;    /* why there are none */
+    struct orders (*orders)[2]; /* by shard: of IPv4, of IPv6 */
     atomic_ulong unrecorded;
 };
 
@@ -44,11 +61,13 @@ static int map_of(const struct carrying *carrying, const char *name)
 static bool size_maps(const struct bpf_object *object, const struct carrying_sizes *sizes)
 {
     const uint32_t connections = sizes->connections * sizes->answers.shards;
+    /* With those that are about to be removed. */
+    const uint32_t entries = connections + CARRY_REMOVED * sizes->answers.shards;
     const struct {
         const char *name;
         uint32_t entries;
-    } maps[] = {{"carry_flows4", connections},
-                {"carry_flows6", connections},
+    } maps[] = {{"carry_flows4", entries},
+                {"carry_flows6", entries},
                 {"carry_records", connections},
                 {"carry_figures", sizes->servers * sizes->answers.shards}};
 
@@ -86,6 +105,21 @@ static size_t figures_bytes(const struct carrying_sizes *sizes)
     return (size_t)sizes->servers * sizes->answers.shards * sizeof(struct record_figures);
 }
 
+static bool make_orders(struct carrying *carrying)
+{
+    const uint32_t shards = carrying->sizes.answers.shards;
+
+    free(carrying->orders);
+    carrying->orders = calloc(shards, sizeof(*carrying->orders));
+    for (uint32_t shard = 0; carrying->orders && shard < shards; shard++) {
+        carrying->orders[shard][0] =
+            (struct orders){.map = carrying->flows4, .key_bytes = sizeof(struct carry_key4)};
+        carrying->orders[shard][1] =
+            (struct orders){.map = carrying->flows6, .key_bytes = sizeof(struct carry_key6)};
+    }
+    return carrying->orders;
+}
+
 static bool find_parts(struct carrying *carrying, const struct carrying_sizes *sizes, bool answers)
 {
     const struct bpf_program *client = bpf_object__find_program_by_name(
@@ -102,6 +136,8 @@ static bool find_parts(struct carrying *carrying, const struct carrying_sizes *s
     carrying->settings = map_of(carrying, "carry_switch");
     carrying->counts = map_of(carrying, "carry_counts");
     carrying->sizes = *sizes;
+    if (!make_orders(carrying))
+        return false;
     carrying->records = bpf_share(carrying->object, "carry_records", 0, records_bytes(sizes));
     carrying->figures = bpf_share(carrying->object, "carry_figures", 0, figures_bytes(sizes));
     /* Who is told of a segment is whose engine has its connection: there must be one alone. */
@@ -191,6 +227,7 @@ void carrying_close(struct carrying *carrying)
         answer_maps_close(carrying->answers[shard]);
     tell_maps_close(carrying->tells);
     bpf_object__close(carrying->object);
+    free(carrying->orders);
     free(carrying);
 }
 
@@ -275,16 +312,85 @@ void carrying_shut(struct carrying *carrying)
 
 /* --- orders ---------------------------------------------------------------------------------- */
 
-/* One that is to be removed may never have found room. */
-static bool obey_in(int map, const void *key, const struct carry_value *value, bool add)
+static uint8_t *key_at(const struct orders *orders, uint8_t *keys, uint32_t place)
 {
-    if (add)
-        return bpf_map_update_elem(map, key, value, BPF_ANY) == 0;
-    bpf_map_delete_elem(map, key);
-    return true;
+    return keys + place * orders->key_bytes;
 }
 
-static bool obey(const struct carrying *carrying, const struct carry_order *order, uint32_t shard)
+/* One that is to be removed may never have found room: that one alone is passed over. A kernel
+ * without batches removes them one by one. */
+static void remove_all(struct orders *orders)
+{
+    for (uint32_t done = 0, count; done < orders->removed; done += count + 1) {
+        count = orders->removed - done;
+        if (bpf_map_delete_batch(orders->map, key_at(orders, orders->removed_keys, done), &count,
+                                 NULL) == 0)
+            break;
+        if (errno != ENOENT) {
+            count = 0;
+            bpf_map_delete_elem(orders->map, key_at(orders, orders->removed_keys, done));
+        }
+    }
+    orders->removed = 0;
+}
+
+static bool add_one(struct orders *orders, uint32_t place)
+{
+    return bpf_map_update_elem(orders->map, key_at(orders, orders->added_keys, place),
+                               &orders->values[place], BPF_ANY) == 0;
+}
+
+/* How many found no room. */
+static uint32_t add_all(struct orders *orders)
+{
+    uint32_t count = orders->added, lost = 0;
+
+    if (count > 1 &&
+        bpf_map_update_batch(orders->map, orders->added_keys, orders->values, &count, NULL) == 0)
+        orders->added = 0;
+    for (uint32_t i = 0; i < orders->added; i++)
+        lost += !add_one(orders, i);
+    orders->added = 0;
+    return lost;
+}
+
+/* What is added again is not removed any more. */
+static void keep(struct orders *orders, const void *key)
+{
+    uint32_t kept = 0;
+
+    for (uint32_t i = 0; i < orders->removed; i++) {
+        const uint8_t *removed = key_at(orders, orders->removed_keys, i);
+
+        if (memcmp(removed, key, orders->key_bytes) == 0)
+            continue;
+        if (kept++ < i)
+            memmove(key_at(orders, orders->removed_keys, kept - 1), removed, orders->key_bytes);
+    }
+    orders->removed = kept;
+}
+
+static uint32_t obey_in(struct orders *orders, const void *key, const struct carry_value *value,
+                        bool add)
+{
+    uint32_t lost = 0;
+
+    if (!add) {
+        memcpy(key_at(orders, orders->removed_keys, orders->removed++), key, orders->key_bytes);
+        if (orders->removed == CARRY_REMOVED) {
+            lost = add_all(orders); /* one of these may be among them */
+            remove_all(orders);
+        }
+        return lost;
+    }
+    keep(orders, key);
+    memcpy(key_at(orders, orders->added_keys, orders->added), key, orders->key_bytes);
+    orders->values[orders->added++] = *value;
+    return orders->added == CARRY_REMOVED ? add_all(orders) : 0;
+}
+
+static uint32_t obey(const struct carrying *carrying, const struct carry_order *order,
+                     uint32_t shard)
 {
     const struct carrying_sizes *sizes = &carrying->sizes;
     const struct carry_value value = {
@@ -302,19 +408,24 @@ static bool obey(const struct carrying *carrying, const struct carry_order *orde
     if (addr_is_v4(&key->server)) {
         memcpy(&key4.client, key->client.bytes + 12, sizeof(key4.client));
         memcpy(&key4.server, key->server.bytes + 12, sizeof(key4.server));
-        return obey_in(carrying->flows4, &key4, &value, order->add);
+        return obey_in(&carrying->orders[shard][0], &key4, &value, order->add);
     }
     memcpy(key6.client, key->client.bytes, sizeof(key6.client));
     memcpy(key6.server, key->server.bytes, sizeof(key6.server));
-    return obey_in(carrying->flows6, &key6, &value, order->add);
+    return obey_in(&carrying->orders[shard][1], &key6, &value, order->add);
 }
 
 void carrying_obey(struct carrying *carrying, const struct carry_order *orders, uint32_t count,
                    uint32_t shard)
 {
+    uint32_t lost = 0;
+
     for (uint32_t i = 0; i < count; i++)
-        if (!obey(carrying, &orders[i], shard))
-            atomic_fetch_add_explicit(&carrying->unrecorded, 1, memory_order_relaxed);
+        lost += obey(carrying, &orders[i], shard);
+    for (int version = 0; version < 2; version++)
+        lost += add_all(&carrying->orders[shard][version]);
+    if (lost > 0)
+        atomic_fetch_add_explicit(&carrying->unrecorded, lost, memory_order_relaxed);
 }
 
 /* --- counts ---------------------------------------------------------------------------------- */

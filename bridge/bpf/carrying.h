@@ -5,7 +5,7 @@
  *
  *      carrying_open()       loads them: nothing is attached, and nothing would be carried
  *      carrying_records()    what engines write, one for each connection of all shards
- *      carrying_obey()       which record a connection has: any thread, each for its own records
+ *      carrying_obey()       which record a connection has: any thread, each for its own shard
  *      carrying_lead()       where to; all goes up until then
  */
 #ifndef SYNWARD_BRIDGE_BPF_CARRYING_H
@@ -51,7 +51,12 @@ int carrying_program(const struct carrying *carrying, enum side from);
 void carrying_lead(struct carrying *carrying, uint32_t to_client, uint32_t to_server);
 /* While all goes up: what is carried from then on overtakes nothing that is on its way up. */
 void carrying_shut(struct carrying *carrying);
-/* Obeys what the engine of a shard asks. */
+/*
+ * Obeys what the engine of a shard asks: adds at once, and removes when there are CARRY_REMOVED of
+ * one kind to remove, in one call. Until then the kernel finds a record that is another's by its
+ * serial, or nobody's: the same as none.
+ */
+#define CARRY_REMOVED 32u
 void carrying_obey(struct carrying *carrying, const struct carry_order *orders, uint32_t count,
                    uint32_t shard);
 /* What the programs have counted, and how many connections found no room. */

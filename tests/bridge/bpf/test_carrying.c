@@ -584,3 +584,123 @@ Test(carrying, client_of_a_joined_one_waits_until_there_is_an_answer)
     cr_assert_gt(clients_carried(&pair, 20), 0);
     close_pair(&pair);
 }
+
+/* --- which record a connection has ----------------------------------------------------------- */
+
+#define NAMES 64u
+#define ISN   1000u
+
+/* Connections that differ in their client's port, and the record of each: 0 is none. */
+struct names {
+    struct pair pair;
+    bool v6;
+    uint32_t serial, serials[NAMES], count;
+    struct carry_order orders[NAMES];
+};
+
+static struct flow_key key_of_name(const struct names *names, uint32_t name)
+{
+    struct flow_key key = key_of(names->v6);
+
+    key.client_port = (uint16_t)(CLIENT_PORT + name);
+    return key;
+}
+
+static void order(struct names *names, uint32_t name, uint32_t serial)
+{
+    struct flow_record *record = &carrying_records(names->pair.carrying)[name];
+    const bool add = serial != 0;
+
+    names->serials[name] = serial;
+    record->way[SIDE_CLIENT] = add ? record_way(serial, RECORD_JOIN, ISN) : 0;
+    record->way[SIDE_SERVER] = add ? record_way(serial, RECORD_JOIN, ISN) : 0;
+    names->orders[names->count++] = (struct carry_order){
+        .key = key_of_name(names, name), .index = name, .serial = serial, .add = add};
+    if (names->count == NAMES || dice(20) == 0) {
+        carrying_obey(names->pair.carrying, names->orders, names->count, names->pair.shard);
+        names->count = 0;
+    }
+}
+
+static bool name_is_carried(const struct names *names, uint32_t name)
+{
+    const struct flow_key key = key_of_name(names, name);
+    struct made made = {.from = SIDE_CLIENT}, out;
+    const uint32_t l4 = write_ip(made.data + OFFLOAD_BYTES, &key, SIDE_CLIENT, TCP_HEADER_BYTES);
+    uint8_t *tcp = made.data + OFFLOAD_BYTES + l4;
+
+    store_be16(tcp, key.client_port);
+    store_be16(tcp + 2, key.server_port);
+    store_be32(tcp + 4, ISN);
+    store_be32(tcp + 8, ISN);
+    tcp[12] = TCP_HEADER_BYTES / 4 << 4;
+    tcp[13] = TCP_ACK;
+    made.bytes = l4 + TCP_HEADER_BYTES;
+    return kernel_carries(&names->pair, &made, &out);
+}
+
+static uint64_t unrecorded(const struct pair *pair)
+{
+    uint64_t counts[CARRY_COUNTS_COUNT], unrecorded;
+
+    carrying_count(pair->carrying, counts, &unrecorded);
+    return unrecorded;
+}
+
+static void names_have_their_records(bool v6)
+{
+    struct names names = {.v6 = v6};
+    uint32_t there = 0;
+
+    random_of_test = random_begin("carrying_names");
+    names.pair = open_pair(false, v6, true);
+    for (int step = 0; step < 4000; step++)
+        order(&names, dice(NAMES), dice(2) ? ++names.serial : 0);
+    carrying_obey(names.pair.carrying, names.orders, names.count, names.pair.shard);
+    for (uint32_t name = 0; name < NAMES; name++) {
+        cr_assert_eq(name_is_carried(&names, name), names.serials[name] != 0, "%u", name);
+        there += names.serials[name] != 0;
+    }
+    cr_assert(there > NAMES / 4 && there < NAMES, "%u", there);
+    cr_assert_eq(unrecorded(&names.pair), 0u);
+    close_pair(&names.pair);
+}
+
+Test(carrying, connections_have_their_records_however_they_come_and_go)
+{
+    names_have_their_records(false);
+}
+
+Test(carrying, connections_have_their_records_however_they_come_and_go_over_ipv6)
+{
+    names_have_their_records(true);
+}
+
+/* As many as there may be, and then as many others. */
+Test(carrying, removed_ones_leave_room_for_as_many)
+{
+    struct pair pair = open_pair(false, false, true);
+    struct carry_order one = {.key = key_of(false), .serial = 1};
+
+    for (uint32_t i = 0; i < 3 * FLOWS; i++) {
+        one.add = true;
+        one.index = i % FLOWS;
+        one.key.client_port = (uint16_t)(1 + i);
+        if (i >= FLOWS - 1) { /* one is there from the beginning */
+            struct carry_order other = one;
+
+            other.add = false;
+            other.key.client_port = (uint16_t)(1 + i - (FLOWS - 1));
+            carrying_obey(pair.carrying, &other, 1, pair.shard);
+        }
+        carrying_obey(pair.carrying, &one, 1, pair.shard);
+    }
+    cr_assert_eq(unrecorded(&pair), 0u);
+    /* Without that there is none. */
+    for (uint32_t i = 0; i < 2 * CARRY_REMOVED; i++) {
+        one.key.client_port = (uint16_t)(60000 + i);
+        carrying_obey(pair.carrying, &one, 1, pair.shard);
+    }
+    cr_assert_gt(unrecorded(&pair), 0u);
+    close_pair(&pair);
+}
