@@ -37,6 +37,16 @@ static void folder_of(const struct sockaddr_un *address, char folder[sizeof(addr
         slash[slash == folder ? 1 : 0] = '\0';
 }
 
+/* The one that the default path lies in, and the sockets beside it, is ours to make. */
+static bool is_ours(const char *folder)
+{
+    static const struct sockaddr_un usual = {.sun_path = CONTROL_SOCKET_DEFAULT};
+    char default_folder[sizeof(usual.sun_path)];
+
+    folder_of(&usual, default_folder);
+    return strcmp(folder, default_folder) == 0;
+}
+
 static bool check_folder(const struct sockaddr_un *address, struct error *error)
 {
     char folder[sizeof(address->sun_path)];
@@ -44,8 +54,8 @@ static bool check_folder(const struct sockaddr_un *address, struct error *error)
 
     folder_of(address, folder);
     if (stat(folder, &status) < 0) {
-        if (errno == ENOENT && strcmp(address->sun_path, CONTROL_SOCKET_DEFAULT) == 0)
-            return true; /* ours to make */
+        if (errno == ENOENT && is_ours(folder))
+            return true;
         return error_set(error, EXIT_FAILED,
                          "control socket: folder %s: %s: make it, or give another --control",
                          folder, strerror(errno));
@@ -217,8 +227,7 @@ static bool make_folder(const struct sockaddr_un *address, struct error *error)
     char folder[sizeof(address->sun_path)];
 
     folder_of(address, folder);
-    return strcmp(address->sun_path, CONTROL_SOCKET_DEFAULT) != 0 || mkdir(folder, 0755) == 0 ||
-           errno == EEXIST ||
+    return !is_ours(folder) || mkdir(folder, 0755) == 0 || errno == EEXIST ||
            error_set(error, EXIT_FAILED,
                      "control socket: folder %s: %s: run as root, or give another --control",
                      folder, strerror(errno));

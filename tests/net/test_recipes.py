@@ -69,6 +69,7 @@ fetch before outside
 """
 
 TRY = """
+[ -n "$at" ] || [ -S /run/synward/view.sock ]  # also where nobody has made the folder
 fetch normal outside
 until synward profiles $at | grep -q " yes "; do sleep 0.05; done  # armed
 synward mode attack $at
