@@ -182,9 +182,10 @@ static struct rtnl_link *fetch(const struct link *link, struct error *error)
     if (code == 0)
         return found;
     if (is_gone(code))
-        error_set(error, EXIT_FAILED,
-                  "side %s: no interface %s%s; `ip link` there shows those there are",
-                  link->side->text, link->side->device, side_place(link->side, place));
+        error_set(
+            error, EXIT_FAILED, "side %s: no interface %s%s: `ip %s%s%slink` shows those there are",
+            link->side->text, link->side->device, side_place(link->side, place),
+            link->side->netns[0] ? "-n " : "", link->side->netns, link->side->netns[0] ? " " : "");
     else
         link_error(link, "cannot look up interface", code, error);
     return NULL;

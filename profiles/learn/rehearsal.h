@@ -24,7 +24,7 @@
  */
 #define REHEARSED(X)                                                                               \
     X(right, "fits what the server accepts")                                                       \
-    X(unchecked, "the server's requests are not checked")                                          \
+    X(unchecked, "the server's requests were not checked then")                                    \
     X(rare, "few clients speak so: let through, some a second")                                    \
     X(too_long, "longer than what is followed in calm: not judged")                                \
     X(other_protocol, "another protocol's request")                                                \

@@ -410,7 +410,11 @@ def test_refusals():
         name = lab.bridge.name
         refused(lab, ["p0", "both sides"], code=2, server=f"port:p0@{name}")
         refused(lab, ["both sides"], code=2, client="port:eth0", server="tap:eth0")
-        refused(lab, ["no interface nosuch in namespace", "ip link"], client=f"port:nosuch@{name}")
+        refused(
+            lab,
+            ["no interface nosuch in namespace", f"`ip -n {name} link`"],
+            client=f"port:nosuch@{name}",
+        )
         refused(lab, ["no namespace", "ip netns"], client="port:p0@nosuch-namespace")
         refused(lab, ["not an Ethernet interface"], client=f"port:lo@{name}")
         refused(
