@@ -119,6 +119,16 @@ static void print_subcommands(const struct command_table *all, const char *name)
     table_free(table);
 }
 
+static bool no_command(const struct command_table *all, const char *word, struct error *error)
+{
+    const char *near = command_near(all, word);
+
+    if (near)
+        return error_set(error, EXIT_USAGE,
+                         "help: no command %.100s: did you mean `synward help %s`?", word, near);
+    return error_set(error, EXIT_USAGE, "help: no command %.100s: `synward help` lists them", word);
+}
+
 bool cmd_help(const struct command_table *all, const struct arguments *arguments,
               struct error *error)
 {
@@ -133,8 +143,7 @@ bool cmd_help(const struct command_table *all, const struct arguments *arguments
     memcpy(named.words, arguments->words + 1, named.word_count * sizeof(named.words[0]));
     command = command_find(all, &named);
     if (!command || named.name_words != named.word_count)
-        return error_set(error, EXIT_USAGE, "help: no command %.100s: `synward help` lists them",
-                         command ? named.words[named.name_words] : named.words[0]);
+        return no_command(all, command ? named.words[named.name_words] : named.words[0], error);
     print_command(command);
     print_subcommands(all, command->name);
     return true;

@@ -44,3 +44,14 @@ const char *command_word(const struct arguments *arguments, size_t index)
 
     return at < arguments->word_count ? arguments->words[at] : NULL;
 }
+
+const char *command_near(const struct command_table *table, const char *word)
+{
+    const char *names[COMMANDS_MOST];
+    size_t count = 0;
+
+    for (size_t i = 0; i < table->count; i++)
+        if (!table->commands[i].hidden)
+            names[count++] = table->commands[i].name;
+    return nearest_name(word, names, count);
+}

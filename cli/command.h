@@ -39,9 +39,10 @@ struct command {
     command_explainer *explain;
 };
 
+#define COMMANDS_MOST 64
 struct command_table {
     const struct command *commands;
-    size_t count;
+    size_t count; /* COMMANDS_MOST at most */
 };
 
 /*
@@ -49,6 +50,8 @@ struct command_table {
  * `arguments`. NULL: none.
  */
 const struct command *command_find(const struct command_table *table, struct arguments *arguments);
+/* The name of a command that is nearest to what was written; NULL: none is near. */
+const char *command_near(const struct command_table *table, const char *word);
 /* Word `index` after the command's name; NULL where there are fewer. */
 const char *command_word(const struct arguments *arguments, size_t index);
 

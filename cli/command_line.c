@@ -14,14 +14,8 @@
 
 static bool unknown_command(const char *word, struct error *error)
 {
-    const struct command_table *table = commands_all();
-    const char *names[COMMANDS_MOST], *near;
-    size_t count = 0;
+    const char *near = command_near(commands_all(), word);
 
-    for (size_t i = 0; i < table->count; i++)
-        if (!table->commands[i].hidden)
-            names[count++] = table->commands[i].name;
-    near = nearest_name(word, names, count);
     if (near)
         return error_set(error, EXIT_USAGE, "unknown command %.100s: did you mean `synward %s`?",
                          word, near);

@@ -5,7 +5,6 @@
 
 #include "cli/command.h"
 
-#define COMMANDS_MOST 64
 const struct command_table *commands_all(void);
 
 #endif

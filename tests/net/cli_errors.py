@@ -498,7 +498,7 @@ def test_what_an_operator_mistypes():
             (["web", "--listen", "127.0.0.1:1", "--token", "/nope", *at], FAILED, "give another"),
             (["top", *at], USAGE, "--once prints one frame"),
             (["completion", "ksh"], USAGE, "write bash, zsh or fish"),
-            (["help", "nope"], USAGE, "`synward help` lists them"),
+            (["help", "no-such-thing"], USAGE, "`synward help` lists them"),
             (["detach", "foo"], USAGE, "side foo: write netns:NAME/IFNAME"),
             (run_arguments(lab, inline="nope"), USAGE, "--inline"),
             (run_arguments(lab, workers="2x"), USAGE, "write 1 to 64"),
