@@ -7,12 +7,14 @@
 #include "engine/base/bytes.h"
 #include "engine/stages/speak.h"
 #include "engine/shard/connection.h"
+#include "engine/tables/source_prefix.h"
 
 #include <string.h>
 
 /* Each server: it costs the server a signature to look at, and leaves nothing there */
 #define AUTHENTICATED_PER_SECOND 100
 #define UNLISTENED_PER_SECOND    10
+#define LIMIT_SCOPE_DOUBT        0x10000000u /* or'ed with the server's index */
 
 void synack_remember(struct engine *engine, const struct passage *passage,
                      const struct promise *promise, const struct cookie_options *client, uint32_t c,
@@ -110,6 +112,21 @@ static void pass_authenticated(struct engine *engine, struct passage *passage,
 }
 
 /*
+ * Whom a filter of the server's has banned could use up all that may prove us wrong, by SYNs that
+ * it never answers. So as much again is there for networks that have had nothing within a second;
+ * this is called for each SYN. True where this one is the first.
+ */
+static bool is_first_of_network(struct engine *engine, const struct passage *passage,
+                                const struct server *server)
+{
+    const struct ip_addr *client = &passage->key.client;
+    const struct ip_addr network = prefix_masked(client, prefix_neighbour_bits(client));
+    const uint32_t scope = LIMIT_SCOPE_DOUBT | (uint32_t)(server - engine->servers.slots);
+
+    return source_limiter_take(&engine->limits, &network, scope, 1, 1, passage->now_us);
+}
+
+/*
  * Nobody listens, or so it seems: the client gets the RST that the server would send (RFC
  * 9293 3.10.7.1). A few SYNs are passed on all the same, so that a server whose word proves us
  * wrong (it has just begun to listen; its host redirects the port) has it.
@@ -117,8 +134,10 @@ static void pass_authenticated(struct engine *engine, struct passage *passage,
 static void refuse(struct engine *engine, struct passage *passage, struct server *server)
 {
     const uint32_t limit = limit_share(engine, UNLISTENED_PER_SECOND);
+    const bool first = is_first_of_network(engine, passage, server);
 
-    if (token_take(&server->unlistened, limit, limit, passage->now_us))
+    if (token_take(&server->unlistened, limit, limit, passage->now_us) ||
+        (first && token_take(&server->unheard, limit, limit, passage->now_us)))
         passage_forward(passage);
     else
         passage_reset_by(engine, passage, server, DROP_unlistened);
@@ -132,11 +151,14 @@ static void refuse(struct engine *engine, struct passage *passage, struct server
 static bool leave_unanswered(struct engine *engine, struct passage *passage, struct server *server)
 {
     const uint32_t limit = limit_share(engine, UNLISTENED_PER_SECOND);
+    const bool first = is_first_of_network(engine, passage, server);
 
     if (token_take(&server->asked, 1, 1, passage->now_us))
         passage_forward(passage);
     else if (token_take(&server->unlistened, limit, limit, passage->now_us))
         return false;
+    else if (first && token_take(&server->unheard, limit, limit, passage->now_us))
+        passage_forward(passage);
     else
         passage_drop(engine, passage, DROP_silent);
     return true;

@@ -175,6 +175,83 @@ def test_headers_without_end_buy_a_connection():
     return beginnings("headers without end, 400")
 
 
+PREFACE, SETTINGS = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"\0\0\0\4\0\0\0\0\0"
+HELLO = b"\1\0\0\x2b\3\3" + bytes(32) + b"\0\0\2\x13\1\1\0\0\0"
+RECORD = b"\x16\3\1\0" + bytes([len(HELLO)]) + HELLO
+SERVER_HELLO = b"\x16\3\3\0\x2a\2\0\0\x26\3\3" + bytes(36)
+
+
+def answers_with(answer, enough):
+    """Once it has read as many bytes."""
+
+    def speak(connection):
+        data = b""
+        while len(data) < enough:
+            more = connection.recv(4000)
+            if not more:
+                return
+            data += more
+        connection.sendall(answer)
+        connection.recv(4000)
+
+    return speak
+
+
+def odd_beginnings(right, answer, forms, count=40):
+    """Each of the forms is said by so many addresses, who then wait."""
+    with Lab() as lab:
+        if lab.stand_in:
+            raise runner.Skip("needs the daemon")
+        lab.start(mode="normal")
+        service = Service(lab, 80, answers_with(answer, len(right)))
+        for i in range(ARMED_BY):
+            check_equal(ask(lab, 80, source(i % 3), right), answer, "answer while learning")
+        lab.wait_armed(80)
+        lab.set_mode("attack")
+        before, kept = service.accepted, []
+        for i, form in enumerate(f for f in forms for _ in range(count)):
+            with lab.client.inside():
+                one = socket.create_connection(
+                    (SERVER4, 80), timeout=5, source_address=(source(100 + i), 0)
+                )
+            kept.append(one)
+            one.sendall(form)
+        for i in range(10):
+            check_equal(ask(lab, 80, source(i), right), answer, "an honest client is answered")
+        for one in kept:
+            one.close()
+        reached = service.accepted - before - 10
+        check_equal(reached, 0, f"of {len(kept)} beginnings that reached the server")
+        return f"{len(forms)} forms by {count} addresses each, 0 at the server, 10 of 10 honest"
+
+
+def test_settings_of_http2_that_do_not_come():
+    """A preface alone; SETTINGS that announce more than they are; none, but a request."""
+    return odd_beginnings(
+        PREFACE + SETTINGS,
+        SETTINGS,
+        [
+            PREFACE,
+            PREFACE + b"\0\xff\xff\4\0\0\0\0\0" + bytes(1000),
+            PREFACE + b"\0\0\5\1\5\0\0\0\1\x82\x86\x84\x41\0",
+        ],
+    )
+
+
+def test_hellos_that_do_not_end():
+    """16 MiB are announced; 130 KiB; a byte is missing; so is the last of as many records."""
+    return odd_beginnings(
+        RECORD,
+        SERVER_HELLO,
+        [
+            b"\x16\3\1\x40\0\1\xff\xff\xff\3\3" + bytes(1000),
+            b"\x16\3\1\x40\0\1\1\xff\xff\3\3" + bytes(1000),
+            RECORD[:-1],
+            b"".join(b"\x16\3\1\0\1" + HELLO[i : i + 1] for i in range(len(HELLO) - 1)),
+        ],
+    )
+
+
 # --- odd segments -----------------------------------------------------------------------------
 
 

@@ -206,6 +206,42 @@ Test(admission, clients_of_a_silent_server_are_ignored_but_for_a_few)
     bench_end(b);
 }
 
+/* Who is banned there cannot use up what others prove us wrong by. */
+Test(admission, banned_networks_keep_a_server_in_doubt_from_nobody)
+{
+    struct bench *b = bench_new(SETTING_ATTACK);
+
+    unheard(b, "10.1.1.1:7777");
+    unheard(b, "10.1.2.1:7777");
+    bench_wait(b, SECOND_US * 31 / 10);
+    bench_forget(b);
+    for (unsigned i = 0; i < 500; i++) {
+        client_says(b, .from = i % 2 ? "10.1.1.2:7777" : "10.1.2.2:7777", .flags = "S",
+                    .seq = X + i, .options = OFFERS);
+        bench_forget(b);
+    }
+    client_says(b, .from = "10.1.3.1:7777", .flags = "S", .seq = X, .options = OFFERS);
+    to_server(b, .from = "10.1.3.1:7777", .flags = "S", .seq = X, .options = OFFERS);
+    server_says(b, .to = "10.1.3.1:7777", .flags = "S.", .seq = Y, .ack = X + 1, .options = OFFERS);
+    take(b, SIDE_CLIENT);
+    answered(b, "10.1.3.9:7777");
+    bench_end(b);
+}
+
+Test(admission, refused_networks_keep_a_server_in_doubt_from_nobody)
+{
+    struct bench *b = bench_new(SETTING_NORMAL);
+
+    refused(b, "10.1.1.1:7777");
+    refused(b, "10.1.1.2:7777");
+    refused(b, "10.1.2.1:7777");
+    engine_set_setting(b->engine, NULL, SETTING_ATTACK, b->now_us);
+    passed_of_50(b, "10.1.1.9:7777");
+    client_says(b, .from = "10.1.3.1:7777", .flags = "S", .seq = X, .options = OFFERS);
+    to_server(b, .from = "10.1.3.1:7777", .flags = "S", .seq = X, .options = OFFERS);
+    bench_end(b);
+}
+
 /* The server answers others: what fails is not the server. */
 Test(admission, a_server_that_answers_somebody_is_not_silent)
 {
