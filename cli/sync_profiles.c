@@ -8,6 +8,8 @@
  * What a teacher learns is written when what is promised or enforced changes (its `mark`), and once
  * in an hour, as a value counts for a day. Where a bridge that is taught has other settings, the
  * operator has made them there: his word counts, and that bridge teaches from then on.
+ *
+ * It is longer than most: taking and teaching both turn on who the teacher is.
  */
 #include <inttypes.h>
 #include <sodium.h>

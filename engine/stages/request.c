@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * request.c - see request.h.
+ *
+ * It is longer than most: a request is judged, opened, kept or refused by the same struct request.
  */
 #include "engine/stages/request.h"
 

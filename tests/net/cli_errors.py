@@ -4,7 +4,9 @@
 stdout, and the machine as before.
 
 Each case is run between two pictures of what it could have harmed: interfaces of both namespaces
-and of our own, the namespaces, the files of the lab's folder with their contents."""
+and of our own, the namespaces, the files of the lab's folder with their contents.
+
+It is longer than most: each way to fail has its case."""
 import contextlib
 import glob
 import json

@@ -6,6 +6,8 @@
  * remember the same.
  *
  * Root only. SYNWARD_TEST_SEED replays a run.
+ *
+ * It is longer than most: two worlds are made side by side, and compared in all that they remember.
  */
 #include <bpf/bpf.h>
 #include <errno.h>

@@ -5,6 +5,8 @@
  * the two must let the same bytes go, the same way, and know the same numbers afterwards.
  *
  * Root only. SYNWARD_TEST_SEED replays a run.
+ *
+ * It is longer than most: two worlds are made side by side, and compared in all that they remember.
  */
 #include <bpf/bpf.h>
 #include <criterion/criterion.h>
