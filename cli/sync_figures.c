@@ -127,7 +127,7 @@ static bool is_fresh(const struct sync *sync, const struct sync_value *value)
 {
     const uint64_t now_ms = sync_wall_ms();
     const int64_t age_us =
-        (int64_t)clock_wall_us() + sync->store_ahead_us - (int64_t)value->version;
+        (int64_t)(clock_wall_us() + (uint64_t)sync->store_ahead_us - value->version);
 
     return value->until_ms > now_ms && value->until_ms <= now_ms + FIGURES_MS + SKEW_MS &&
            age_us <= FRESH_US && age_us >= -AHEAD_US;
