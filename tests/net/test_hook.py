@@ -221,6 +221,67 @@ def test_python_http_server():
         fetches(lab, 100)
 
 
+LISTENERS = {  # level, name, value of each option; the address that it has
+    "both versions of IP": ("::", [(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)]),
+    "any address": ("0.0.0.0", []),
+    "defers": (SERVER4, [(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 5)]),
+    "bound to its card": (
+        "0.0.0.0",
+        [(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, SERVER_IF.encode() + b"\0")],
+    ),
+    "small buffers": (SERVER4, [(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)]),
+    "short segments": (SERVER4, [(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 600)]),
+    "fast open": (SERVER4, [(socket.IPPROTO_TCP, socket.TCP_FASTOPEN, 5)]),
+}
+
+
+@contextlib.contextmanager
+def listening(lab, port, address, options, count):
+    """`count` listeners on one port, as programs with several processes have them."""
+    servers = []
+    with lab.server.inside():
+        for _ in range(count):
+            one = http.server.ThreadingHTTPServer((address, port), Quiet, bind_and_activate=False)
+            one.socket.close()
+            one.socket = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
+            one.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            for option in options:
+                one.socket.setsockopt(*option)
+            one.server_bind()
+            one.server_activate()
+            servers.append(one)
+    threads = [
+        threading.Thread(target=one.serve_forever, args=(0.05,), daemon=True) for one in servers
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        for one, thread in zip(servers, threads):
+            one.shutdown()
+            one.server_close()
+            thread.join()
+
+
+def test_all_kinds_of_listeners_are_served():
+    told = []
+    with hook_lab() as lab, contextlib.ExitStack() as all_of_them:
+        kinds = list(enumerate(itertools.product(LISTENERS, (1, 4)), 8000))
+        for port, (kind, count) in kinds:
+            all_of_them.enter_context(listening(lab, port, *LISTENERS[kind], count))
+            lab.learn("http", port)
+        lab.set_mode("attack")
+        for port, (kind, count) in kinds:
+            before = hooked(lab)
+            result = lab.fetch("http", port, count=50)
+            check_equal((result["ok"], result["failed"]), (50, 0), f"{count} listeners, {kind}")
+            taken = came_of(before, hooked(lab)).get("taken", 0)
+            check(taken >= 40, f"{taken} of 50 were made by the server's TCP: {count}, {kind}")
+            told.append(taken)
+    return f"{sum(told)} of {50 * len(told)} were made by the server's TCP"
+
+
 def tls_fetch(lab):
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
