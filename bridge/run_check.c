@@ -69,6 +69,9 @@ static bool check_interfaces(const struct run_options *options, const struct sid
     *part = CONFIG_SERVER;
     if (!sides_check(&sides[SIDE_SERVER], SIDE_SERVER, looking, error))
         return false;
+    *part = CONFIG_KERNEL_PATH;
+    if (options->kernel_path == KERNEL_PATH_ON && !sides_check_path(sides, options->card, error))
+        return false;
     *part = CONFIG_SERVER_STACK;
     return !options->server_stack || sides_check_netns(options->server_stack, error);
 }

@@ -168,9 +168,9 @@ static const struct command commands[] = {
              "and line, and ends with exit code 1; it touches nothing and asks no daemon.\n"
              "Interfaces, namespaces, key file, store and control socket are looked at, too;\n"
              "with --elsewhere they are not, as the file is for another machine. Not tried is\n"
-             "what the start makes and the kernel must take (TAPs, cards, kernel-path or hook\n"
-             "= on). Who may not enter a namespace is told what was not looked at. Give\n"
-             "--inline, --store and --control where `run` is given them.\n",
+             "what the start makes and the kernel must take (TAPs, cards, programs). Who may\n"
+             "not enter a namespace is told what was not looked at. Give --inline, --store and\n"
+             "--control where `run` is given them.\n",
      .handle = cmd_check},
     {.name = "reload",
      .forms = {TABLE_FORM},

@@ -21,6 +21,7 @@
 #include "bridge/sides/card.h"
 #include "bridge/sides/inline.h"
 #include "bridge/sides/rejoin.h"
+#include "bridge/sides/sides_check.h"
 #include "bridge/sides/sides_parts.h"
 
 /*
@@ -376,11 +377,9 @@ bool sides_both_ports(const struct sides *sides, struct error *why)
     const struct end *client = &sides->ends[SIDE_CLIENT], *server = &sides->ends[SIDE_SERVER];
 
     if (!sides_are_ports(sides))
-        return error_set(
-            why, EXIT_FAILED,
-            "it leads between port: sides, and cards of netns: sides that are veth ends");
+        return error_set(why, EXIT_FAILED, SIDES_NO_PORTS);
     if (strcmp(port_of(client)->netns, port_of(server)->netns) != 0)
-        return error_set(why, EXIT_FAILED, "both ports must be in one namespace");
+        return error_set(why, EXIT_FAILED, SIDES_NOT_TOGETHER);
     return true;
 }
 

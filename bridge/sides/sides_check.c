@@ -2,6 +2,7 @@
 /* sides_check.c - see sides_check.h. */
 #include "bridge/sides/sides_check.h"
 
+#include <string.h>
 #include <unistd.h>
 
 #include "bridge/base/netns.h"
@@ -44,4 +45,26 @@ bool sides_check(const struct side_spec *spec, enum side side, struct sides_look
     good = check_existing(spec, link, side, looking->running, error);
     link_close(link);
     return good;
+}
+
+static bool may_be_port(const struct side_spec *spec, enum card_setting card)
+{
+    return spec->port || (!spec->host && spec->netns[0] != '\0' && card != CARD_TAP);
+}
+
+/* The hidden end of a card is in our own namespace. */
+static const char *netns_of_port(const struct side_spec *spec)
+{
+    return spec->port ? spec->netns : "";
+}
+
+bool sides_check_path(const struct side_spec sides[2], enum card_setting card, struct error *error)
+{
+    const char *why = NULL;
+
+    if (!may_be_port(&sides[0], card) || !may_be_port(&sides[1], card))
+        why = SIDES_NO_PORTS;
+    else if (strcmp(netns_of_port(&sides[0]), netns_of_port(&sides[1])) != 0)
+        why = SIDES_NOT_TOGETHER;
+    return !why || error_set(error, EXIT_FAILED, "no kernel path: %s", why);
 }

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 
 #include "bridge/sides/side.h"
+#include "bridge/text/mode_text.h"
 #include "engine/tcp/frame.h"
 #include "profiles/error.h"
 
@@ -23,6 +24,12 @@ struct sides_looking {
 /* As side_parse() and side_pair() have left it. */
 bool sides_check(const struct side_spec *spec, enum side side, struct sides_looking *looking,
                  struct error *error);
+/* Why no path can lead through the kernel, whatever it takes. */
+#define SIDES_NOT_TOGETHER "both ports must be in one namespace"
+
+#define SIDES_NO_PORTS "it leads between port: sides, and cards of netns: sides that are veth ends"
+/* For who wants no other; `card`: what cards are made as. */
+bool sides_check_path(const struct side_spec sides[2], enum card_setting card, struct error *error);
 /* Whether there is a namespace of this name; empty, our own, is. */
 bool sides_check_netns(const char *name, struct error *error);
 

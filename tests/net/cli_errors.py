@@ -300,10 +300,15 @@ def test_config_that_names_what_is_not_there():
             (f"client = {client}\nserver = port:v9{at}", 2, f"server: side port:v9{at}: v9 is a m"),
             (f"# a guest\ninline = gone0{at}", 2, f"inline: side inline:gone0{at}: "),
             (f"inline = br9{at}", 1, f"inline: side port:br9{at}: br9 is the bridge itself"),
+            (
+                f"client = {client}\nserver = tap:x\nkernel-path = on",
+                3,
+                "kernel-path: no kernel path",
+            ),
             (f"{there}server-stack = gone9", 5, "server-stack: no namespace gone9: "),
             (f"{there}cluster-key = {path}", 5, "cluster-key: "),
         ):
-            write(path, text + "\n" + (places if text.count("\n") < 2 else ""))
+            write(path, text + "\n" + ("" if places in text else places))
             said = fails(lab, ["check", path], FAILED, f"config: {path}:{line}: {reason}")
             started = fails(lab, ["run", "--config", path], FAILED)
             check_equal(said, started, "what check says, and the start")
