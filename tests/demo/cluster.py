@@ -77,7 +77,7 @@ class Demo:
         lab.spread(BY_CONNECTION.replace("mod 3", "mod 2"))
         self.fetch(FETCHES, "c is killed; the router spreads over a and b")
         took = self.took(lambda: lab.bridges("a") == 2, 25, "a has noticed")
-        self.say(f"{took:.0f} s later a and b act at a half of each limit, not at a third")
+        self.say(f"{took:.0f} s later a and b are two bridges, no longer three")
 
     def store_dies(self):
         lab = self.lab
