@@ -42,7 +42,7 @@
     X(KERNEL_PATH, "kernel-path", "auto|on|off", false,                                            \
       "let the kernel carry known connections between two ports (auto)")                           \
     X(HOOK, "hook", "auto|on|off", false,                                                          \
-      "let the servers' own TCP make proved connections (off)")                                    \
+      "let the servers' own TCP make proved connections (auto)")                                   \
     X(SANDBOX, "sandbox", "auto|on|off", false,                                                    \
       "give up all privileges after the start (auto: as far as can be)")                           \
     X(CLUSTER_KEY, "cluster-key", "FILE", false,                                                   \

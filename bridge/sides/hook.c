@@ -155,6 +155,13 @@ static bool begin(struct hook *hook)
     return false;
 }
 
+/* Why there is none. Whoever has not asked for it knows that he has named no namespace. */
+static bool is_told(const struct hook *hook)
+{
+    return hook->setting == HOOK_UNSAID ? hook->netns[0] && !hook->side->host
+                                        : hook->setting != HOOK_OFF;
+}
+
 struct hook *hook_open(enum hook_setting setting, const struct side_spec *side, const char *stack,
                        struct error *error)
 {
@@ -172,7 +179,8 @@ struct hook *hook_open(enum hook_setting setting, const struct side_spec *side, 
         hook_close(hook);
         return NULL;
     }
-    log_line(LOG_LEVEL_INFO, "no hook, connections are spliced: %s", hook->hindrance.text);
+    if (is_told(hook))
+        log_line(LOG_LEVEL_INFO, "no hook, connections are spliced: %s", hook->hindrance.text);
     return hook;
 }
 
@@ -238,9 +246,9 @@ void hook_close(struct hook *hook)
 
 const char *hook_hindrance(const struct hook *hook)
 {
-    if (hook->setting == HOOK_OFF)
-        return "";
-    return hook->hooking && !hook_is_away(hook) ? NULL : hook->hindrance.text;
+    if (hook->hooking && !hook_is_away(hook))
+        return NULL;
+    return hook->hooking || is_told(hook) ? hook->hindrance.text : "";
 }
 
 struct grant *hook_grants(struct hook *hook)

@@ -55,7 +55,7 @@
     X(CARRIER, "carrier", "mirror|keep", "mirror what one side has lost (mirror)")                 \
     X(CARD, "card", "auto|veth|tap", "what the card of a netns: side is made as (auto)")           \
     X(KERNEL_PATH, "kernel-path", "auto|on|off", "let the kernel carry known connections (auto)")  \
-    X(HOOK, "hook", "auto|on|off", "let the servers' own TCP make proved connections (off)")       \
+    X(HOOK, "hook", "auto|on|off", "let the servers' own TCP make proved connections (auto)")      \
     X(SANDBOX, "sandbox", "auto|on|off", "give up all privileges after the start (auto)")          \
     X(CLUSTER_KEY, "cluster-key", "FILE", "key file of all bridges that protect the same servers")
 
@@ -85,7 +85,7 @@ struct config {
     uint32_t flows;                       /* 0 where the file does not say */
     uint32_t busy_poll;                   /* a setting of busy_poll.h */
     enum kernel_path_setting kernel_path; /* KERNEL_PATH_UNSAID where the file does not say */
-    enum hook_setting hook;               /* HOOK_OFF where the file does not say */
+    enum hook_setting hook;               /* HOOK_UNSAID where the file does not say */
     enum when_dead_setting when_dead;     /* WHEN_DEAD_LIMITED where the file does not say */
     enum carrier_setting carrier;         /* CARRIER_MIRROR where the file does not say */
     enum card_setting card;               /* CARD_AUTO where the file does not say */

@@ -40,8 +40,9 @@ enum kernel_path_setting { KERNEL_PATH_UNSAID, KERNEL_PATH_OFF, KERNEL_PATH_AUTO
 bool kernel_path_parse(const char *text, enum kernel_path_setting *out, struct error *error);
 const char *kernel_path_name(enum kernel_path_setting setting);
 
-/* Whether the servers' own TCP is to make connections of our cookies (sides/hook.h). */
-enum hook_setting { HOOK_OFF, HOOK_AUTO, HOOK_ON };
+/* Whether the servers' own TCP is to make connections of our cookies (sides/hook.h). Unsaid is
+ * auto, and nothing is told of it where the servers' namespace is none that we know. */
+enum hook_setting { HOOK_UNSAID, HOOK_OFF, HOOK_AUTO, HOOK_ON };
 bool hook_parse(const char *text, enum hook_setting *out, struct error *error);
 const char *hook_name(enum hook_setting setting);
 

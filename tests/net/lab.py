@@ -59,6 +59,8 @@ STAND_IN = os.environ.get("SYNWARD_STAND_IN") == "1"
 WORKERS = int(os.environ.get("SYNWARD_WORKERS", "1"))
 # What cards of netns: sides are, where the test does not say.
 CARD = ("--card", os.environ["SYNWARD_CARD"]) if os.environ.get("SYNWARD_CARD") else ()
+# Whether the servers' own TCP makes connections ("off": all are spliced), the same.
+HOOK = ("--hook", os.environ["SYNWARD_HOOK"]) if os.environ.get("SYNWARD_HOOK") else ()
 # "0": the daemons get pages of 4 KiB only, however this system is set (PR_SET_THP_DISABLE).
 HUGE_PAGES = os.environ.get("SYNWARD_HUGE_PAGES", "1") != "0"
 
@@ -526,6 +528,7 @@ class Lab:
             mode,
             *(["--workers", WORKERS] if WORKERS > 1 and "--workers" not in extra else []),
             *([] if "--card" in extra else card),
+            *([] if "--hook" in extra else HOOK),
             *extra,
         ]
         # A tap: side, and a hidden end, is made where the daemon runs.

@@ -6,8 +6,9 @@
 
 FILE@N runs with N workers in each daemon (SYNWARD_WORKERS, lab.py). All files hold with 2 and with
 4; a cheap choice of them is run so. FILE@4k runs without huge pages (SYNWARD_HUGE_PAGES): those
-that measure memory hold with both, whatever this system is set to. Words behind a file choose among
-its tests.
+that measure memory hold with both, whatever this system is set to. FILE@splice runs with --hook off
+(SYNWARD_HOOK): what the servers' own TCP makes elsewhere is spliced. Words behind a file choose
+among its tests.
 
 Most files wait more than they work, and their namespaces have nothing to do with each other: of
 these four run at a time. Of those that load the machine as far as it goes one runs beside them, and
@@ -109,6 +110,10 @@ MORE = [
     "test_pmtu.py@4",
     "transparency.py@2",
     "test_protocols.py@4",
+    "test_loss.py@splice",
+    "test_protect.py@splice",
+    "test_takeover.py@splice",
+    "test_transfer.py@splice",
 ]
 # After these, one at a time: whole seconds of a server's patience are judged there.
 ALONE = ["test_slow.py", "test_prefork.py"]
@@ -135,6 +140,8 @@ LIMIT_S, INTEROP_LIMIT_S = 420, 600
 def environment_of(variant):
     if variant == "4k":
         return {"SYNWARD_HUGE_PAGES": "0"}
+    if variant == "splice":
+        return {"SYNWARD_HOOK": "off"}
     return {"SYNWARD_WORKERS": variant} if variant else {}
 
 

@@ -702,6 +702,20 @@ def test_timestamps_never_run_backwards():
         return f"{seen} segments"
 
 
+def test_by_default():
+    """Where the servers' namespace is known, and nothing is said of it where it is not."""
+    for sides, hook in (("netns", {"on": True, "why": None}), ("port", None)):
+        with Lab(sides=sides) as lab:
+            if lab.stand_in:
+                raise runner.Skip("needs the daemon")
+            lab.start(mode="normal")
+            status = lab.cli("status")
+            if hook and "Linux 6.9" in (status["hook"]["why"] or ""):
+                raise runner.Skip(status["hook"]["why"])
+            check_equal(status.get("hook"), hook, f"status, {sides}")
+            check_equal("hook: " in lab.cli_text("status"), bool(hook), f"text, {sides}")
+
+
 def test_words():
     """What a start says where it cannot be."""
     with Lab() as lab:

@@ -84,6 +84,7 @@ Test(config, nothing_is_said_in_an_empty_file)
     cr_expect_eq(config.mode, SETTING_INHERIT);
     cr_expect_eq(config.workers, 0);
     cr_expect_eq(config.kernel_path, KERNEL_PATH_UNSAID, "auto where both are ports");
+    cr_expect_eq(config.hook, HOOK_UNSAID, "auto where the servers' namespace is known");
     cr_expect_eq(config.carrier, CARRIER_MIRROR);
     cr_expect_eq(config.card, CARD_AUTO);
     cr_expect_eq(config.when_dead, WHEN_DEAD_LIMITED);
