@@ -674,9 +674,9 @@ def is_after(one, other):
 
 
 def test_timestamps_never_run_backwards():
-    """As the client hears them, from the SYN-ACK on. Of what lies behind it in the sequence, and has
-    overtaken it, its TCP takes no timestamp (RFC 7323 4.3): a bare acknowledgment may do that where
-    the kernel begins to carry (limits.md)."""
+    """As the client hears them, from the SYN-ACK on. Of what lies behind in the sequence, and has
+    overtaken others, its TCP takes no timestamp (RFC 7323 4.3): a bare acknowledgment may do that
+    where the kernel begins to carry (limits.md)."""
     with hook_lab() as lab:
         lab.http()
         attack(lab)
