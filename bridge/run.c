@@ -35,6 +35,7 @@
 
 #define EVENTS_MAX     8
 #define COUNTERS_TICKS 2u /* seconds between two looks at the counters for events */
+#define UNANSWERED     2u /* of those in a row say that a worker is stuck: one may be a burst */
 #define NEVER          UINT64_MAX
 
 /* --- what is told of it ----------------------------------------------------------------------- */
@@ -44,7 +45,8 @@ static void tell_status(struct run *run)
 {
     char text[NOTIFY_STATUS_BYTES];
 
-    snprintf(text, sizeof(text), "mode %s, %zu profiles, %s",
+    snprintf(text, sizeof(text), "%smode %s, %zu profiles, %s",
+             run->unanswered >= UNANSWERED ? "a worker does not answer, " : "",
              mode_setting_name(daemon_mode(run->daemon)), store_count(run->store),
              workers_attacked(run->workers) ? "servers are attacked" : "no server is attacked");
     notify_status(&run->notify, text);
@@ -144,6 +146,16 @@ static void look_at_servers(struct run *run)
     free(servers);
 }
 
+/* What one worker carries stands still with it, and the service manager waits a while. */
+static void note_answers(struct run *run, bool answered, const struct error *why)
+{
+    if (answered && run->unanswered >= UNANSWERED)
+        log_line(LOG_LEVEL_WARNING, "all workers answer again");
+    run->unanswered = answered ? 0 : run->unanswered + 1;
+    if (run->unanswered == UNANSWERED)
+        log_line(LOG_LEVEL_WARNING, "%s", why->text);
+}
+
 /* Each second what is told by a state; the workers are asked, so not in each. */
 static void tick_report(struct run *run)
 {
@@ -152,8 +164,11 @@ static void tick_report(struct run *run)
     struct when_dead_use dead;
     uint64_t overflow[2];
     const bool ask = run->ticks++ % COUNTERS_TICKS == 0;
-    const bool counted = ask && daemon_counters(run->daemon, &counters, overflow, NULL);
+    struct error why = {0};
+    const bool counted = ask && daemon_counters(run->daemon, &counters, overflow, &why);
 
+    if (ask)
+        note_answers(run, counted, &why);
     when_dead_use(run->when_dead, &dead);
     report_dead(run->report, dead.times, dead.passed, dead.dropped);
     report_tick(run->report, run->store, counted ? &counters : NULL, overflow);

@@ -67,6 +67,7 @@ struct run {
     bool started, stopping, anew; /* to begin again */
     struct notify notify;
     unsigned ticks;
+    unsigned unanswered; /* looks at the counters, in a row, that a worker did not answer */
     struct busy_poll_word poll_word;
     struct spare_core spare_core;
     uint64_t tick_us, spare_us; /* when due */

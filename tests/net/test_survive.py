@@ -169,7 +169,17 @@ def test_watchdog_hungers_while_a_worker_hangs():
             wait_until(
                 unfed_for(manager, 5), 30, "nothing feeds the watchdog, which is fed each 2 s"
             )
+            wait_until(
+                lambda: any(
+                    word.startswith("STATUS=a worker does not answer") for word in manager.drain()
+                ),
+                30,
+                "the status says why",
+            )
+            wait_until(lambda: "worker 0 does not" in lab.daemon.said(), 30, "the log, too")
         manager.hear("WATCHDOG=1")
+        manager.hear("STATUS=mode auto")
+        check("all workers answer again" in lab.daemon.said(), f"the log: {lab.daemon.errors()}")
 
 
 def test_manager_that_does_not_read():
