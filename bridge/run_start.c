@@ -19,7 +19,7 @@
 /* Of each server: 1 % of a core for the learner, where a busy one has 20,000. */
 #define OBSERVED_PER_SECOND 500u
 /* Whatever changes at a server is believed after 64 connections of it, or less. */
-#define OBSERVED_OF_KNOWN   50u
+#define OBSERVED_OF_KNOWN 50u
 
 static bool make_events(struct run *run, struct error *error)
 {
