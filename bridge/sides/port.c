@@ -109,12 +109,21 @@ static bool examine(const struct port *port, struct examined *found, struct erro
     return port_check_owner(port, found->owner, error);
 }
 
+/* A killed process's TAP is waited for by the start alone. */
 bool port_check(const struct side_spec *side, struct link *link, bool running, struct error *error)
 {
     const struct port port = {.side = side, .link = link};
-    struct examined found = {.owner = REDIRECT_NONE};
+    struct examined found;
+    int code;
 
-    return examine(&port, &found, error) || (running && found.owner == REDIRECT_ALIVE);
+    if (!running)
+        return examine(&port, &found, error);
+    if (!link_look(link, &found.state, error) || !check_kind(&port, &found.state, error))
+        return false;
+    code = redirect_look(link_socket(link), found.state.index, &found.owner, &found.note);
+    if (code != 0)
+        return port_error(&port, "cannot read its tc filters", code, error);
+    return found.owner == REDIRECT_ALIVE || port_check_owner(&port, found.owner, error);
 }
 
 static enum port_note noted(uint32_t note)
