@@ -59,6 +59,7 @@ static void check_owner(const struct patient *patient)
 {
     enum redirect_owner owner = REDIRECT_NONE;
     const char *device = patient->side.device;
+    const bool is_member = patient->state.master != 0 && !patient->side.in_use;
     struct error error = {0};
     uint32_t note;
     struct port *port = port_open(&patient->side, patient->link, &error);
@@ -76,9 +77,9 @@ static void check_owner(const struct patient *patient)
         return;
     }
     findings_add(patient->findings, FINDING_WRONG, "port", "%s", error.text);
-    if (patient->state.master != 0 && (patient->losses.ssh || patient->losses.default_route))
+    if (is_member && (patient->losses.ssh || patient->losses.default_route))
         findings_remedy(patient->findings, "%s", KEEP_THE_WAY);
-    else if (patient->state.master != 0)
+    else if (is_member)
         findings_remedy(patient->findings, "ip %slink set %s nomaster", patient->inside, device);
     else if (code == 0 && owner == REDIRECT_FOREIGN)
         findings_remedy(patient->findings, "tc %sqdisc del dev %s clsact", patient->inside, device);

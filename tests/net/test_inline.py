@@ -467,6 +467,12 @@ def test_doctor():
         ip(lab, "link", "set", PORTS[1], "down")
         check("leaves it so" in found(PORTS[1])["carrier"]["text"], "one that is down")
         check_equal(found("nosuch")["port"]["level"], "wrong", "none")
+        ip(lab, "link", "set", PORTS[1], "up")
+        lab.bridge.run("tc", "qdisc", "add", "dev", PORTS[1], "clsact")
+        check("tc " in found(PORTS[1])["port"]["remedy"], "no word of leaving its bridge")
+        lab.bridge.run("tc", "qdisc", "del", "dev", PORTS[1], "clsact")
+        lab.start()
+        check_equal(found(PORTS[1])["port"]["remedy"], "stop the other synward first", "in use")
 
 
 # what changes meanwhile
