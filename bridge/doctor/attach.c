@@ -55,24 +55,33 @@ struct patient {
 
 /* --- a port ---------------------------------------------------------------------------------- */
 
+/* A port that a start would take. */
+static void tell_of_free(const struct patient *patient, bool left_behind, uint32_t note)
+{
+    if (!left_behind) {
+        findings_add(patient->findings, FINDING_OK, "port", "it is free, nothing else holds it");
+        return;
+    }
+    findings_add(patient->findings, FINDING_NOTE, "port", "%s",
+                 note & REDIRECT_PROMISCUOUS
+                     ? "what a killed synward left behind passes frames on (--when-dead), until a "
+                       "start takes it over"
+                     : "cut by what a killed synward left behind; a start undoes it");
+    findings_remedy(patient->findings, "synward detach %s", patient->side.text);
+}
+
 static void check_owner(const struct patient *patient)
 {
     enum redirect_owner owner = REDIRECT_NONE;
     const char *device = patient->side.device;
     const bool is_member = patient->state.master != 0 && !patient->side.in_use;
     struct error error = {0};
-    uint32_t note;
+    uint32_t note = 0;
     struct port *port = port_open(&patient->side, patient->link, &error);
     const int code = redirect_look(link_socket(patient->link), patient->state.index, &owner, &note);
 
     if (port) {
-        findings_add(patient->findings,
-                     code == 0 && owner == REDIRECT_DEAD ? FINDING_NOTE : FINDING_OK, "port", "%s",
-                     code == 0 && owner == REDIRECT_DEAD
-                         ? "cut by what a killed synward left behind; a start undoes it"
-                         : "it is free, nothing else holds it");
-        if (code == 0 && owner == REDIRECT_DEAD)
-            findings_remedy(patient->findings, "synward detach %s", patient->side.text);
+        tell_of_free(patient, code == 0 && owner == REDIRECT_DEAD, note);
         port_free(port);
         return;
     }
