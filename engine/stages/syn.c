@@ -153,14 +153,15 @@ static bool leave_unanswered(struct engine *engine, struct passage *passage, str
     const uint32_t limit = limit_share(engine, UNLISTENED_PER_SECOND);
     const bool first = is_first_of_network(engine, passage, server);
 
-    if (token_take(&server->asked, 1, 1, passage->now_us))
-        passage_forward(passage);
-    else if (token_take(&server->unlistened, limit, limit, passage->now_us))
-        return false;
-    else if (first && token_take(&server->unheard, limit, limit, passage->now_us))
-        passage_forward(passage);
-    else
-        passage_drop(engine, passage, DROP_silent);
+    if (!token_take(&server->asked, 1, 1, passage->now_us)) {
+        if (token_take(&server->unlistened, limit, limit, passage->now_us))
+            return false;
+        if (!first || !token_take(&server->unheard, limit, limit, passage->now_us)) {
+            passage_drop(engine, passage, DROP_silent);
+            return true;
+        }
+    }
+    passage_forward(passage);
     return true;
 }
 
