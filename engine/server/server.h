@@ -272,12 +272,22 @@ void server_set_mode(struct server *server, enum mode mode, enum trigger_cause c
 void server_told(struct server *server);
 void server_set_listening(struct server_table *table, const struct server_key *key, bool listening,
                           uint64_t now_us);
+static inline bool server_stack_is_seen(const struct server_table *table, uint64_t now_us)
+{
+    return table->listening_us != 0 && now_us - table->listening_us < LISTENING_FRESH_US;
+}
 /* True where it is known that nobody listens on its port. */
 static inline bool server_unlistened(const struct server_table *table, const struct server *server,
                                      uint64_t now_us)
 {
-    return server->listening == LISTENING_NO && table->listening_us != 0 &&
-           now_us - table->listening_us < LISTENING_FRESH_US;
+    return server->listening == LISTENING_NO && server_stack_is_seen(table, now_us);
+}
+/* True where it is known that somebody listens, and that nobody waits to be accepted. */
+static inline bool server_queue_is_empty(const struct server_table *table,
+                                         const struct server *server, uint64_t now_us)
+{
+    return server->listening == LISTENING_YES && server->counts.accept_queue_percent == 0 &&
+           server_stack_is_seen(table, now_us);
 }
 /* It has refused a SYN of this client, or left it without an answer for DOUBT_UNHEARD_US. */
 void server_doubt(struct server *server, enum doubt_kind kind, const struct ip_addr *client);

@@ -278,6 +278,9 @@ bool capacity_unheard(struct engine *engine, struct server *server, uint32_t att
         (server->openings_now <= 1 && attempts <= 1) || !server_answered_lately(server, now_us) ||
         now_us - server->answered_us < SYN_UNHEARD_US)
         return false;
+    /* Not the queue: these SYNs are lost, or a filter of the server's takes them. */
+    if (attempts && server_queue_is_empty(&engine->servers, server, now_us))
+        return false;
     capacity->unheard_until_us = now_us + UNHEARD_US;
     /* Grants are looked at so often that some are before the server can have used what is free. */
     if (attempts || now_us - capacity->room_us >= SYN_UNHEARD_US)

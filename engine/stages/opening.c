@@ -113,6 +113,17 @@ static void asking_no_more(struct server *server, struct opening *opening)
     opening->asks = false;
 }
 
+void opening_asks_in_vain(struct engine *engine, struct flow *flow, struct opening *opening)
+{
+    struct server *server = flow_server(engine, flow);
+
+    if (!opening->asks)
+        return;
+    asking_no_more(server, opening);
+    if (server_anybody_waits(server))
+        engine->held.queue_us = 0;
+}
+
 /* Who waited for that may have a place now. */
 static void unheard_no_more(struct engine *engine, struct server *server, struct opening *opening)
 {

@@ -40,6 +40,8 @@ void opening_frame(struct engine *engine, struct passage *passage, struct flow *
 /* To the second SYN; and how long a server's greeting is waited for at the least. */
 #define OPENING_SYN_FIRST_US      (1000ull * 1000)
 #define OPENING_GREETING_LEAST_US (30ull * 1000 * 1000)
+/* Its request is no reason for others to wait any more: the server does not hear of it. */
+void opening_asks_in_vain(struct engine *engine, struct flow *flow, struct opening *opening);
 
 /* --- for granting.c -------------------------------------------------------------------------- */
 

@@ -4,11 +4,14 @@ here is an attack, and passes where the attack comes to nothing. What it pays an
 stands in its line.
 
 Attacks on frames are the oracle's (tests/net/test_oracle.py); what needs virtual time is in
-tests/sim and tests/profiles."""
+tests/sim and tests/profiles.
+
+It is longer than most: each attack is a test of its own."""
 import contextlib
 import random
 import socket
 import struct
+import threading
 import time
 
 import runner
@@ -438,6 +441,45 @@ def bytes_back(raw, connection, seconds=1):
         segment = connection.receive(left)
         total += segment.bytes_on_wire if segment else 0
     return total
+
+
+def ask_in_vain(lab, address, over):
+    """Right requests, about two a second."""
+    with contextlib.ExitStack() as held:
+        while not over.wait(0.5):
+            with contextlib.suppress(OSError):
+                held.enter_context(client(lab, 80, address, timeout=1)).sendall(GET)
+
+
+def ban(lab, addresses):
+    drop = f"ip saddr {{ {', '.join(addresses)} }} drop"
+    chain = "add chain ip banned in { type filter hook input priority 0; }"
+    lab.server.run("nft", f"add table ip banned; {chain}; add rule ip banned in {drop}")
+
+
+def test_banned_clients_take_nobodys_place():
+    """A filter of the server's takes what two addresses send: as if its accept queue were full, but
+    synward sees that nobody waits there."""
+    banned = [source(200), source(201)]
+    with web_lab() as lab:
+        ban(lab, banned)
+        lab.set_mode("attack")
+        over = threading.Event()
+        theirs = [threading.Thread(target=ask_in_vain, args=(lab, one, over)) for one in banned]
+        for one in theirs:
+            one.start()
+        try:
+            # As many as are handed over at once.
+            wait_until(lambda: lab.stats()["tables"]["openings_used"] >= 8, 20, "8 in vain")
+            begin = time.monotonic()
+            for i in range(10):
+                honest(lab, 1, first=i)
+                time.sleep(0.3)
+        finally:
+            over.set()
+            for one in theirs:
+                one.join()
+        return f"10 of 10 honest clients served within {time.monotonic() - begin - 3:.1f} s in all"
 
 
 def test_a_synack_is_no_longer_than_its_syn():

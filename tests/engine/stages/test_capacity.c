@@ -470,25 +470,61 @@ Test(capacity, nobody_knows_an_unknown_server)
     bench_end(b);
 }
 
+/* Two SYNs of ours, which it does not answer. */
+static void two_go_out(struct bench *b)
+{
+    for (unsigned i = 11; i <= 12; i++)
+        syn_goes_out(b, i);
+    bench_forget(b);
+    bench_wait(b, 9 * SECOND_US / 10);
+}
+
 /* Its accept queue is full. */
 Test(capacity, syns_that_are_not_answered)
 {
     struct bench *b = attacked();
 
     serves(b, 1, 10);
-    for (unsigned i = 11; i <= 12; i++) {
-        uint32_t isn;
-
-        client(b, i);
-        client_says(b, .flags = "S", .seq = X, .options = OFFERS);
-        isn = take(b, SIDE_CLIENT)->seq;
-        client_says(b, .flags = "P.", .seq = X + 1, .ack = isn + 1, .payload = REQUEST);
-    }
-    bench_forget(b);
-    bench_wait(b, 9 * SECOND_US / 10);
+    two_go_out(b);
     cr_assert_eq(mark(b), 64);
     bench_wait(b, SECOND_US / 2);
     cr_assert_eq(mark(b), 10, "which it answers at this moment");
+    bench_forget(b);
+    bench_end(b);
+}
+
+/* A filter of the server's takes SYNs of whom it has banned: whoever finds one may have it take as
+ * many as he likes. Where somebody waits to be accepted it is the queue. */
+Test(capacity, syns_that_are_not_answered_beside_an_empty_queue)
+{
+    struct bench *b = attacked();
+    const struct server_key key = bench_server(b, HTTP)->key;
+
+    serves(b, 1, 10);
+    engine_set_listening(b->engine, &key, true, b->now_us);
+    engine_listening_fresh(b->engine, b->now_us);
+    two_go_out(b);
+    bench_wait(b, SECOND_US / 2);
+    cr_assert_eq(mark(b), 64);
+    engine_set_accept_queue(b->engine, &key, 1, 100, b->now_us);
+    bench_wait(b, 2 * SECOND_US);
+    cr_assert_eq(mark(b), 10, "somebody waits");
+    bench_forget(b);
+    bench_end(b);
+}
+
+/* What was seen of the queue counts while its stack is looked at. */
+Test(capacity, syns_that_are_not_answered_when_nobody_looks_any_more)
+{
+    struct bench *b = attacked();
+    const struct server_key key = bench_server(b, HTTP)->key;
+
+    serves(b, 1, 10);
+    engine_set_listening(b->engine, &key, true, b->now_us);
+    engine_listening_fresh(b->engine, b->now_us - LISTENING_FRESH_US);
+    two_go_out(b);
+    bench_wait(b, SECOND_US / 2);
+    cr_assert_eq(mark(b), 10);
     bench_forget(b);
     bench_end(b);
 }
@@ -507,6 +543,53 @@ Test(capacity, only_so_many_are_handed_over_at_once)
     is_answered(b, 1);
     cr_assert(had_its_turn(b, 17));
     cr_assert_not(had_its_turn(b, 18));
+    bench_end(b);
+}
+
+/* So many as are handed over at once are of clients whom the server does not hear. */
+static struct bench *attacked_in_vain(bool seen)
+{
+    struct bench *b = attacked();
+    const struct server_key key = bench_server(b, HTTP)->key;
+
+    serves(b, 1, 1);
+    if (seen) {
+        engine_set_listening(b->engine, &key, true, b->now_us);
+        engine_listening_fresh(b->engine, b->now_us);
+    }
+    bench_wait(b, 3 * SECOND_US); /* none was served just now */
+    for (unsigned i = 11; i < 11 + AT_ONCE; i++) {
+        uint32_t isn;
+
+        client(b, i);
+        client_says(b, .flags = "S", .seq = X, .options = OFFERS);
+        isn = take(b, SIDE_CLIENT)->seq;
+        client_says(b, .flags = "P.", .seq = X + 1, .ack = isn + 1, .payload = REQUEST);
+        bench_forget(b);
+    }
+    waits(b, 30);
+    bench_wait(b, 9 * SECOND_US / 10);
+    bench_forget(b);
+    client(b, 30);
+    cr_assert_str_eq(bench_flow_state(b), "kept", "they may be on their way");
+    bench_wait(b, SECOND_US);
+    return b;
+}
+
+Test(capacity, who_is_not_heard_holds_nobody_up_beside_an_empty_queue)
+{
+    struct bench *b = attacked_in_vain(true);
+
+    cr_assert(had_its_turn(b, 30));
+    bench_end(b);
+}
+
+Test(capacity, who_is_not_heard_may_fill_a_queue_that_nobody_sees)
+{
+    struct bench *b = attacked_in_vain(false);
+
+    cr_assert_not(had_its_turn(b, 30));
+    bench_forget(b);
     bench_end(b);
 }
 
