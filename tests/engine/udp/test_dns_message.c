@@ -139,7 +139,7 @@ static uint32_t write_kind(size_t i)
                                               .name = name,
                                               .type = kinds[i].type,
                                               .edns = edns,
-                                              .flags = {kinds[i].opcode << 3}});
+                                              .flags = {(uint8_t)(kinds[i].opcode << 3)}});
     const uint32_t question_end = edns ? bytes - DNS_OPT_BYTES : bytes;
 
     if (kinds[i].class)
