@@ -86,6 +86,7 @@ struct server_grants {
     uint8_t missed; /* in a row that it has not made */
     uint8_t why;    /* enum grant_outcome of the last of these */
     uint64_t missed_us;
+    uint64_t heard_us; /* when one was last left to the learner; 0: none was made yet */
 };
 
 struct server {

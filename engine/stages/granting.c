@@ -18,6 +18,7 @@
 #define NO_ROOM_US    (1000ull * 1000)  /* from when on it counts as one that does not answer */
 #define LEFT_ALONE_US (600ull * 1000 * 1000) /* a server that has made nothing of three */
 #define NO_PROGRAM_US (10ull * 1000 * 1000)  /* the same: the program may be back at its card */
+#define HEARD_US      (30000ull * 1000)      /* so often the learner hears one */
 #define MISSES        3u
 #define AHEAD_BYTES   (1u << 20) /* of c+1, that the socket's first segment may be */
 /* The least that the kernel takes: below, a SYN's own way. */
@@ -56,6 +57,8 @@ const char *granting_hindrance(const struct engine *engine, const struct server 
         return "its frames are tagged";
     if (server->policy && server->policy->now.greeting_bytes)
         return "it speaks first";
+    if (server_opening(server) != OPENING_CHECK)
+        return "its requests are not checked";
     return is_left_alone(server, now_us) ? reasons[server->grants.why] : NULL;
 }
 
@@ -69,6 +72,20 @@ static bool may_be_granted(const struct engine *engine, const struct flow *flow,
     return engine->config.grants && !flow->key.vlan.id[0] && !opening->greeting_bytes &&
            opening->held_bytes && !opening->promised && opening->share == SHARE_NONE &&
            opening->client.mss >= least && !is_left_alone(server, now_us);
+}
+
+/* The learner sees what we splice: by these it knows that the server is there still, and takes what
+ * it took. */
+static bool is_for_learner(struct server *server, uint64_t now_us)
+{
+    uint64_t *heard_us = &server->grants.heard_us;
+
+    if (!*heard_us)
+        *heard_us = now_us;
+    if (now_us < *heard_us + HEARD_US)
+        return false;
+    *heard_us = now_us;
+    return true;
 }
 
 /* One of two places, from now on this opening's; 0: both are taken. */
@@ -158,7 +175,8 @@ bool granting_begin(struct engine *engine, struct flow *flow, struct opening *op
 {
     struct flow_cold *cold = flow_cold(&engine->flows, flow);
 
-    if (!may_be_granted(engine, flow, opening, flow_server(engine, flow), now_us))
+    if (!may_be_granted(engine, flow, opening, flow_server(engine, flow), now_us) ||
+        is_for_learner(flow_server(engine, flow), now_us))
         return false;
     opening->grant = take_place(engine, opening->client_isn + 1, opening->c + 1);
     if (!opening->grant) {

@@ -19,7 +19,11 @@
 
 #include "engine/shard/passage.h"
 
-/* Sends what is held, with a grant for it. False: it is to be asked by a SYN. */
+/*
+ * Sends what is held, with a grant for it. False: it is to be asked by a SYN. What its server's
+ * check does not know is not for grants at all: the learner, which sees what we splice, is to hear
+ * whether the server accepts it. For the same reason one in 30 s is not for them, either.
+ */
 bool granting_begin(struct engine *engine, struct flow *flow, struct opening *opening,
                     const struct promise *promise, uint64_t now_us);
 /* The client says again what is held. */

@@ -214,7 +214,7 @@ bool opening_begin(struct engine *engine, struct passage *passage, struct server
     opening->proved_us = began_us;
     note_asking(engine, server, opening, said->protocol);
     tag_take(&engine->stray, passage->hash, 0, passage->now_us);
-    if (!granting_begin(engine, flow, opening, proof->promise, passage->now_us))
+    if (!said->fits || !granting_begin(engine, flow, opening, proof->promise, passage->now_us))
         opening_ask(engine, flow, opening, passage->now_us);
     passage_hold(passage);
     return true;

@@ -231,8 +231,11 @@ static void open_right(struct engine *engine, struct passage *passage, struct se
                        const struct proof *proof, struct flow *closing, struct request *request)
 {
     struct flow *before = request->kept ? request->kept : closing;
-    bool opened = request->is_long ? open_long(engine, passage, server, proof, before, request)
-                                   : open_request(engine, passage, server, proof, before, request);
+    bool opened;
+
+    request->said.fits = request->fits;
+    opened = request->is_long ? open_long(engine, passage, server, proof, before, request)
+                              : open_request(engine, passage, server, proof, before, request);
 
     if (opened)
         credit(engine, passage, server, &request->said);

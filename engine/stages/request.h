@@ -15,6 +15,7 @@ struct asked {
     uint32_t promised; /* of them, acknowledged to the client */
     uint32_t share;    /* of its source in the class long (slots.h); SHARE_NONE: it is none */
     bool fin;
+    bool fits; /* the check of its server's requests has said yes: it teaches nothing new */
     enum protocol_id protocol; /* that its check has found; PROTOCOL_UNKNOWN: none, or not asked */
 };
 

@@ -406,6 +406,40 @@ Test(granting, rule_1_5_who_was_greeted_or_is_small_is_spliced)
     scenario_end(s);
 }
 
+/* What the server makes of it is to be learned. */
+Test(granting, rule_1_5_what_the_check_does_not_know_is_spliced)
+{
+    struct scenario *s = grant_scenario();
+    struct policy *policy = s->middle->policy;
+
+    for (uint32_t i = 0; i < policy->count; i++)
+        policy->servers[i].unknown = UNKNOWN_MINOR;
+    step_handshake(s);
+    pass(s, 10000);
+    inject(s, CLIENT, "P. x+1 ack c+1 win 502 <nop,nop,TS val 120 ecr t> | GEORGE\r\n");
+    expect_asked(s);
+    expect_count(s, hook_granted, 0);
+    scenario_forget(s);
+    scenario_end(s);
+}
+
+/* A learner that hears nothing would not know that a server is there. */
+Test(granting, rule_1_5_one_in_thirty_seconds_is_for_the_learner)
+{
+    struct scenario *s = grant_scenario();
+
+    step_taken(s);
+    pass(s, 31000000);
+    another_connection(s, 40001);
+    step_request(s); /* by a SYN */
+    step_answered(s);
+    expect_count(s, flows_spliced, 2);
+    another_connection(s, 40002);
+    step_taken(s);
+    expect_count(s, hook_granted, 2);
+    scenario_end(s);
+}
+
 /* What needs nobody is counted nowhere: it passes where we are dead. */
 Test(granting, rule_1_5_without_offsets_it_is_not_counted_as_joined)
 {
