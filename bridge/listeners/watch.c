@@ -15,10 +15,13 @@
 /* What the shards were told of a server. */
 enum told { TOLD_NOTHING, TOLD_YES, TOLD_NO };
 
+/* What is seen of a server's accept queue: without a listener, nothing. */
+enum queue { QUEUE_UNSEEN, QUEUE_EMPTY, QUEUE_USED };
+
 struct watched_server {
     struct server_key key;
     enum told told, wanted;
-    bool queue; /* its accept queue was not empty when it was last told */
+    enum queue queue; /* as it was last told */
 };
 
 struct stack_watch {
@@ -288,15 +291,17 @@ static void tell_queue(struct stack_watch *watch, const struct stack_view *view,
     uint32_t from = watch->by_port[server->key.port];
     uint64_t used = 0, limit = 0;
     const struct stack_listener *listener;
+    enum queue queue;
 
     /* Several sockets on one port (SO_REUSEPORT) are one server. */
     while ((listener = covering(watch, view, &server->key, &from)) != NULL) {
         used += listener->used;
         limit += listener->limit ? listener->limit : 1;
     }
-    if (used == 0 && !server->queue)
+    queue = limit == 0 ? QUEUE_UNSEEN : used == 0 ? QUEUE_EMPTY : QUEUE_USED;
+    if (queue == server->queue && queue != QUEUE_USED)
         return;
-    server->queue = used != 0;
+    server->queue = queue;
     watch->ears.accept_queue(watch->ears.context, &server->key,
                              (uint32_t)(used < UINT32_MAX ? used : UINT32_MAX),
                              (uint32_t)(limit < UINT32_MAX ? limit : UINT32_MAX));
@@ -315,7 +320,7 @@ static void tell_queues(struct stack_watch *watch, const struct stack_view *view
             watch->loaded || (listener->used > 1 && 4ull * listener->used >= listener->limit);
     }
     for (uint32_t i = 0; i < watch->count; i++)
-        if (used || watch->servers[i].queue)
+        if (used || view->changed || watch->servers[i].queue != QUEUE_EMPTY)
             tell_queue(watch, view, &watch->servers[i]);
 }
 

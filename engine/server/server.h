@@ -287,8 +287,8 @@ static inline bool server_unlistened(const struct server_table *table, const str
 static inline bool server_queue_is_empty(const struct server_table *table,
                                          const struct server *server, uint64_t now_us)
 {
-    return server->listening == LISTENING_YES && server->counts.accept_queue_percent == 0 &&
-           server_stack_is_seen(table, now_us);
+    return server->listening == LISTENING_YES && server->counts.accept_queue_us != 0 &&
+           server->counts.accept_queue_percent == 0 && server_stack_is_seen(table, now_us);
 }
 /* It has refused a SYN of this client, or left it without an answer for DOUBT_UNHEARD_US. */
 void server_doubt(struct server *server, enum doubt_kind kind, const struct ip_addr *client);

@@ -161,10 +161,10 @@ static bool half_open_fires(const struct trigger_counts *counts,
 }
 
 /* Silent for long enough; or so many that there is no waiting for it. */
-static bool silent_fires(const struct trigger_counts *counts,
-                         const struct trigger_question *question, uint32_t limit, uint32_t *value)
+static bool silent_with(const struct trigger_counts *counts,
+                        const struct trigger_question *question, struct trigger_others others,
+                        uint32_t limit, uint32_t *value)
 {
-    const struct trigger_others others = counted_elsewhere(counts, question);
     uint32_t least = share_among(limit, question, sum_shards(question));
     uint32_t all = rate_sum(&counts->silent, question->now_us) + others.silent;
     uint32_t burst = least + SILENT_BURST / sum_shards(question);
@@ -179,6 +179,14 @@ static bool silent_fires(const struct trigger_counts *counts,
     return *value >= least &&
            *value >= rate_sum_older(&counts->handshakes, SILENT_AFTER_US, question->now_us) +
                          others.handshakes - *value;
+}
+
+/* Among one's own, whatever the handshakes are that others have: they may be in error. */
+static bool silent_fires(const struct trigger_counts *counts,
+                         const struct trigger_question *question, uint32_t limit, uint32_t *value)
+{
+    return silent_with(counts, question, (struct trigger_others){0}, limit, value) ||
+           silent_with(counts, question, counted_elsewhere(counts, question), limit, value);
 }
 
 static bool accept_queue_fires(const struct trigger_counts *counts,

@@ -224,18 +224,34 @@ static void count_outcome(struct engine *engine, enum grant_outcome outcome)
     (*counts[outcome])++;
 }
 
-/* What is this client's affair, or this moment's, says nothing of the server. */
-static void note_miss(struct engine *engine, struct server *server, enum grant_outcome outcome,
-                      uint64_t now_us)
+static void leave_alone(struct server *server, enum grant_outcome outcome, uint64_t now_us)
+{
+    if (server->grants.missed < MISSES)
+        server->grants.missed++;
+    server->grants.why = (uint8_t)outcome;
+    server->grants.missed_us = now_us;
+}
+
+/* What is this client's affair, or this moment's, says nothing of the server; nor does its silence,
+ * unless it answers a SYN: a filter of its may have banned the client. */
+static void note_miss(struct engine *engine, struct server *server, struct opening *opening,
+                      enum grant_outcome outcome, uint64_t now_us)
 {
     count_outcome(engine, outcome);
     server->figures.fell_back++;
     if (outcome == GRANT_old || outcome == GRANT_queue_full || outcome == GRANT_memory)
         return;
-    if (server->grants.missed < MISSES)
-        server->grants.missed++;
-    server->grants.why = (uint8_t)outcome;
-    server->grants.missed_us = now_us;
+    if (outcome == GRANT_childless || outcome == GRANT_known)
+        opening->ignored = (uint8_t)outcome;
+    else
+        leave_alone(server, outcome, now_us);
+}
+
+void granting_heard_by_syn(struct server *server, struct opening *opening, uint64_t now_us)
+{
+    if (opening->ignored)
+        leave_alone(server, (enum grant_outcome)opening->ignored, now_us);
+    opening->ignored = 0;
 }
 
 /* Asked by a SYN, as if nothing had been granted. */
@@ -244,7 +260,7 @@ static void fall_back(struct engine *engine, struct flow *flow, struct opening *
 {
     struct flow_cold *cold = flow_cold(&engine->flows, flow);
 
-    note_miss(engine, flow_server(engine, flow), outcome, now_us);
+    note_miss(engine, flow_server(engine, flow), opening, outcome, now_us);
     granting_end(engine, opening);
     cold->server_isn = cold->server_next = 0;
     cold->server_mss = 0;

@@ -40,6 +40,8 @@ bool granting_answered(struct engine *engine, struct passage *passage, struct fl
                        struct opening *opening);
 /* Sends what came behind the data that was granted: the server has answered. */
 void granting_send_rest(struct engine *engine, struct flow *flow, struct opening *opening);
+/* The server has answered our SYN, after its TCP had been given the connection in vain. */
+void granting_heard_by_syn(struct server *server, struct opening *opening, uint64_t now_us);
 /* The opening ends, or is asked by a SYN: nobody may use the grant any more. */
 void granting_end(struct engine *engine, struct opening *opening);
 

@@ -410,6 +410,7 @@ static void server_accepts(struct engine *engine, struct passage *passage, struc
         return;
     }
     opening->granted = false; /* nothing of what was said then has been taken */
+    granting_heard_by_syn(flow_server(engine, flow), opening, passage->now_us);
     engine_server_answered(engine, flow_server(engine, flow), passage->now_us);
     unheard_no_more(engine, flow_server(engine, flow), opening);
     fix_offsets(engine, passage, flow, opening);

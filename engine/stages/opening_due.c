@@ -102,8 +102,14 @@ static void syn_due(struct engine *engine, struct flow *flow, struct opening *op
     if (gives_way(engine, flow, opening, now_us))
         return;
     /* Its SYN is lost, or a filter of the server's takes it. */
-    if (server_queue_is_empty(&engine->servers, flow_server(engine, flow), now_us))
+    if (server_queue_is_empty(&engine->servers, flow_server(engine, flow), now_us)) {
+        if (server_anybody_waits(flow_server(engine, flow)) &&
+            may_be_withdrawn(engine, flow, opening, now_us)) {
+            withdraw(engine, flow, opening);
+            return;
+        }
         opening_asks_in_vain(engine, flow, opening);
+    }
     note_silence(engine, flow, opening, now_us);
     opening_send_syn(engine, flow, opening);
     opening->refused_lately = false;

@@ -111,11 +111,6 @@ static void pass_authenticated(struct engine *engine, struct passage *passage,
         passage_drop(engine, passage, DROP_open_limit);
 }
 
-/*
- * Whom a filter of the server's has banned could use up all that may prove us wrong, by SYNs that
- * it never answers. So as much again is there for networks that have had nothing within a second;
- * this is called for each SYN. True where this one is the first.
- */
 static bool is_first_of_network(struct engine *engine, const struct passage *passage,
                                 const struct server *server)
 {
@@ -127,6 +122,31 @@ static bool is_first_of_network(struct engine *engine, const struct passage *pas
 }
 
 /*
+ * Whom a filter of the server's has banned could use up all that may prove us wrong, by SYNs that
+ * it never answers. So as much again is there for networks that have had none of it within a
+ * second. Nothing is noted of SYNs that have none: their addresses may be made up.
+ */
+static bool is_of_who_had_none(struct engine *engine, const struct passage *passage,
+                               struct server *server)
+{
+    const uint32_t limit = limit_share(engine, UNLISTENED_PER_SECOND);
+
+    return token_next_us(&server->unheard, limit, limit) <= passage->now_us &&
+           is_first_of_network(engine, passage, server) &&
+           token_take(&server->unheard, limit, limit, passage->now_us);
+}
+
+/* One of the few that anybody may have. */
+static bool is_of_the_few(struct engine *engine, const struct passage *passage,
+                          struct server *server, struct token_bucket *bucket, uint32_t limit)
+{
+    if (!token_take(bucket, limit, limit, passage->now_us))
+        return false;
+    is_first_of_network(engine, passage, server); /* that is noted */
+    return true;
+}
+
+/*
  * Nobody listens, or so it seems: the client gets the RST that the server would send (RFC
  * 9293 3.10.7.1). A few SYNs are passed on all the same, so that a server whose word proves us
  * wrong (it has just begun to listen; its host redirects the port) has it.
@@ -134,10 +154,9 @@ static bool is_first_of_network(struct engine *engine, const struct passage *pas
 static void refuse(struct engine *engine, struct passage *passage, struct server *server)
 {
     const uint32_t limit = limit_share(engine, UNLISTENED_PER_SECOND);
-    const bool first = is_first_of_network(engine, passage, server);
 
-    if (token_take(&server->unlistened, limit, limit, passage->now_us) ||
-        (first && token_take(&server->unheard, limit, limit, passage->now_us)))
+    if (is_of_the_few(engine, passage, server, &server->unlistened, limit) ||
+        is_of_who_had_none(engine, passage, server))
         passage_forward(passage);
     else
         passage_reset_by(engine, passage, server, DROP_unlistened);
@@ -151,12 +170,11 @@ static void refuse(struct engine *engine, struct passage *passage, struct server
 static bool leave_unanswered(struct engine *engine, struct passage *passage, struct server *server)
 {
     const uint32_t limit = limit_share(engine, UNLISTENED_PER_SECOND);
-    const bool first = is_first_of_network(engine, passage, server);
 
-    if (!token_take(&server->asked, 1, 1, passage->now_us)) {
-        if (token_take(&server->unlistened, limit, limit, passage->now_us))
+    if (!is_of_the_few(engine, passage, server, &server->asked, 1)) {
+        if (is_of_the_few(engine, passage, server, &server->unlistened, limit))
             return false;
-        if (!first || !token_take(&server->unheard, limit, limit, passage->now_us)) {
+        if (!is_of_who_had_none(engine, passage, server)) {
             passage_drop(engine, passage, DROP_silent);
             return true;
         }

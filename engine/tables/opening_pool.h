@@ -83,6 +83,7 @@ struct opening {
     uint16_t cut;           /* largest payload of a segment; 0: as the server granted */
     uint8_t repeats;        /* in a row */
     uint32_t client_isn;    /* x */
+    uint8_t ignored;        /* enum grant_outcome of a grant that was left unanswered, or 0 */
     uint32_t grant;         /* place of its grant, plus one; 0: it has none (stages/granting.h) */
     bool granted;           /* it had one, and the server has answered no SYN since */
     bool granted_fin;       /* the client's FIN went with that */

@@ -372,7 +372,7 @@ def test_refusals():
     with Inline() as lab:
         lab.make_ports()
         name = lab.bridge.name
-        refused(lab, ["no interface nosuch", "ip link"], inline=f"nosuch@{name}")
+        refused(lab, ["no interface nosuch", "link` shows"], inline=f"nosuch@{name}")
         refused(
             lab, ["bridge itself", "ip link show master", "--client"], inline=f"{BRIDGE}@{name}"
         )

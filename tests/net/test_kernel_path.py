@@ -235,7 +235,8 @@ def few_of_a_crowd_go_up(lab):
     took = time.monotonic() - begin
     check_equal(result["failed"], 0, f"fetches ({result})")
     up = sum(went_up(before, kernel(lab)).values())
-    return up <= 12 * (200 + 100 * took) + 2 * SHORT_ONES and f"{up} went up in {took:.2f} s"
+    few = 12 * (200 + 100 * min(took, 1)) + 2 * SHORT_ONES  # of a slower crowd more may come up
+    return up <= few and f"{up} went up in {took:.2f} s"
 
 
 def test_few_frames_of_a_crowd_go_up_where_the_server_is_known():

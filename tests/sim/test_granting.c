@@ -337,6 +337,28 @@ Test(granting, rule_1_5_three_misses_leave_a_server_alone)
     scenario_end(s);
 }
 
+/* A filter of the server's takes what three clients say, and our SYNs for them: that says nothing
+ * of its TCP, which answers the fourth. */
+Test(granting, rule_1_5_whom_the_server_hears_by_no_way_says_nothing_of_it)
+{
+    struct scenario *s = grant_scenario();
+
+    for (uint16_t port = 40000; port < 40003; port++) {
+        another_connection(s, port);
+        step_granted(s);
+    }
+    for (uint32_t i = 0; i < GRANTS; i++)
+        grants[i].outcome = GRANT_childless;
+    s->quiet = true;
+    pass(s, 1300000);
+    s->quiet = false;
+    expect_count(s, hook_childless, 3);
+    scenario_forget(s);
+    another_connection(s, 40003);
+    step_taken(s);
+    scenario_end(s);
+}
+
 /* It may be back at the card. */
 Test(granting, rule_1_5_a_server_without_a_program_is_tried_again_soon)
 {

@@ -240,6 +240,19 @@ Test(trigger, silent_is_the_sum_of_all_bridges)
     }
 }
 
+/* It has a number of handshakes that nobody can have. */
+Test(trigger, a_bridge_in_error_disarms_nobody)
+{
+    struct bench *b = begin();
+
+    b->shards = 3;
+    b->summing = 1;
+    handshakes(b, 0, TRIGGER_SILENT_DEFAULT);
+    b->now_us += SILENT_AFTER_US + RATE_STEP_US;
+    elsewhere(b, 0, 0, 1u << 24);
+    fires_by(b, TRIGGER_SILENT, TRIGGER_SILENT_DEFAULT);
+}
+
 Test(trigger, many_silent_at_all_bridges_do_not_wait)
 {
     struct bench *b = begin();

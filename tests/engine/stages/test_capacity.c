@@ -493,6 +493,16 @@ Test(capacity, syns_that_are_not_answered)
     bench_end(b);
 }
 
+/* Its stack was looked at: somebody listens, and nobody waits to be accepted. */
+static void is_seen(struct bench *b, uint64_t looked_us)
+{
+    const struct server_key key = bench_server(b, HTTP)->key;
+
+    engine_set_listening(b->engine, &key, true, looked_us);
+    engine_set_accept_queue(b->engine, &key, 0, 100, looked_us);
+    engine_listening_fresh(b->engine, looked_us);
+}
+
 /* A filter of the server's takes SYNs of whom it has banned: whoever finds one may have it take as
  * many as he likes. Where somebody waits to be accepted it is the queue. */
 Test(capacity, syns_that_are_not_answered_beside_an_empty_queue)
@@ -501,8 +511,7 @@ Test(capacity, syns_that_are_not_answered_beside_an_empty_queue)
     const struct server_key key = bench_server(b, HTTP)->key;
 
     serves(b, 1, 10);
-    engine_set_listening(b->engine, &key, true, b->now_us);
-    engine_listening_fresh(b->engine, b->now_us);
+    is_seen(b, b->now_us);
     two_go_out(b);
     bench_wait(b, SECOND_US / 2);
     cr_assert_eq(mark(b), 64);
@@ -513,15 +522,29 @@ Test(capacity, syns_that_are_not_answered_beside_an_empty_queue)
     bench_end(b);
 }
 
-/* What was seen of the queue counts while its stack is looked at. */
-Test(capacity, syns_that_are_not_answered_when_nobody_looks_any_more)
+/* Its address has moved to another host: it listens, but where nobody looks. */
+Test(capacity, syns_that_are_not_answered_by_whom_nobody_sees)
 {
     struct bench *b = attacked();
     const struct server_key key = bench_server(b, HTTP)->key;
 
     serves(b, 1, 10);
-    engine_set_listening(b->engine, &key, true, b->now_us);
-    engine_listening_fresh(b->engine, b->now_us - LISTENING_FRESH_US);
+    is_seen(b, b->now_us);
+    engine_set_accept_queue(b->engine, &key, 0, 0, b->now_us);
+    two_go_out(b);
+    bench_wait(b, SECOND_US / 2);
+    cr_assert_eq(mark(b), 10);
+    bench_forget(b);
+    bench_end(b);
+}
+
+/* What was seen of the queue counts while its stack is looked at. */
+Test(capacity, syns_that_are_not_answered_when_nobody_looks_any_more)
+{
+    struct bench *b = attacked();
+
+    serves(b, 1, 10);
+    is_seen(b, b->now_us - LISTENING_FRESH_US);
     two_go_out(b);
     bench_wait(b, SECOND_US / 2);
     cr_assert_eq(mark(b), 10);
@@ -550,13 +573,10 @@ Test(capacity, only_so_many_are_handed_over_at_once)
 static struct bench *attacked_in_vain(bool seen)
 {
     struct bench *b = attacked();
-    const struct server_key key = bench_server(b, HTTP)->key;
 
     serves(b, 1, 1);
-    if (seen) {
-        engine_set_listening(b->engine, &key, true, b->now_us);
-        engine_listening_fresh(b->engine, b->now_us);
-    }
+    if (seen)
+        is_seen(b, b->now_us);
     bench_wait(b, 3 * SECOND_US); /* none was served just now */
     for (unsigned i = 11; i < 11 + AT_ONCE; i++) {
         uint32_t isn;
@@ -581,6 +601,8 @@ Test(capacity, who_is_not_heard_holds_nobody_up_beside_an_empty_queue)
     struct bench *b = attacked_in_vain(true);
 
     cr_assert(had_its_turn(b, 30));
+    client(b, 11);
+    cr_assert_str_eq(bench_flow_state(b), "none", "as if it had not spoken");
     bench_end(b);
 }
 
