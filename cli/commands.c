@@ -101,7 +101,7 @@ static const struct command commands[] = {
              "connections are spliced as ever; `synward status` says why. The servers' card is\n"
              "that of a netns: side, or the end in --server-stack NETNS of a veth whose other\n"
              "end is the port: of the server side. on: end where there is no such card, or no\n"
-             "such kernel; auto: do without then. off is the default.\n"
+             "such kernel; auto (default): do without then. off: splice all connections.\n"
              "\n"
              "--carrier: where one side has no carrier (an unplugged cable, a guest that is off,\n"
              "an interface that is down) the other one shows none either, as with a cable, until\n"
@@ -148,7 +148,8 @@ static const struct command commands[] = {
              "SIGTERM or SIGINT, and speaks with Redis (6.2 or newer) or Valkey, which all\n"
              "bridges of the cluster reach. What one has learned serves all; a server that is\n"
              "attacked at one is protected at every one, and who is put aside by one is so by\n"
-             "all; each acts at its part of a trigger's limit.\n"
+             "all. Half-open and silent clients are judged as sums; of all other triggers, and\n"
+             "where one bridge is not heard, each acts at its part of the limit.\n"
              "Values in the store are signed with the key file: whoever owns the store can take\n"
              "them away, and nothing else. Without the store all stays as it is, and cookies\n"
              "are shared as ever. No frame ever waits for it.\n"
@@ -295,12 +296,14 @@ static const struct command commands[] = {
              "  established  passes without change\n"
              "  asking       the server side asks for a connection\n"
              "  outbound     one that the server side opened\n"
+             "  kept         the beginning of a request is here, the server is not asked yet\n"
              "  opening      proved, the server is being asked\n"
              "  greeting     opened, the server's own greeting is awaited\n"
+             "  draining     what we acknowledged goes to the server, as its window lets it\n"
              "  spliced      both halves joined\n"
              "  closing      over, remembered for late segments\n"
              "DELTA is what is added to the server's sequence numbers where both halves were\n"
-             "joined.\n",
+             "joined; 0 where the server's own TCP made the connection (--hook).\n",
      .handle = cmd_flows},
     {.name = "sources",
      .forms = {TABLE_FORM},

@@ -33,7 +33,7 @@
     X(WORKERS, "workers", "N", false, "threads that carry frames (1)")                             \
     X(FLOWS, "flows", "N", false, "connections remembered at once (262144)")                       \
     X(BUSY_POLL, "busy-poll", "off|auto|US", false,                                                \
-      "look for frames so long before sleeping (off)")                                             \
+      "look for frames so long before sleeping (auto)")                                            \
     X(WHEN_DEAD, "when-dead", "open|limited|closed", false,                                        \
       "what passes between two ports while no worker is alive (limited)")                          \
     X(CARRIER, "carrier", "mirror|keep", false,                                                    \

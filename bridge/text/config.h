@@ -50,8 +50,9 @@
       "clients of attacked servers without an armed profile (cookie)")                             \
     X(WORKERS, "workers", "N", "threads that carry frames (1)")                                    \
     X(FLOWS, "flows", "N", "connections remembered at once (262144)")                              \
-    X(BUSY_POLL, "busy-poll", "off|auto|US", "look for frames so long before sleeping")            \
-    X(WHEN_DEAD, "when-dead", "open|limited|closed", "what passes while no worker is alive")       \
+    X(BUSY_POLL, "busy-poll", "off|auto|US", "look for frames so long before sleeping (auto)")     \
+    X(WHEN_DEAD, "when-dead", "open|limited|closed",                                               \
+      "what passes while no worker is alive (limited)")                                            \
     X(CARRIER, "carrier", "mirror|keep", "mirror what one side has lost (mirror)")                 \
     X(CARD, "card", "auto|veth|tap", "what the card of a netns: side is made as (auto)")           \
     X(KERNEL_PATH, "kernel-path", "auto|on|off", "let the kernel carry known connections (auto)")  \
