@@ -107,7 +107,8 @@ bool daemon_learning(const struct daemon *daemon);
 void daemon_set_learning(struct daemon *daemon, bool on);
 /* NULL: the kernel carries known connections; else why not, "" where nobody asked for it. */
 const char *daemon_path_hindrance(const struct daemon *daemon);
-/* NULL: servers' own TCP makes connections of cookies; else why not, "" where nobody asked. */
+/* NULL: servers' own TCP makes connections of cookies; else why not, as
+ * hook_hindrance() (sides/hook.h). */
 const char *daemon_hook_hindrance(const struct daemon *daemon);
 /* Where it is on: kernel_path_no_answers() */
 const char *daemon_path_no_answers(const struct daemon *daemon);

@@ -110,7 +110,7 @@ static void print_unhooked(struct json_object *servers)
     }
 }
 
-/* Where it was asked for. */
+/* Where it was asked for, or the servers' namespace is known. */
 static void print_hook(struct json_object *hook, struct json_object *servers)
 {
     if (!hook)

@@ -33,7 +33,8 @@
 
 struct engine;
 
-/* Fills in the defaults above; keys and table_seed stay zero and are the caller's to set. */
+/* Fills in the defaults that shard/config.h names; keys and table_seed stay zero and are the
+ * caller's to set. */
 void engine_config_defaults(struct engine_config *config);
 
 /*
@@ -100,7 +101,7 @@ void engine_set_mode(struct engine *engine, const struct server_key *server, enu
                      enum trigger_cause cause, uint32_t value, uint64_t now_us);
 /*
  * Clients are spread among so many bridges, of which this is one: each acts at that part of a
- * trigger's limit. At least 1.
+ * trigger's limit, but for sums (engine_hears_all()). At least 1.
  */
 void engine_set_bridges(struct engine *engine, uint32_t bridges);
 /* Of the cookies that a server's clients were asked for here in 2 s, so many came back at other
@@ -147,11 +148,11 @@ void engine_configure(struct engine *engine, const struct trigger_limits *trigge
 /* Of the operator, or of another shard (SOURCE_BY_JUDGEMENT). False: there is no room for more
  * rules of the operator. */
 bool engine_set_source(struct engine *engine, const struct source_rule *rule, uint64_t now_us);
-/* Also what was judged of it. False: nothing is known of this prefix. */
 /* Lists of the operator's, in the place of those before; they stay the caller's, until others have
  * taken their place. NULL: none. */
 void engine_set_source_lists(struct engine *engine, const struct source_lists *lists);
 bool engine_has_source_lists(const struct engine *engine);
+/* Also what was judged of it. False: nothing is known of this prefix. */
 bool engine_forget_source(struct engine *engine, const struct ip_addr *prefix, uint8_t length);
 /* Writes up to `max` sources that are limited, put aside or allowed; returns how many there are. */
 uint32_t engine_sources(const struct engine *engine, struct source_info *out, uint32_t max,

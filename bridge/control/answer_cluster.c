@@ -3,9 +3,10 @@
  * answer_cluster.c - `cluster`: what `synward sync` says of the other bridges, and hears of this
  * one.
  *
- * It says who lives, which servers are attacked at others, whom others have put aside, and what
- * operators said there. It hears which triggers fired here, whom this bridge has judged, what the
- * operator said of sources and modes, and whether a profile may have changed.
+ * It says who lives, which servers are attacked at others, whom others have put aside, what
+ * operators said there, and what the others count. It hears which triggers fired here, whom this
+ * bridge has judged, what the operator said of sources and modes, whether a profile may have
+ * changed, and what is counted here.
  */
 #include <stdlib.h>
 #include <string.h>

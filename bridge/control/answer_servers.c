@@ -159,7 +159,7 @@ static void add_path(struct json_object *document, const struct daemon *daemon)
     json_object_object_add(document, "kernel_path", path);
 }
 
-/* Where it was asked for. "why": null where it is on. */
+/* Where it was asked for, or the servers' namespace is known. "why": null where it is on. */
 static void add_hook(struct json_object *document, const struct daemon *daemon)
 {
     const char *hindrance = daemon_hook_hindrance(daemon);

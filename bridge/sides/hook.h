@@ -39,7 +39,8 @@ void hook_leave(struct hook *hook);
 /* When no worker runs any more. */
 void hook_close(struct hook *hook);
 
-/* NULL: it is on; "" where nobody asked for it. */
+/* NULL: it is on; "" where it is off, or nobody asked for it and the servers' namespace is not
+ * known, or their side is an inline: one. */
 const char *hook_hindrance(const struct hook *hook);
 /* NULL: it is off. */
 struct grant *hook_grants(struct hook *hook);

@@ -4,7 +4,8 @@
  *
  * One turn of the loop is one batch:
  *
- *      wait -> now -> policy, requests -> frames -> tick -> observations up
+ *      wait -> now -> policy -> what the kernel told -> requests -> frames -> tick
+ *           -> what the kernel is to know -> observations up
  *
  * Before its first frame is looked at it gives up all that it needs no more (sandbox.h).
  *

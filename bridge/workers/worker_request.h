@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * worker_request.h - what the main thread asks of a worker, and the part of it that is a question
- * to its engine alone.
+ * worker_request.h - what the main thread asks of a worker, and the part of it that its engine
+ * alone can serve.
  */
 #ifndef SYNWARD_BRIDGE_WORKERS_WORKER_REQUEST_H
 #define SYNWARD_BRIDGE_WORKERS_WORKER_REQUEST_H

@@ -81,11 +81,11 @@ uint32_t observe_limit(const struct engine *engine, const struct server *server)
 }
 
 /*
- * Under load a server's connections are sampled (doc/architecture.md, threads): the learner, and
+ * Under load a server's connections are sampled (doc/architecture.md, learning): the learner, and
  * the copies made for it, would cost as much again for each of twenty thousand connections a
- * second, and the five hundredth of them teaches nothing that the others do not. Decided where the
- * server answers, so that what nobody answers takes nobody's place; a connection is followed whole
- * or not at all.
+ * second, and the five hundredth of them, of a server that is known the fiftieth, teaches nothing
+ * that the others do not. Decided where the server answers, so that what nobody answers takes
+ * nobody's place; a connection is followed whole or not at all.
  */
 void observe_choose(struct engine *engine, const struct flow *flow, uint64_t now_us)
 {
