@@ -66,7 +66,7 @@ static void log_ready(const struct run *run)
                  run->options.workers > 1 ? " instead of those asked for" : "");
     if (!kernel_path_hindrance(run->path))
         log_line(LOG_LEVEL_INFO, "the kernel carries known connections from port to port");
-    if (run->options.hook != HOOK_UNSAID && !hook_hindrance(run->hook))
+    if (!hook_hindrance(run->hook))
         log_line(LOG_LEVEL_INFO, "the servers' own TCP makes connections that are proved");
     if (run->options.when_dead_given && when_dead_hindrance(run->when_dead))
         log_line(LOG_LEVEL_WARNING, "the wire is cut while no worker is alive: %s",
