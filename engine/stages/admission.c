@@ -36,18 +36,17 @@ static bool bare_is_late(const struct engine *engine, const struct passage *pass
 /* Its server has the word now: greeted in its name, or opened so that it greets for itself. */
 static void __attribute__((noinline))
 admit_waiting(struct engine *engine, struct passage *passage, struct server *server,
-              struct proof proof, struct flow *closing)
+              struct proof proof, struct flow *before)
 {
     bool greets = server_opening(server) == OPENING_GREET && proof.promise->greeting_bytes;
     bool late = bare_is_late(engine, passage, &proof);
-    const bool picked_up = closing && closing->state == FLOW_ESTABLISHED;
+    const bool picked_up = before && before->state == FLOW_ESTABLISHED;
 
     if (!late && !greets && !picked_up && early_waits(engine, passage, server, &proof))
         return;
     if (!late && !greets) {
         /* Also on a promise from before there was a greeting: the server greets for itself. */
-        open_limited(engine, passage, server, &proof, closing,
-                     &(struct asked){.share = SHARE_NONE});
+        open_limited(engine, passage, server, &proof, before, &(struct asked){.share = SHARE_NONE});
         return;
     }
     /*
@@ -71,7 +70,7 @@ admit_waiting(struct engine *engine, struct passage *passage, struct server *ser
  * ends here. */
 static inline __attribute__((always_inline)) void
 admit_bare(struct engine *engine, struct passage *passage, struct server *server,
-           struct proof *proof, struct flow *closing)
+           struct proof *proof, struct flow *before)
 {
     enum opening_kind opening = server_opening(server);
 
@@ -83,7 +82,7 @@ admit_bare(struct engine *engine, struct passage *passage, struct server *server
         greeting_heard(engine, passage, proof->c);
     if (opening == OPENING_COOKIE || opening == OPENING_PASS ||
         (opening == OPENING_GREET && !proof->greeted))
-        admit_waiting(engine, passage, server, *proof, closing);
+        admit_waiting(engine, passage, server, *proof, before);
     else
         passage_drop(engine, passage, DROP_answered);
 }
@@ -115,14 +114,14 @@ static void admit_fin(struct engine *engine, struct passage *passage, struct ser
 /* RFC 9293 3.8.4, and RFC 9293 3.8.6.1 for probes. Where the handshake's ACK was lost, it stands
  * for that ACK. */
 static void admit_keepalive(struct engine *engine, struct passage *passage, struct server *server,
-                            struct proof *proof, struct flow *closing)
+                            struct proof *proof, struct flow *before)
 {
     struct segment segment;
     uint8_t options[12];
 
     if (opening_waits_for_ack(server) && !proof->greeted &&
         !greeted_already(engine, passage, proof)) {
-        admit_bare(engine, passage, server, proof, closing);
+        admit_bare(engine, passage, server, proof, before);
         return;
     }
     speak_established(engine, passage, proof, &segment, options);
@@ -135,14 +134,14 @@ static void admit_keepalive(struct engine *engine, struct passage *passage, stru
 /* A bare FIN, or a few bytes, at x+1. */
 static void __attribute__((noinline))
 admit_little(struct engine *engine, struct passage *passage, struct server *server,
-             struct proof proof, struct flow *closing)
+             struct proof proof, struct flow *before)
 {
     if (!passage->frame.payload_bytes)
         admit_fin(engine, passage, server, &proof);
     else if (frame_is_padding(&passage->frame))
-        admit_bare(engine, passage, server, &proof, closing);
+        admit_bare(engine, passage, server, &proof, before);
     else
-        request_admit(engine, passage, server, proof, closing);
+        request_admit(engine, passage, server, proof, before);
 }
 
 /*
@@ -177,25 +176,25 @@ static bool had_handshake(const struct flow *flow, const struct flow_cold *cold)
  * (half_open.h) asks again with the same x.
  */
 static bool is_of_closing(const struct engine *engine, const struct frame *frame,
-                          const struct flow *closing)
+                          const struct flow *before)
 {
-    const struct flow_cold *cold = flow_cold(&engine->flows, closing);
+    const struct flow_cold *cold = flow_cold(&engine->flows, before);
 
-    return closing->state == FLOW_CLOSING && had_handshake(closing, cold) &&
+    return before->state == FLOW_CLOSING && had_handshake(before, cold) &&
            (frame->seq - 1 == cold->client_isn || frame->seq == cold->client_next);
 }
 
 /* An ACK that does not speak of x+1. */
 static bool __attribute__((noinline))
 admit_elsewhere(struct engine *engine, struct passage *passage, struct server *server,
-                struct flow *closing)
+                struct flow *before)
 {
     const struct frame *frame = &passage->frame;
     struct proof proof;
 
     if (frame->payload_bytes <= 1 &&
         prove(engine, passage, server, frame->seq, frame->ack, &proof)) {
-        admit_keepalive(engine, passage, server, &proof, closing);
+        admit_keepalive(engine, passage, server, &proof, before);
         return true;
     }
     if (!frame_seq_bytes(frame) &&
@@ -207,21 +206,21 @@ admit_elsewhere(struct engine *engine, struct passage *passage, struct server *s
 }
 
 static inline bool admit_ack(struct engine *engine, struct passage *passage, struct server *server,
-                             struct flow *closing)
+                             struct flow *before)
 {
     const struct frame *frame = &passage->frame;
     struct proof proof;
 
-    if (closing && is_of_closing(engine, frame, closing))
+    if (before && is_of_closing(engine, frame, before))
         return false;
     if (!prove_at_once(engine, passage, server, frame->seq - 1, frame->ack, &proof))
-        return admit_elsewhere(engine, passage, server, closing);
+        return admit_elsewhere(engine, passage, server, before);
     if (frame->payload_bytes > ACK_PADDING_MAX)
-        request_admit(engine, passage, server, proof, closing);
+        request_admit(engine, passage, server, proof, before);
     else if (frame->payload_bytes || (frame->flags & TCP_FIN))
-        admit_little(engine, passage, server, proof, closing);
+        admit_little(engine, passage, server, proof, before);
     else
-        admit_bare(engine, passage, server, &proof, closing);
+        admit_bare(engine, passage, server, &proof, before);
     return true;
 }
 
@@ -245,14 +244,14 @@ static void admit_rst(struct engine *engine, struct passage *passage)
 
 /* A RST, a SYN, or what has neither SYN nor ACK. */
 static bool __attribute__((noinline)) admit_other(struct engine *engine, struct passage *passage,
-                                                  struct server *server, struct flow *closing)
+                                                  struct server *server, struct flow *before)
 {
     uint8_t flags = passage->frame.flags;
     bool attack = server->mode == MODE_ATTACK;
 
     if ((flags & TCP_RST) && !(flags & TCP_SYN)) {
         admit_rst(engine, passage);
-        if (closing || !attack)
+        if (before || !attack)
             return false;
         passage_drop(engine, passage, DROP_answered);
         return true;
@@ -265,7 +264,7 @@ static bool __attribute__((noinline)) admit_other(struct engine *engine, struct 
         admit_syn(engine, passage, server);
         return true;
     }
-    if (closing || !attack)
+    if (before || !attack)
         return false;
     passage_drop(engine, passage, DROP_bad_segment);
     return true;
@@ -273,12 +272,12 @@ static bool __attribute__((noinline)) admit_other(struct engine *engine, struct 
 
 /* Whoever answers checks first (RFC 9293 3.1); what only passes is its receiver's to check. */
 bool admission(struct engine *engine, struct passage *passage, struct server *server,
-               struct flow *closing)
+               struct flow *before)
 {
     if ((passage->frame.flags & (TCP_SYN | TCP_ACK | TCP_RST)) != TCP_ACK)
-        return admit_other(engine, passage, server, closing);
+        return admit_other(engine, passage, server, before);
     if (frame_checksum_good(&passage->frame))
-        return admit_ack(engine, passage, server, closing);
+        return admit_ack(engine, passage, server, before);
     passage_drop(engine, passage, DROP_bad_checksum);
     return true;
 }

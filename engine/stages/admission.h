@@ -20,11 +20,11 @@
 #include "engine/shard/passage.h"
 
 /*
- * Judges a client's segment. `closing`: the closing or half-open flow on its tuple that a proof
- * would replace, or NULL. Returns false if the segment proves nothing, and is neither a SYN nor
- * malformed: then no verdict was given, and the caller decides.
+ * Judges a client's segment. `before`: the flow on its tuple that a proof would replace (closing,
+ * half-open, picked up or kept), or NULL. Returns false if the segment proves nothing, and is
+ * neither a SYN nor malformed: then no verdict was given, and the caller decides.
  */
 bool admission(struct engine *engine, struct passage *passage, struct server *server,
-               struct flow *closing);
+               struct flow *before);
 
 #endif

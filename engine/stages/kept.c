@@ -270,7 +270,7 @@ static void fill(struct slot *slot, const struct passage *passage, const struct 
 }
 
 struct slot *kept_begin(struct engine *engine, struct passage *passage, struct server *server,
-                        const struct proof *proof, struct flow *closing)
+                        const struct proof *proof, struct flow *before)
 {
     const struct frame *frame = &passage->frame;
     struct slot *slot;
@@ -278,9 +278,9 @@ struct slot *kept_begin(struct engine *engine, struct passage *passage, struct s
 
     /* What an older connection on the tuple left is the first to go: it could be the one that is
      * evicted for this. */
-    if (closing && closing->state == FLOW_KEPT) {
-        engine_flow_free(engine, closing);
-        closing = NULL;
+    if (before && before->state == FLOW_KEPT) {
+        engine_flow_free(engine, before);
+        before = NULL;
     }
     slot = find_room(engine, passage, server);
     if (!slot)
@@ -294,8 +294,8 @@ struct slot *kept_begin(struct engine *engine, struct passage *passage, struct s
         passage_drop(engine, passage, DROP_slots_full);
         return NULL;
     }
-    if (closing)
-        engine_flow_free(engine, closing);
+    if (before)
+        engine_flow_free(engine, before);
     flow = engine_flow_new(engine, &passage->key, FLOW_KEPT, passage->now_us);
     if (!flow) {
         slot_give_back(&engine->slots, slot);

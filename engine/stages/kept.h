@@ -19,11 +19,11 @@
 #define KEPT_MATCHED_US (600ull * 1000 * 1000) /* sources that matched within it have a reserve */
 
 /*
- * Keeps `bytes` of a request that begins at x+1, instead of `closing`. Gives the verdict; where
+ * Keeps `bytes` of a request that begins at x+1, instead of `before`. Gives the verdict; where
  * there is no room the frame is dropped and counted. NULL: it is not kept.
  */
 struct slot *kept_begin(struct engine *engine, struct passage *passage, struct server *server,
-                        const struct proof *proof, struct flow *closing);
+                        const struct proof *proof, struct flow *before);
 /* Its first bytes were looked at: what is known of the rest, and from when on it is acknowledged.
  */
 void kept_wait(struct engine *engine, struct passage *passage, struct flow *flow);

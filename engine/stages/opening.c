@@ -72,15 +72,15 @@ static void fill_opening(struct opening *opening, const struct passage *passage,
  * tuple gives way, as a TIME-WAIT does to a SYN that is clearly newer (RFC 6191 2).
  */
 static struct flow *make_flow(struct engine *engine, const struct passage *passage,
-                              struct server *server, struct flow *closing, bool promised)
+                              struct server *server, struct flow *before, bool promised)
 {
     const uint32_t index = opening_room_take(engine, &passage->key, server, promised);
     struct flow *flow;
 
     if (index == OPENING_NONE)
         return NULL;
-    if (closing)
-        engine_flow_free(engine, closing);
+    if (before)
+        engine_flow_free(engine, before);
     flow = engine_flow_new(engine, &passage->key, FLOW_OPENING, passage->now_us);
     if (!flow) {
         opening_give_back(&engine->openings, index);
@@ -184,10 +184,10 @@ void opening_ask(struct engine *engine, struct flow *flow, struct opening *openi
 }
 
 bool opening_begin(struct engine *engine, struct passage *passage, struct server *server,
-                   const struct proof *proof, struct flow *closing, const struct asked *said)
+                   const struct proof *proof, struct flow *before, const struct asked *said)
 {
-    const uint64_t began_us = proved_us(engine, closing, proof, passage->now_us);
-    struct flow *flow = make_flow(engine, passage, server, closing, said->promised > 0);
+    const uint64_t began_us = proved_us(engine, before, proof, passage->now_us);
+    struct flow *flow = make_flow(engine, passage, server, before, said->promised > 0);
     struct flow_cold *cold;
     struct opening *opening;
 

@@ -25,12 +25,12 @@
 #include "engine/shard/passage.h"
 
 /*
- * Opens the connection that `proof` stands for, holding what was said. `closing` is freed. Gives
+ * Opens the connection that `proof` stands for, holding what was said. `before` is freed. Gives
  * the verdict; where there is no room (false) the frame is dropped and counted, and the client will
  * repeat it.
  */
 bool opening_begin(struct engine *engine, struct passage *passage, struct server *server,
-                   const struct proof *proof, struct flow *closing, const struct asked *said);
+                   const struct proof *proof, struct flow *before, const struct asked *said);
 
 /* A frame of a flow that is OPENING or GREETING, from either side. */
 void opening_frame(struct engine *engine, struct passage *passage, struct flow *flow);

@@ -63,12 +63,12 @@ static bool is_kept_of(struct engine *engine, const struct flow *flow, const str
  * the client repeats it, and what is kept of it waits for that.
  */
 static bool open_or_wait(struct engine *engine, struct passage *passage, struct server *server,
-                         const struct proof *proof, struct flow *closing, const struct asked *said)
+                         const struct proof *proof, struct flow *before, const struct asked *said)
 {
-    bool opened = opening_begin(engine, passage, server, proof, closing, said);
+    bool opened = opening_begin(engine, passage, server, proof, before, said);
 
-    if (!opened && is_kept_of(engine, closing, proof))
-        kept_slot(engine, closing)->flags |= SLOT_WAITS;
+    if (!opened && is_kept_of(engine, before, proof))
+        kept_slot(engine, before)->flags |= SLOT_WAITS;
     return opened;
 }
 
@@ -108,7 +108,7 @@ static struct slot *await_place(struct engine *engine, struct passage *passage,
 /* --- opening without a check ----------------------------------------------------------------- */
 
 void open_limited(struct engine *engine, struct passage *passage, struct server *server,
-                  const struct proof *proof, struct flow *closing, const struct asked *said)
+                  const struct proof *proof, struct flow *before, const struct asked *said)
 {
     const struct server_policy *policy = server->policy;
     uint32_t per_server =
@@ -120,7 +120,7 @@ void open_limited(struct engine *engine, struct passage *passage, struct server 
     uint32_t scope = LIMIT_SCOPE_OPENING | (uint32_t)(server - engine->servers.slots);
 
     if (!held_admits(engine, &passage->key, server, passage->now_us)) {
-        await_place(engine, passage, server, proof, closing, said);
+        await_place(engine, passage, server, proof, before, said);
         return;
     }
     resend_remove(engine->synacks, &passage->key);
@@ -129,12 +129,12 @@ void open_limited(struct engine *engine, struct passage *passage, struct server 
     if (!source_limiter_take(&engine->limits, &source.addr, scope, per_source, per_source,
                              passage->now_us) ||
         !token_take(&server->openings, per_server, per_server, passage->now_us)) {
-        if (is_kept_of(engine, closing, proof))
-            kept_end(engine, closing, passage->now_us);
+        if (is_kept_of(engine, before, proof))
+            kept_end(engine, before, passage->now_us);
         passage_reset_by(engine, passage, server, DROP_open_limit);
         return;
     }
-    open_or_wait(engine, passage, server, proof, closing, said);
+    open_or_wait(engine, passage, server, proof, before, said);
 }
 
 /* What is asked: all of it in the frame, or kept. */
@@ -185,11 +185,11 @@ static void refuse_request(struct engine *engine, struct passage *passage, struc
 
 /* As open_or_wait(), with the greeting that is due. */
 static bool open_request(struct engine *engine, struct passage *passage, struct server *server,
-                         const struct proof *proof, struct flow *closing,
+                         const struct proof *proof, struct flow *before,
                          const struct request *request)
 {
     if (!held_admits(engine, &passage->key, server, passage->now_us)) {
-        struct slot *slot = await_place(engine, passage, server, proof, closing, &request->said);
+        struct slot *slot = await_place(engine, passage, server, proof, before, &request->said);
 
         if (slot && request->fits)
             slot->flags |= SLOT_FITS;
@@ -198,12 +198,12 @@ static bool open_request(struct engine *engine, struct passage *passage, struct 
         return false;
     }
     greet_beside(engine, passage, server, proof);
-    return open_or_wait(engine, passage, server, proof, closing, &request->said);
+    return open_or_wait(engine, passage, server, proof, before, &request->said);
 }
 
 /* Opened before it is whole: its server may wait for the rest, so there are few of them. */
 static bool open_long(struct engine *engine, struct passage *passage, struct server *server,
-                      const struct proof *proof, struct flow *closing, struct request *request)
+                      const struct proof *proof, struct flow *before, struct request *request)
 {
     const uint32_t most = limit_share(engine, LONG_PER_SERVER);
     const uint32_t of_source = limit_share(engine, LONG_PER_SOURCE);
@@ -218,7 +218,7 @@ static bool open_long(struct engine *engine, struct passage *passage, struct ser
         return false;
     }
     server->unanswered++;
-    if (open_request(engine, passage, server, proof, closing, request))
+    if (open_request(engine, passage, server, proof, before, request))
         return true;
     server->unanswered--;
     slot_long_end(&engine->slots, request->said.share);
@@ -228,9 +228,8 @@ static bool open_long(struct engine *engine, struct passage *passage, struct ser
 /* Whole, or as much of it as there will be. What has no room now is tried again when it is
  * repeated. */
 static void open_right(struct engine *engine, struct passage *passage, struct server *server,
-                       const struct proof *proof, struct flow *closing, struct request *request)
+                       const struct proof *proof, struct flow *before, struct request *request)
 {
-    struct flow *before = request->kept ? request->kept : closing;
     bool opened;
 
     request->said.fits = request->fits;
@@ -257,13 +256,12 @@ static inline bool talks_too_early(const struct server *server, const struct pro
 /* Nothing here describes the request: it may be right all the same. */
 static void refuse_unless_right(struct engine *engine, struct passage *passage,
                                 struct server *server, const struct proof *proof,
-                                struct flow *closing, struct request *request)
+                                struct flow *before, struct request *request)
 {
     const struct asked *said = &request->said;
     enum refusal refusal = request_refusal(engine, server, &passage->key.client, said->data,
                                            said->bytes, passage->now_us);
     enum drop_reason reason = refusal == REFUSAL_UNBLAMED ? DROP_minor_limit : DROP_mismatch;
-    struct flow *before = request->kept ? request->kept : closing;
 
     if (refusal == REFUSAL_OPEN) {
         open_request(engine, passage, server, proof, before, request);
@@ -309,13 +307,13 @@ static bool is_brisk(const struct server *server, const struct request *request)
 
 /* It is kept, from now on or still. */
 static void keep(struct engine *engine, struct passage *passage, struct server *server,
-                 const struct proof *proof, struct flow *closing, struct request *request)
+                 const struct proof *proof, struct flow *before, struct request *request)
 {
     struct slot *slot = request->slot;
 
     engine->counters.requests_need_more++;
     if (!slot)
-        slot = kept_begin(engine, passage, server, proof, closing);
+        slot = kept_begin(engine, passage, server, proof, before);
     if (!slot)
         return;
     slot->needed = (uint16_t)(request->needed < SLOT_BYTES ? request->needed : SLOT_BYTES);
@@ -331,11 +329,10 @@ static void keep(struct engine *engine, struct passage *passage, struct server *
  * what its pattern waits for. False: it is not opened for that, and nobody is blamed.
  */
 static bool open_as_it_stands(struct engine *engine, struct passage *passage, struct server *server,
-                              const struct proof *proof, struct flow *closing,
+                              const struct proof *proof, struct flow *before,
                               struct request *request)
 {
     const struct asked *said = &request->said;
-    struct flow *before = request->kept ? request->kept : closing;
 
     switch (request_refusal(engine, server, &passage->key.client, said->data, said->bytes,
                             passage->now_us)) {
@@ -365,26 +362,26 @@ static bool is_ended_line(const struct server *server, const struct request *req
 
 /* It is not whole: will it be? */
 static void decide_unfinished(struct engine *engine, struct passage *passage, struct server *server,
-                              const struct proof *proof, struct flow *closing,
+                              const struct proof *proof, struct flow *before,
                               struct request *request)
 {
     bool full = request->said.bytes >= SLOT_BYTES;
 
     if (is_ended_line(server, request)) {
-        open_right(engine, passage, server, proof, closing, request);
+        open_right(engine, passage, server, proof, before, request);
         return;
     }
     if (!request->fits && (request->said.fin || request->as_is) &&
-        open_as_it_stands(engine, passage, server, proof, closing, request))
+        open_as_it_stands(engine, passage, server, proof, before, request))
         return;
     if (request->said.fin || (full && !request->fits)) {
         end_unfinished(engine, passage, server, request);
     } else if (full) {
         request->is_long = true;
-        open_right(engine, passage, server, proof, closing, request);
+        open_right(engine, passage, server, proof, before, request);
     } else {
         request->brief = !request->fits && !request->as_is && server->policy->pattern.lengths;
-        keep(engine, passage, server, proof, closing, request);
+        keep(engine, passage, server, proof, before, request);
     }
 }
 
@@ -430,12 +427,11 @@ static bool is_header_alone(const struct request *request)
 }
 
 static void open_header(struct engine *engine, struct passage *passage, struct server *server,
-                        const struct proof *proof, struct flow *closing,
+                        const struct proof *proof, struct flow *before,
                         const struct request *request)
 {
     greet_beside(engine, passage, server, proof);
-    open_limited(engine, passage, server, proof, request->kept ? request->kept : closing,
-                 &request->said);
+    open_limited(engine, passage, server, proof, before, &request->said);
 }
 
 /* It is no request so far, and may become one in a moment. */
@@ -448,7 +444,7 @@ may_go_on(const struct server *server, const struct request *request)
 
 static inline void judge_request(struct engine *engine, struct passage *passage,
                                  struct server *server, const struct proof *proof,
-                                 struct flow *closing, struct request *request)
+                                 struct flow *before, struct request *request)
 {
     bool early = talks_too_early(server, proof), was_fit = request->fits;
     enum match match = MATCH_YES;
@@ -474,17 +470,17 @@ static inline void judge_request(struct engine *engine, struct passage *passage,
     if (match == MATCH_NO && may_go_on(server, request)) {
         request->brief = true;
         request->needed = request->said.bytes + 1;
-        keep(engine, passage, server, proof, closing, request);
+        keep(engine, passage, server, proof, before, request);
     } else if (match == MATCH_NO)
-        refuse_unless_right(engine, passage, server, proof, closing, request);
+        refuse_unless_right(engine, passage, server, proof, before, request);
     else if (match == MATCH_MORE)
-        decide_unfinished(engine, passage, server, proof, closing, request);
+        decide_unfinished(engine, passage, server, proof, before, request);
     else if (is_header_alone(request))
-        open_header(engine, passage, server, proof, closing, request);
+        open_header(engine, passage, server, proof, before, request);
     else {
         request->is_long = is_endless(server->policy, request->checked.protocol) ||
                            (!server->policy->opens_begun && ends_loosely(request));
-        open_right(engine, passage, server, proof, closing, request);
+        open_right(engine, passage, server, proof, before, request);
     }
 }
 
@@ -504,7 +500,7 @@ static bool asks_wrongly(struct engine *engine, const struct passage *passage,
 
 /* Counted, then judged, where its server's requests are. */
 static void decide(struct engine *engine, struct passage *passage, struct server *server,
-                   struct proof *proof, struct flow *closing, struct request *request)
+                   struct proof *proof, struct flow *before, struct request *request)
 {
     enum opening_kind opening = server_opening(server);
 
@@ -519,18 +515,18 @@ static void decide(struct engine *engine, struct passage *passage, struct server
         return;
     }
     if (opening == OPENING_CHECK || opening == OPENING_GREET)
-        judge_request(engine, passage, server, proof, closing, request);
+        judge_request(engine, passage, server, proof, before, request);
     else if (asks_wrongly(engine, passage, server, request)) {
         resend_remove(engine->synacks, &passage->key); /* it is not asked again, whatever it is */
-        refuse_unless_right(engine, passage, server, proof, closing, request);
+        refuse_unless_right(engine, passage, server, proof, before, request);
     } else {
-        open_limited(engine, passage, server, proof, closing, &request->said);
+        open_limited(engine, passage, server, proof, before, &request->said);
     }
 }
 
 void __attribute__((noinline))
 request_admit(struct engine *engine, struct passage *passage, struct server *server,
-              struct proof proof, struct flow *closing)
+              struct proof proof, struct flow *before)
 {
     const struct frame *frame = &passage->frame;
     struct request request = {
@@ -544,7 +540,7 @@ request_admit(struct engine *engine, struct passage *passage, struct server *ser
         passage_reset_by(engine, passage, server, DROP_stray);
         return;
     }
-    decide(engine, passage, server, &proof, closing, &request);
+    decide(engine, passage, server, &proof, before, &request);
 }
 
 void request_goes_on(struct engine *engine, struct passage *passage, struct flow *flow)

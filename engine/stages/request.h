@@ -21,11 +21,11 @@ struct asked {
 
 /* rule 2.5: opens without a request check, under limits for the server and for each source. */
 void open_limited(struct engine *engine, struct passage *passage, struct server *server,
-                  const struct proof *proof, struct flow *closing, const struct asked *said);
+                  const struct proof *proof, struct flow *before, const struct asked *said);
 
 /* What the segment says, which begins at x+1. */
 void request_admit(struct engine *engine, struct passage *passage, struct server *server,
-                   struct proof proof, struct flow *closing);
+                   struct proof proof, struct flow *before);
 /* More has come of a request that is kept (kept.h). */
 void request_goes_on(struct engine *engine, struct passage *passage, struct flow *flow);
 /* One that waits (SLOT_WAITS) is judged once more, as if its client had repeated it. */
