@@ -253,26 +253,40 @@ static inline bool talks_too_early(const struct server *server, const struct pro
     return protocol && protocol->early_talk_is_wrong;
 }
 
-/* Nothing here describes the request: it may be right all the same. */
+/* Nothing describes the request, and it may be right all the same: where it is opened for that, it
+ * has been. */
+static enum refusal open_as_it_stands(struct engine *engine, struct passage *passage,
+                                      struct server *server, const struct proof *proof,
+                                      struct flow *before, struct request *request)
+{
+    const struct asked *said = &request->said;
+    const enum refusal refusal = request_refusal(engine, server, &passage->key.client, said->data,
+                                                 said->bytes, passage->now_us);
+
+    if (refusal == REFUSAL_OPEN) {
+        open_request(engine, passage, server, proof, before, request);
+    } else if (refusal == REFUSAL_OPEN_LIMITED) {
+        greet_beside(engine, passage, server, proof);
+        open_limited(engine, passage, server, proof, before, said);
+    }
+    return refusal;
+}
+
+static bool refusal_opens(enum refusal refusal)
+{
+    return refusal == REFUSAL_OPEN || refusal == REFUSAL_OPEN_LIMITED;
+}
+
 static void refuse_unless_right(struct engine *engine, struct passage *passage,
                                 struct server *server, const struct proof *proof,
                                 struct flow *before, struct request *request)
 {
-    const struct asked *said = &request->said;
-    enum refusal refusal = request_refusal(engine, server, &passage->key.client, said->data,
-                                           said->bytes, passage->now_us);
+    const enum refusal refusal = open_as_it_stands(engine, passage, server, proof, before, request);
     enum drop_reason reason = refusal == REFUSAL_UNBLAMED ? DROP_minor_limit : DROP_mismatch;
 
-    if (refusal == REFUSAL_OPEN) {
-        open_request(engine, passage, server, proof, before, request);
+    if (refusal_opens(refusal))
         return;
-    }
-    if (refusal == REFUSAL_OPEN_LIMITED) {
-        greet_beside(engine, passage, server, proof);
-        open_limited(engine, passage, server, proof, before, said);
-        return;
-    }
-    if (policy_wrong_keyword(server->policy, said->data, said->bytes))
+    if (policy_wrong_keyword(server->policy, request->said.data, request->said.bytes))
         reason = DROP_keyword;
     refuse_request(engine, passage, server, proof, request, reason);
 }
@@ -324,32 +338,6 @@ static void keep(struct engine *engine, struct passage *passage, struct server *
     kept_wait(engine, passage, &engine->flows.flows[slot->flow]);
 }
 
-/*
- * Its client has said all, or nothing more for a while: what no file knows may be right without
- * what its pattern waits for. False: it is not opened for that, and nobody is blamed.
- */
-static bool open_as_it_stands(struct engine *engine, struct passage *passage, struct server *server,
-                              const struct proof *proof, struct flow *before,
-                              struct request *request)
-{
-    const struct asked *said = &request->said;
-
-    switch (request_refusal(engine, server, &passage->key.client, said->data, said->bytes,
-                            passage->now_us)) {
-    case REFUSAL_OPEN:
-        open_request(engine, passage, server, proof, before, request);
-        return true;
-    case REFUSAL_OPEN_LIMITED:
-        greet_beside(engine, passage, server, proof);
-        open_limited(engine, passage, server, proof, before, said);
-        return true;
-    case REFUSAL_UNBLAMED:
-    case REFUSAL_BLAMED:
-        break;
-    }
-    return false;
-}
-
 /* A FIN ends it: a line, with its end or without it. */
 static bool is_ended_line(const struct server *server, const struct request *request)
 {
@@ -371,8 +359,10 @@ static void decide_unfinished(struct engine *engine, struct passage *passage, st
         open_right(engine, passage, server, proof, before, request);
         return;
     }
+    /* Its client has said all, or nothing more for a while: what no file knows may be right without
+     * what its pattern waits for. Where it is not, nobody is blamed. */
     if (!request->fits && (request->said.fin || request->as_is) &&
-        open_as_it_stands(engine, passage, server, proof, before, request))
+        refusal_opens(open_as_it_stands(engine, passage, server, proof, before, request)))
         return;
     if (request->said.fin || (full && !request->fits)) {
         end_unfinished(engine, passage, server, request);
