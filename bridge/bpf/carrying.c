@@ -34,9 +34,9 @@ struct orders {
     int map;
     uint32_t key_bytes;
     uint32_t added, removed; /* of these: */
-    uint8_t added_keys[CARRY_REMOVED * sizeof(union carry_key)];
-    struct carry_value values[CARRY_REMOVED];
-    uint8_t removed_keys[CARRY_REMOVED * sizeof(union carry_key)];
+    uint8_t added_keys[CARRY_AT_ONCE * sizeof(union carry_key)];
+    struct carry_value values[CARRY_AT_ONCE];
+    uint8_t removed_keys[CARRY_AT_ONCE * sizeof(union carry_key)];
 };
 
 struct carrying {
@@ -62,7 +62,7 @@ static bool size_maps(const struct bpf_object *object, const struct carrying_siz
 {
     const uint32_t connections = sizes->connections * sizes->answers.shards;
     /* With those that are about to be removed. */
-    const uint32_t entries = connections + CARRY_REMOVED * sizes->answers.shards;
+    const uint32_t entries = connections + CARRY_AT_ONCE * sizes->answers.shards;
     const struct {
         const char *name;
         uint32_t entries;
@@ -377,7 +377,7 @@ static uint32_t obey_in(struct orders *orders, const void *key, const struct car
 
     if (!add) {
         memcpy(key_at(orders, orders->removed_keys, orders->removed++), key, orders->key_bytes);
-        if (orders->removed == CARRY_REMOVED) {
+        if (orders->removed == CARRY_AT_ONCE) {
             lost = add_all(orders); /* one of these may be among them */
             remove_all(orders);
         }
@@ -386,7 +386,7 @@ static uint32_t obey_in(struct orders *orders, const void *key, const struct car
     keep(orders, key);
     memcpy(key_at(orders, orders->added_keys, orders->added), key, orders->key_bytes);
     orders->values[orders->added++] = *value;
-    return orders->added == CARRY_REMOVED ? add_all(orders) : 0;
+    return orders->added == CARRY_AT_ONCE ? add_all(orders) : 0;
 }
 
 static uint32_t obey(const struct carrying *carrying, const struct carry_order *order,

@@ -52,11 +52,11 @@ void carrying_lead(struct carrying *carrying, uint32_t to_client, uint32_t to_se
 /* While all goes up: what is carried from then on overtakes nothing that is on its way up. */
 void carrying_shut(struct carrying *carrying);
 /*
- * Obeys what the engine of a shard asks: adds at once, and removes when there are CARRY_REMOVED of
- * one kind to remove, in one call. Until then the kernel finds a record that is another's by its
- * serial, or nobody's: the same as none.
+ * Obeys what the engine of a shard asks: adds at once, and removes when there are CARRY_AT_ONCE of
+ * one kind to remove. Until then the kernel finds a record that is another's by its serial, or
+ * nobody's: the same as none.
  */
-#define CARRY_REMOVED 32u
+#define CARRY_AT_ONCE 32u /* added, or removed, by one system call */
 void carrying_obey(struct carrying *carrying, const struct carry_order *orders, uint32_t count,
                    uint32_t shard);
 /* What the programs have counted, and how many connections found no room. */

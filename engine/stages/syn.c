@@ -13,7 +13,7 @@
 
 /* Each server: it costs the server a signature to look at, and leaves nothing there */
 #define AUTHENTICATED_PER_SECOND 100
-#define UNLISTENED_PER_SECOND    10
+#define DOUBTED_PER_SECOND       10
 #define LIMIT_SCOPE_DOUBT        0x10000000u /* or'ed with the server's index */
 
 void synack_remember(struct engine *engine, const struct passage *passage,
@@ -129,7 +129,7 @@ static bool is_first_of_network(struct engine *engine, const struct passage *pas
 static bool is_of_who_had_none(struct engine *engine, const struct passage *passage,
                                struct server *server)
 {
-    const uint32_t limit = limit_share(engine, UNLISTENED_PER_SECOND);
+    const uint32_t limit = limit_share(engine, DOUBTED_PER_SECOND);
 
     return token_next_us(&server->unheard, limit, limit) <= passage->now_us &&
            is_first_of_network(engine, passage, server) &&
@@ -153,9 +153,9 @@ static bool is_of_the_few(struct engine *engine, const struct passage *passage,
  */
 static void refuse(struct engine *engine, struct passage *passage, struct server *server)
 {
-    const uint32_t limit = limit_share(engine, UNLISTENED_PER_SECOND);
+    const uint32_t limit = limit_share(engine, DOUBTED_PER_SECOND);
 
-    if (is_of_the_few(engine, passage, server, &server->unlistened, limit) ||
+    if (is_of_the_few(engine, passage, server, &server->doubted_syns, limit) ||
         is_of_who_had_none(engine, passage, server))
         passage_forward(passage);
     else
@@ -169,10 +169,10 @@ static void refuse(struct engine *engine, struct passage *passage, struct server
  */
 static bool leave_unanswered(struct engine *engine, struct passage *passage, struct server *server)
 {
-    const uint32_t limit = limit_share(engine, UNLISTENED_PER_SECOND);
+    const uint32_t limit = limit_share(engine, DOUBTED_PER_SECOND);
 
     if (!is_of_the_few(engine, passage, server, &server->asked, 1)) {
-        if (is_of_the_few(engine, passage, server, &server->unlistened, limit))
+        if (is_of_the_few(engine, passage, server, &server->doubted_syns, limit))
             return false;
         if (!is_of_who_had_none(engine, passage, server)) {
             passage_drop(engine, passage, DROP_silent);

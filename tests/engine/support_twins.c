@@ -23,7 +23,7 @@ static void same_servers(const struct server_table *a, const struct server_table
         cr_assert_eq(one->unprofiled_us, other->unprofiled_us);
         cr_assert_eq(one->ip_id, other->ip_id);
         cr_assert_arr_eq(&one->counts, &other->counts, sizeof(one->counts));
-        cr_assert_arr_eq(&one->unlistened, &other->unlistened, sizeof(one->unlistened));
+        cr_assert_arr_eq(&one->doubted_syns, &other->doubted_syns, sizeof(one->doubted_syns));
         cr_assert_arr_eq(&one->authenticated, &other->authenticated, sizeof(one->authenticated));
         cr_assert_arr_eq(&one->openings, &other->openings, sizeof(one->openings));
         cr_assert_arr_eq(&one->observed, &other->observed, sizeof(one->observed));

@@ -699,7 +699,7 @@ Test(carrying, removed_ones_leave_room_for_as_many)
     }
     cr_assert_eq(unrecorded(&pair), 0u);
     /* Without that there is none. */
-    for (uint32_t i = 0; i < 2 * CARRY_REMOVED; i++) {
+    for (uint32_t i = 0; i < 2 * CARRY_AT_ONCE; i++) {
         one.key.client_port = (uint16_t)(60000 + i);
         carrying_obey(pair.carrying, &one, 1, pair.shard);
     }
