@@ -40,8 +40,7 @@ static inline const uint8_t *ack_tcp(const struct ack *ack)
     return ack->data + PLAIN_L4;
 }
 
-/* --- recognise
- * ------------------------------------------------------------------------------------ */
+/* --- recognise -------------------------------------------------------------------------------- */
 
 /* True where such a server's clients are proved and checked, and nothing is pending that a segment
  * might belong to. */

@@ -11,8 +11,7 @@
  * compares them frame by frame.
  *
  *      recognise:  headers -> connection, server -> no flow -> checksums -> options -> kept answer
- *      answer:     counted -> cookie, TSval -> remembered, where the client may wait -> written
- * over the SYN
+ *      answer:     counted -> cookie, TSval -> remembered if the client may wait -> written over it
  *
  * To recognise a SYN changes nothing. Everything that this has in common with the general way is
  * one and the same function, but for the checksums, which are made with the sum of the addresses
@@ -56,8 +55,7 @@ static inline uint8_t *syn_tcp(const struct syn *syn)
     return syn->data + PLAIN_L4;
 }
 
-/* --- recognise
- * ------------------------------------------------------------------------------------ */
+/* --- recognise -------------------------------------------------------------------------------- */
 
 /* True of all that frame_ends_good() may refuse. */
 static inline bool ends_odd(const struct syn *syn)

@@ -193,9 +193,11 @@ static bool accept_queue_fires(const struct trigger_counts *counts,
                                const struct trigger_question *question, uint32_t limit,
                                uint32_t *value)
 {
+    const bool fresh = counts->accept_queue_us &&
+                       question->now_us - counts->accept_queue_us < ACCEPT_QUEUE_FRESH_US;
+
     *value = counts->accept_queue_percent;
-    return counts->accept_queue_us &&
-           question->now_us - counts->accept_queue_us<ACCEPT_QUEUE_FRESH_US && * value> limit;
+    return fresh && *value > limit;
 }
 
 /* `least` of 2 s, and more than `limit` times the usual rate; the figure is how many times. */

@@ -11,8 +11,7 @@
  *                                      cookie is opened
  *      data(x+1, c+1 or c+1+g) ....... match: opened; mismatch: reset; need more: kept (kept.h)
  *      FIN, keepalive, last ACK ...... answered as the server would, without state
- *      anything else ................. no good cookie: a small rate is let through, the rest
- * dropped
+ *      anything else ................. no good cookie: a small rate passes, the rest is dropped
  */
 #ifndef SYNWARD_ENGINE_STAGES_ADMISSION_H
 #define SYNWARD_ENGINE_STAGES_ADMISSION_H

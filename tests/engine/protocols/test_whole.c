@@ -105,8 +105,7 @@ Test(whole, client_hello_in_records)
     cr_assert_eq(whole_of(PROTOCOL_TLS, (const char *)records, at), MATCH_NO);
 }
 
-/* --- what a request in pieces costs: none is to be read anew with each of them
- * -------------------- */
+/* --- what a request in pieces costs: none is to be read anew with each of them --------------- */
 
 static size_t looks_at(enum protocol_id id, const uint8_t *request, size_t bytes)
 {
