@@ -20,102 +20,6 @@ static const char *choose(const struct arguments *arguments, enum option_id id,
     return configured ? configured : otherwise;
 }
 
-static bool choose_mode(const struct arguments *arguments, const struct config *config,
-                        enum mode_setting *mode, struct error *error)
-{
-    *mode = config->mode == SETTING_INHERIT ? SETTING_AUTO : config->mode;
-    return !option_given(arguments, OPTION_MODE) ||
-           mode_setting_parse(arguments->value[OPTION_MODE], mode, error);
-}
-
-static bool choose_learning(const struct arguments *arguments, const struct config *config,
-                            bool *learning, struct error *error)
-{
-    *learning = config->line[CONFIG_LEARN] ? config->learning : true;
-    return !option_given(arguments, OPTION_LEARN) ||
-           switch_parse("learn", arguments->value[OPTION_LEARN], learning, error);
-}
-
-static bool choose_unknown(const struct arguments *arguments, const struct config *config,
-                           enum unknown_servers *unknown, struct error *error)
-{
-    *unknown = config->unknown;
-    return !option_given(arguments, OPTION_UNKNOWN) ||
-           unknown_servers_parse(arguments->value[OPTION_UNKNOWN], unknown, error);
-}
-
-static bool choose_workers(const struct arguments *arguments, const struct config *config,
-                           uint32_t *workers, struct error *error)
-{
-    *workers = config->workers ? config->workers : 1;
-    return !option_given(arguments, OPTION_WORKERS) ||
-           workers_parse(arguments->value[OPTION_WORKERS], workers, error);
-}
-
-static bool choose_flows(const struct arguments *arguments, const struct config *config,
-                         uint32_t *flows, struct error *error)
-{
-    *flows = config->flows;
-    return !option_given(arguments, OPTION_FLOWS) ||
-           flows_parse(arguments->value[OPTION_FLOWS], flows, error);
-}
-
-static bool choose_busy_poll(const struct arguments *arguments, const struct config *config,
-                             uint32_t *busy_poll, struct error *error)
-{
-    *busy_poll = config->line[CONFIG_BUSY_POLL] ? config->busy_poll : BUSY_POLL_DEFAULT;
-    return !option_given(arguments, OPTION_BUSY_POLL) ||
-           busy_poll_parse(arguments->value[OPTION_BUSY_POLL], busy_poll, error);
-}
-
-static bool choose_kernel_path(const struct arguments *arguments, const struct config *config,
-                               enum kernel_path_setting *setting, struct error *error)
-{
-    *setting = config->kernel_path;
-    return !option_given(arguments, OPTION_KERNEL_PATH) ||
-           kernel_path_parse(arguments->value[OPTION_KERNEL_PATH], setting, error);
-}
-
-static bool choose_hook(const struct arguments *arguments, const struct config *config,
-                        enum hook_setting *setting, struct error *error)
-{
-    *setting = config->hook;
-    return !option_given(arguments, OPTION_HOOK) ||
-           hook_parse(arguments->value[OPTION_HOOK], setting, error);
-}
-
-static bool choose_carrier(const struct arguments *arguments, const struct config *config,
-                           enum carrier_setting *setting, struct error *error)
-{
-    *setting = config->carrier;
-    return !option_given(arguments, OPTION_CARRIER) ||
-           carrier_parse(arguments->value[OPTION_CARRIER], setting, error);
-}
-
-static bool choose_when_dead(const struct arguments *arguments, const struct config *config,
-                             enum when_dead_setting *setting, struct error *error)
-{
-    *setting = config->when_dead;
-    return !option_given(arguments, OPTION_WHEN_DEAD) ||
-           when_dead_parse(arguments->value[OPTION_WHEN_DEAD], setting, error);
-}
-
-static bool choose_card(const struct arguments *arguments, const struct config *config,
-                        enum card_setting *setting, struct error *error)
-{
-    *setting = config->card;
-    return !option_given(arguments, OPTION_CARD) ||
-           card_parse(arguments->value[OPTION_CARD], setting, error);
-}
-
-static bool choose_sandbox(const struct arguments *arguments, const struct config *config,
-                           enum sandbox_setting *setting, struct error *error)
-{
-    *setting = config->sandbox;
-    return !option_given(arguments, OPTION_SANDBOX) ||
-           sandbox_parse(arguments->value[OPTION_SANDBOX], setting, error);
-}
-
 const char *run_options_inline(const struct arguments *arguments, const struct config *config)
 {
     const bool sides =
@@ -175,6 +79,27 @@ static bool choose_sides(const struct arguments *arguments, const struct config 
         "vnet3");
 }
 
+static bool learning_parse(const char *text, bool *out, struct error *error)
+{
+    return switch_parse("learn", text, out, error);
+}
+
+/* What the command line says, in the place of what the file says. */
+static bool take_given(const struct arguments *arguments, struct run_options *options,
+                       struct error *error)
+{
+#define TAKE(what, id, parse)                                                                      \
+    (!option_given(arguments, OPTION_##id) ||                                                      \
+     parse(arguments->value[OPTION_##id], &options->what, error))
+    return TAKE(mode, MODE, mode_setting_parse) && TAKE(learning, LEARN, learning_parse) &&
+           TAKE(unknown, UNKNOWN, unknown_servers_parse) && TAKE(workers, WORKERS, workers_parse) &&
+           TAKE(flows, FLOWS, flows_parse) && TAKE(busy_poll, BUSY_POLL, busy_poll_parse) &&
+           TAKE(kernel_path, KERNEL_PATH, kernel_path_parse) && TAKE(hook, HOOK, hook_parse) &&
+           TAKE(carrier, CARRIER, carrier_parse) && TAKE(card, CARD, card_parse) &&
+           TAKE(when_dead, WHEN_DEAD, when_dead_parse) && TAKE(sandbox, SANDBOX, sandbox_parse);
+#undef TAKE
+}
+
 bool run_options_make(const struct arguments *arguments, const struct config *config,
                       struct run_options *options, struct error *error)
 {
@@ -182,6 +107,18 @@ bool run_options_make(const struct arguments *arguments, const struct config *co
         .server_stack = choose(arguments, OPTION_SERVER_STACK, config->server_stack, NULL),
         .store_path = choose(arguments, OPTION_STORE, config->store, STORE_PATH_DEFAULT),
         .control_path = choose(arguments, OPTION_CONTROL, config->control, CONTROL_SOCKET_DEFAULT),
+        .mode = config->mode == SETTING_INHERIT ? SETTING_AUTO : config->mode,
+        .learning = config->line[CONFIG_LEARN] ? config->learning : true,
+        .unknown = config->unknown,
+        .workers = config->workers ? config->workers : 1,
+        .flows = config->flows,
+        .busy_poll = config->line[CONFIG_BUSY_POLL] ? config->busy_poll : BUSY_POLL_DEFAULT,
+        .kernel_path = config->kernel_path,
+        .hook = config->hook,
+        .carrier = config->carrier,
+        .card = config->card,
+        .when_dead = config->when_dead,
+        .sandbox = config->sandbox,
         .triggers = config->triggers,
         .config = config,
         .mode_given = option_given(arguments, OPTION_MODE) || config->mode != SETTING_INHERIT,
@@ -192,19 +129,7 @@ bool run_options_make(const struct arguments *arguments, const struct config *co
         .cluster_key = choose(arguments, OPTION_CLUSTER_KEY, config->cluster_key, NULL),
         .escape = arguments->value[OPTION_ESCAPE],
     };
-    return choose_sides(arguments, config, options, error) &&
-           choose_mode(arguments, config, &options->mode, error) &&
-           choose_learning(arguments, config, &options->learning, error) &&
-           choose_unknown(arguments, config, &options->unknown, error) &&
-           choose_workers(arguments, config, &options->workers, error) &&
-           choose_flows(arguments, config, &options->flows, error) &&
-           choose_busy_poll(arguments, config, &options->busy_poll, error) &&
-           choose_kernel_path(arguments, config, &options->kernel_path, error) &&
-           choose_hook(arguments, config, &options->hook, error) &&
-           choose_carrier(arguments, config, &options->carrier, error) &&
-           choose_card(arguments, config, &options->card, error) &&
-           choose_when_dead(arguments, config, &options->when_dead, error) &&
-           choose_sandbox(arguments, config, &options->sandbox, error);
+    return choose_sides(arguments, config, options, error) && take_given(arguments, options, error);
 }
 
 /* Always false; the file is blamed for what it says. */

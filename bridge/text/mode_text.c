@@ -6,6 +6,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The place of a word among names[first] to names[last]; -1: it is none of them. */
+static int word_find(const char *text, const char *const *names, int first, int last)
+{
+    for (int i = first; i <= last; i++) {
+        if (strcmp(text, names[i]) == 0)
+            return i;
+    }
+    return -1;
+}
+
 static const char *const setting_names[] = {
     [SETTING_INHERIT] = NULL,
     [SETTING_AUTO] = "auto",
@@ -15,13 +25,13 @@ static const char *const setting_names[] = {
 
 bool mode_setting_parse(const char *text, enum mode_setting *out, struct error *error)
 {
-    for (enum mode_setting setting = SETTING_AUTO; setting <= SETTING_ATTACK; setting++) {
-        if (strcmp(text, setting_names[setting]) == 0) {
-            *out = setting;
-            return true;
-        }
-    }
-    return error_set(error, EXIT_USAGE, "not a mode: %.100s: write auto, normal or attack", text);
+    const int word = word_find(text, setting_names, SETTING_AUTO, SETTING_ATTACK);
+
+    if (word < 0)
+        return error_set(error, EXIT_USAGE, "not a mode: %.100s: write auto, normal or attack",
+                         text);
+    *out = (enum mode_setting)word;
+    return true;
 }
 
 const char *mode_setting_name(enum mode_setting setting)
@@ -69,14 +79,14 @@ const char *unknown_servers_name(enum unknown_servers unknown)
 
 bool unknown_servers_parse(const char *text, enum unknown_servers *out, struct error *error)
 {
-    for (enum unknown_servers unknown = UNKNOWN_COOKIE; unknown <= UNKNOWN_DROP; unknown++) {
-        if (strcmp(text, unknown_names[unknown]) == 0) {
-            *out = unknown;
-            return true;
-        }
-    }
-    return error_set(error, EXIT_USAGE,
-                     "not a choice for unknown servers: %.100s: write cookie, pass or drop", text);
+    const int word = word_find(text, unknown_names, UNKNOWN_COOKIE, UNKNOWN_DROP);
+
+    if (word < 0)
+        return error_set(error, EXIT_USAGE,
+                         "not a choice for unknown servers: %.100s: write cookie, pass or drop",
+                         text);
+    *out = (enum unknown_servers)word;
+    return true;
 }
 
 /* A number from `least` to `most`, of nothing but digits; `what` is what it counts. */
@@ -103,36 +113,42 @@ bool flows_parse(const char *text, uint32_t *out, struct error *error)
     return number_parse("flows", text, FLOWS_LEAST, FLOWS_MOST, out, error);
 }
 
-bool kernel_path_parse(const char *text, enum kernel_path_setting *out, struct error *error)
-{
-    if (strcmp(text, "auto") == 0)
-        *out = KERNEL_PATH_AUTO;
-    else if (strcmp(text, "on") == 0 || strcmp(text, "off") == 0)
-        *out = strcmp(text, "on") == 0 ? KERNEL_PATH_ON : KERNEL_PATH_OFF;
-    else
-        return error_set(error, EXIT_USAGE, "not a kernel path, auto, on or off: %.100s", text);
-    return true;
-}
+static const char *const kernel_path_names[] = {[KERNEL_PATH_UNSAID] = "auto",
+                                                [KERNEL_PATH_OFF] = "off",
+                                                [KERNEL_PATH_AUTO] = "auto",
+                                                [KERNEL_PATH_ON] = "on"};
 
 const char *kernel_path_name(enum kernel_path_setting setting)
 {
-    return setting == KERNEL_PATH_OFF ? "off" : setting == KERNEL_PATH_ON ? "on" : "auto";
+    return kernel_path_names[setting];
+}
+
+bool kernel_path_parse(const char *text, enum kernel_path_setting *out, struct error *error)
+{
+    const int word = word_find(text, kernel_path_names, KERNEL_PATH_OFF, KERNEL_PATH_ON);
+
+    if (word < 0)
+        return error_set(error, EXIT_USAGE, "not a kernel path, auto, on or off: %.100s", text);
+    *out = (enum kernel_path_setting)word;
+    return true;
+}
+
+static const char *const hook_names[] = {
+    [HOOK_UNSAID] = "auto", [HOOK_OFF] = "off", [HOOK_AUTO] = "auto", [HOOK_ON] = "on"};
+
+const char *hook_name(enum hook_setting setting)
+{
+    return hook_names[setting];
 }
 
 bool hook_parse(const char *text, enum hook_setting *out, struct error *error)
 {
-    if (strcmp(text, "auto") == 0)
-        *out = HOOK_AUTO;
-    else if (strcmp(text, "on") == 0 || strcmp(text, "off") == 0)
-        *out = strcmp(text, "on") == 0 ? HOOK_ON : HOOK_OFF;
-    else
-        return error_set(error, EXIT_USAGE, "not a hook, auto, on or off: %.100s", text);
-    return true;
-}
+    const int word = word_find(text, hook_names, HOOK_OFF, HOOK_ON);
 
-const char *hook_name(enum hook_setting setting)
-{
-    return setting == HOOK_OFF ? "off" : setting == HOOK_ON ? "on" : "auto";
+    if (word < 0)
+        return error_set(error, EXIT_USAGE, "not a hook, auto, on or off: %.100s", text);
+    *out = (enum hook_setting)word;
+    return true;
 }
 
 bool carrier_parse(const char *text, enum carrier_setting *out, struct error *error)
@@ -158,13 +174,12 @@ const char *card_name(enum card_setting setting)
 
 bool card_parse(const char *text, enum card_setting *out, struct error *error)
 {
-    for (int i = CARD_AUTO; i <= CARD_TAP; i++) {
-        if (strcmp(text, card_names[i]) == 0) {
-            *out = (enum card_setting)i;
-            return true;
-        }
-    }
-    return error_set(error, EXIT_USAGE, "neither auto, veth nor tap: %.100s", text);
+    const int word = word_find(text, card_names, CARD_AUTO, CARD_TAP);
+
+    if (word < 0)
+        return error_set(error, EXIT_USAGE, "neither auto, veth nor tap: %.100s", text);
+    *out = (enum card_setting)word;
+    return true;
 }
 
 static const char *const when_dead_names[] = {
@@ -177,13 +192,12 @@ const char *when_dead_name(enum when_dead_setting setting)
 
 bool when_dead_parse(const char *text, enum when_dead_setting *out, struct error *error)
 {
-    for (int i = WHEN_DEAD_LIMITED; i <= WHEN_DEAD_CLOSED; i++) {
-        if (strcmp(text, when_dead_names[i]) == 0) {
-            *out = (enum when_dead_setting)i;
-            return true;
-        }
-    }
-    return error_set(error, EXIT_USAGE, "neither open, limited nor closed: %.100s", text);
+    const int word = word_find(text, when_dead_names, WHEN_DEAD_LIMITED, WHEN_DEAD_CLOSED);
+
+    if (word < 0)
+        return error_set(error, EXIT_USAGE, "neither open, limited nor closed: %.100s", text);
+    *out = (enum when_dead_setting)word;
+    return true;
 }
 
 static const char *const sandbox_names[] = {
@@ -196,13 +210,12 @@ const char *sandbox_name(enum sandbox_setting setting)
 
 bool sandbox_parse(const char *text, enum sandbox_setting *out, struct error *error)
 {
-    for (int i = SANDBOX_AUTO; i <= SANDBOX_OFF; i++) {
-        if (strcmp(text, sandbox_names[i]) == 0) {
-            *out = (enum sandbox_setting)i;
-            return true;
-        }
-    }
-    return error_set(error, EXIT_USAGE, "not a sandbox, auto, on or off: %.100s", text);
+    const int word = word_find(text, sandbox_names, SANDBOX_AUTO, SANDBOX_OFF);
+
+    if (word < 0)
+        return error_set(error, EXIT_USAGE, "not a sandbox, auto, on or off: %.100s", text);
+    *out = (enum sandbox_setting)word;
+    return true;
 }
 
 bool switch_parse(const char *what, const char *text, bool *out, struct error *error)
