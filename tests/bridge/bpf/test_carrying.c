@@ -13,6 +13,7 @@
 #include <linux/pkt_cls.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "bridge/bpf/carrying.h"
 #include "bridge/workers/told.h"
@@ -600,6 +601,29 @@ struct names {
     struct carry_order orders[NAMES];
 };
 
+static uint64_t unrecorded(const struct pair *pair)
+{
+    uint64_t counts[CARRY_COUNTS_COUNT], unrecorded;
+
+    carrying_count(pair->carrying, counts, &unrecorded);
+    return unrecorded;
+}
+
+/* The kernel gets memory for entries now and then (Linux 6.1), and has none for a moment where many
+ * come at once. Where there is no room there is none later. */
+static bool obeys(const struct pair *pair, const struct carry_order *orders, uint32_t count)
+{
+    for (int tries = 0; tries < 1000; tries++) {
+        const uint64_t before = unrecorded(pair);
+
+        carrying_obey(pair->carrying, orders, count, pair->shard);
+        if (unrecorded(pair) == before)
+            return true;
+        usleep(1000);
+    }
+    return false;
+}
+
 static struct flow_key key_of_name(const struct names *names, uint32_t name)
 {
     struct flow_key key = key_of(names->v6);
@@ -619,7 +643,7 @@ static void order(struct names *names, uint32_t name, uint32_t serial)
     names->orders[names->count++] = (struct carry_order){
         .key = key_of_name(names, name), .index = name, .serial = serial, .add = add};
     if (names->count == NAMES || dice(20) == 0) {
-        carrying_obey(names->pair.carrying, names->orders, names->count, names->pair.shard);
+        cr_assert(obeys(&names->pair, names->orders, names->count));
         names->count = 0;
     }
 }
@@ -641,14 +665,6 @@ static bool name_is_carried(const struct names *names, uint32_t name)
     return kernel_carries(&names->pair, &made, &out);
 }
 
-static uint64_t unrecorded(const struct pair *pair)
-{
-    uint64_t counts[CARRY_COUNTS_COUNT], unrecorded;
-
-    carrying_count(pair->carrying, counts, &unrecorded);
-    return unrecorded;
-}
-
 static void names_have_their_records(bool v6)
 {
     struct names names = {.v6 = v6};
@@ -658,13 +674,12 @@ static void names_have_their_records(bool v6)
     names.pair = open_pair(false, v6, true);
     for (int step = 0; step < 4000; step++)
         order(&names, dice(NAMES), dice(2) ? ++names.serial : 0);
-    carrying_obey(names.pair.carrying, names.orders, names.count, names.pair.shard);
+    cr_assert(obeys(&names.pair, names.orders, names.count));
     for (uint32_t name = 0; name < NAMES; name++) {
         cr_assert_eq(name_is_carried(&names, name), names.serials[name] != 0, "%u", name);
         there += names.serials[name] != 0;
     }
     cr_assert(there > NAMES / 4 && there < NAMES, "%u", there);
-    cr_assert_eq(unrecorded(&names.pair), 0u);
     close_pair(&names.pair);
 }
 
@@ -683,6 +698,7 @@ Test(carrying, removed_ones_leave_room_for_as_many)
 {
     struct pair pair = open_pair(false, false, true);
     struct carry_order one = {.key = key_of(false), .serial = 1};
+    uint64_t before;
 
     for (uint32_t i = 0; i < 3 * FLOWS; i++) {
         one.add = true;
@@ -695,14 +711,14 @@ Test(carrying, removed_ones_leave_room_for_as_many)
             other.key.client_port = (uint16_t)(1 + i - (FLOWS - 1));
             carrying_obey(pair.carrying, &other, 1, pair.shard);
         }
-        carrying_obey(pair.carrying, &one, 1, pair.shard);
+        cr_assert(obeys(&pair, &one, 1), "%u", i);
     }
-    cr_assert_eq(unrecorded(&pair), 0u);
+    before = unrecorded(&pair);
     /* Without that there is none. */
     for (uint32_t i = 0; i < 2 * CARRY_AT_ONCE; i++) {
         one.key.client_port = (uint16_t)(60000 + i);
         carrying_obey(pair.carrying, &one, 1, pair.shard);
     }
-    cr_assert_gt(unrecorded(&pair), 0u);
+    cr_assert_geq(unrecorded(&pair), before + CARRY_AT_ONCE);
     close_pair(&pair);
 }
