@@ -172,11 +172,13 @@ static void *serve(void *context)
         redisReaderFeed(reader, text, (size_t)got);
         pthread_mutex_lock(&lock);
         while (on && redisReaderGetReply(reader, &asked) == REDIS_OK && asked) {
-            on = answers_left > 0;
-            answers_left -= on;
+            const bool answers = answers_left > 0;
+
+            answers_left -= answers;
             held -= held > 0;
-            if (on)
+            if (answers)
                 answer(out, asked);
+            on = answers || held > 0;
             freeReplyObject(asked);
         }
         if (held == 0)

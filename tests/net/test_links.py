@@ -189,8 +189,8 @@ def test_namespace_that_is_made_anew():
         wait_until(
             lambda: SERVER_IF in run("ip", "-n", name, "-br", "link"), 2 * WITHIN_S, "a card"
         )
-        wait_until(lambda: lab.daemon.errors().count(" ready: ") == 2, 2 * WITHIN_S, "ready again")
-        check("was made anew" in lab.daemon.errors(), f"the log: {lab.daemon.errors()}")
+        wait_until(lambda: lab.daemon.said().count(" ready: ") == 2, 2 * WITHIN_S, "ready again")
+        check("was made anew" in lab.daemon.said(), f"the log: {lab.daemon.errors()}")
         check(CLIENT_IF in run("ip", "-n", lab.client.name, "-br", "link"), "the client's card")
         check_equal(lab.stop_daemon()[0], 0, "exit code")
 
