@@ -11,8 +11,8 @@ that measure memory hold with both, whatever this system is set to. FILE@splice 
 among its tests.
 
 Most files wait more than they work, and their namespaces have nothing to do with each other: of
-these four run at a time. Of those that load the machine as far as it goes one runs beside them, and
-one of those that only wait. A file's lines are printed when it has ended.
+these four run at a time. Of those that load the machine as far as it goes one runs beside them. A
+file's lines are printed when it has ended.
 
 --beside: a test command of another kind that runs beside the first, and has the processors while
 these wait. Its lines are counted too.
@@ -68,6 +68,9 @@ TOGETHER = [
     "test_reload.py",
     "test_imports.py",
     "test_cluster.py",
+    "test_sync.py",
+    "test_sync_store.py",
+    "test_sync_sums.py",
     "test_spread.py",
     "test_sandbox.py",
     "test_stack.py",
@@ -91,9 +94,6 @@ TOGETHER = [
     "test_real.py",
     "test_votes.py",
 ]
-# What they wait for is mostly the end of a value's life in a store. They are minutes long, and
-# have a place of their own.
-WAITING = ["test_sync_store.py", "test_sync.py", "test_sync_sums.py"]
 # With several workers, and hosts that are machines of their own.
 MORE = [
     "test_vm.py",
@@ -280,16 +280,13 @@ def run_net(wanted, beside):
     unlisted = sorted(
         f
         for f in os.listdir(HERE)
-        if re.fullmatch(r"test_\w+\.py", f) and f not in HEAVY + TOGETHER + WAITING + MORE + ALONE
+        if re.fullmatch(r"test_\w+\.py", f) and f not in HEAVY + TOGETHER + MORE + ALONE
     )
-    wanted = wanted or HEAVY + WAITING + unlisted + TOGETHER
+    wanted = wanted or HEAVY + unlisted + TOGETHER
     results = Results(HERE, LIMIT_S)
     light = [name for name in wanted if name in TOGETHER or name in unlisted]
-    waiting = [name for name in wanted if name in WAITING]
-    hard = [name for name in wanted if name not in light + waiting]
-    left, heavy = queue_of(light), queue_of(hard)
-    lanes = [[left]] * (LANES - 1) + [[left, heavy], [heavy], [queue_of(waiting)]]
-    run_lanes(results, lanes, beside)
+    left, heavy = queue_of(light), queue_of([name for name in wanted if name not in light])
+    run_lanes(results, [[left]] * (LANES - 1) + [[left, heavy], [heavy]], beside)
     return results
 
 
