@@ -26,6 +26,11 @@ from cluster import (
 from lab import SYNWARD, check, check_equal, run, wait_until
 
 
+def stands(cluster, source, state):
+    """A word that is said just before `sync` ends is not written."""
+    return f'"state":"{state}"' in cluster.hash("rules").get(source, "")
+
+
 def test_nothing_old_is_believed_after_a_new_start():
     with Cluster("a", "b") as cluster:
         a, b = cluster.bridges
@@ -40,14 +45,18 @@ def test_nothing_old_is_believed_after_a_new_start():
         wait_until(lambda: b.rules() == {}, 15, f"b has that, too: {b.rules()}")
         for bridge in (a, b):
             bridge.sync.stop()
-        for kept, wanted in ((True, {}), (False, {source: "aside"})):
+        for kept, wanted, other in (
+            (True, {}, "203.0.113.9/32"),
+            (False, {source: "aside"}, "203.0.113.10/32"),
+        ):
             cluster.ask("HSET", f"{SEALED}:rules", source, old)
             b.join(state=kept)
             b.wait_state("joined", timeout_s=15)
             # What stands there behind it has come.
-            b.cli("sources", "add", "203.0.113.9")
-            wait_until(lambda: "203.0.113.9/32" in cluster.hash("rules"), 15, "b writes")
-            b.cli("sources", "remove", "203.0.113.9")
+            b.cli("sources", "add", other)
+            wait_until(lambda: stands(cluster, other, "aside"), 15, "b writes")
+            b.cli("sources", "remove", other)
+            wait_until(lambda: stands(cluster, other, "clear"), 15, "b writes that")
             wait_until(lambda: b.rules() == wanted, 15, f"{wanted}: {b.rules()}")
             check_equal("or old ones" in b.sync.said(), kept, "it says so")
             b.sync.stop()
