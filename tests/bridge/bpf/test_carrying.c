@@ -610,7 +610,7 @@ static uint64_t unrecorded(const struct pair *pair)
 }
 
 /* The kernel gets memory for entries now and then (Linux 6.1), and has none for a moment where many
- * come at once. Where there is no room there is none later. */
+ * come at once: nothing tells when it has. Where there is no room there is none later. */
 static bool obeys(const struct pair *pair, const struct carry_order *orders, uint32_t count)
 {
     for (int tries = 0; tries < 1000; tries++) {

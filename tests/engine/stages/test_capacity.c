@@ -522,6 +522,15 @@ Test(capacity, syns_that_are_not_answered_beside_an_empty_queue)
     bench_end(b);
 }
 
+static void two_lower_the_mark(struct bench *b)
+{
+    two_go_out(b);
+    bench_wait(b, SECOND_US / 2);
+    cr_assert_eq(mark(b), 10);
+    bench_forget(b);
+    bench_end(b);
+}
+
 /* Its address has moved to another host: it listens, but where nobody looks. */
 Test(capacity, syns_that_are_not_answered_by_whom_nobody_sees)
 {
@@ -531,11 +540,7 @@ Test(capacity, syns_that_are_not_answered_by_whom_nobody_sees)
     serves(b, 1, 10);
     is_seen(b, b->now_us);
     engine_set_accept_queue(b->engine, &key, 0, 0, b->now_us);
-    two_go_out(b);
-    bench_wait(b, SECOND_US / 2);
-    cr_assert_eq(mark(b), 10);
-    bench_forget(b);
-    bench_end(b);
+    two_lower_the_mark(b);
 }
 
 /* What was seen of the queue counts while its stack is looked at. */
@@ -545,11 +550,7 @@ Test(capacity, syns_that_are_not_answered_when_nobody_looks_any_more)
 
     serves(b, 1, 10);
     is_seen(b, b->now_us - LISTENING_FRESH_US);
-    two_go_out(b);
-    bench_wait(b, SECOND_US / 2);
-    cr_assert_eq(mark(b), 10);
-    bench_forget(b);
-    bench_end(b);
+    two_lower_the_mark(b);
 }
 
 /* --- handed over at once --------------------------------------------------------------------- */
