@@ -363,6 +363,18 @@ static void ask_server(struct engine *engine, const struct passage *passage,
 }
 
 /*
+ * A client that ends with a FIN and is gone answers what it gets afterwards with a RST: at the
+ * number of that FIN as long as the server has not acknowledged it. Linux takes that one, too.
+ */
+static bool is_exact(const struct frame *frame, const struct flow *flow,
+                     const struct flow_cold *cold)
+{
+    const uint32_t fin = flow->flags & FLOW_CLIENT_FIN ? 1 : 0;
+
+    return cold->client_next - frame->seq <= fin;
+}
+
+/*
  * The server may not take a RST: its number is not the exact one (RFC 5961 3.2), an option, a TTL,
  * a checksum of IP is in the way. Who sends one would be gone for us, and have a place there. So
  * the server is asked, too. Where the number is exact as far as we know, its client is gone, and
@@ -379,7 +391,7 @@ static bool client_resets(struct engine *engine, struct passage *passage, struct
         return false;
     passage_forward(passage);
     ask_server(engine, passage, flow);
-    if (frame->seq == cold->client_next) {
+    if (is_exact(frame, flow, cold)) {
         flow->flags |= FLOW_REFUSED;
         engine_flow_close(engine, flow, END_CLIENT_RESET, passage->now_us);
     }

@@ -199,6 +199,14 @@ static bool lives_on(const struct engine *engine, const struct passage *passage,
            (passage->from == SIDE_SERVER && since >= FLOW_CLOCK_SECONDS(1));
 }
 
+/* What the server that was asked says where it has the connection no more (stages/splice.c): at the
+ * number that it was asked with, however far it had come itself. */
+static bool is_gone(const struct passage *passage, const struct flow *flow)
+{
+    return passage->from == SIDE_SERVER && (passage->frame.flags & TCP_RST) &&
+           (flow->flags & FLOW_EDIT) && passage->frame.seq == flow->ack_floor;
+}
+
 /* A server's RST in answer to its client. */
 static void refusal_counted(struct engine *engine, const struct passage *passage,
                             const struct flow *flow)
@@ -218,7 +226,8 @@ void track_closing(struct engine *engine, struct passage *passage, struct flow *
     bool client = passage->from == SIDE_CLIENT;
 
     if ((frame->flags & (TCP_RST | TCP_FIN)) &&
-        (!near_newest(engine, passage, flow, TRACK_NEAR_BYTES) || !frame_checksum_good(frame)))
+        ((!near_newest(engine, passage, flow, TRACK_NEAR_BYTES) && !is_gone(passage, flow)) ||
+         !frame_checksum_good(frame)))
         return;
     if (frame->flags & TCP_RST) {
         if (flow->state != FLOW_CLOSING) {

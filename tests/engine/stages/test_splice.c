@@ -382,6 +382,56 @@ Test(splice, reset_beside_the_number_acknowledges_nothing)
     bench_end(b);
 }
 
+/* It has closed, then data of before its FIN comes for it: Linux, and macOS after ^C. The server
+ * may take it, or not: its client is gone. */
+Test(splice, reset_at_the_clients_fin_ends_it)
+{
+    struct bench *b = bench_new(SETTING_ATTACK);
+    uint32_t c = open_http(b, OFFERS, OFFERS);
+
+    client_says(b, .flags = "F.", .seq = X + 19, .ack = c + 1);
+    to_server(b, .flags = "F.", .seq = X + 19, .ack = Y + 1);
+    client_says(b, .flags = "R", .seq = X + 18);
+    to_server(b, .flags = "R", .seq = X + 18);
+    is_asked(b);
+    cr_assert_str_eq(bench_flow_state(b), "spliced", "a guess");
+    client_says(b, .flags = "R", .seq = X + 19);
+    to_server(b, .flags = "R", .seq = X + 19);
+    is_asked(b);
+    cr_assert_str_eq(bench_flow_state(b), "closing");
+    cr_assert_eq(bench_server(b, HTTP)->held, 0);
+    server_says(b, .flags = ".", .seq = Y + 1, .ack = X + 20);
+    replied(b);
+    to_server(b, .flags = "R", .seq = X + 20);
+    bench_end(b);
+}
+
+/* The client had taken nothing of megabytes: at that number the server was asked. */
+Test(splice, server_that_has_gone_says_so_far_behind_its_newest)
+{
+    enum { BYTES = 1000, SEGMENTS = 3000 };
+    static char data[BYTES + 1];
+    struct bench *b = bench_new(SETTING_ATTACK);
+    uint32_t c = open_http(b, OFFERS, OFFERS);
+
+    memset(data, 'd', BYTES);
+    for (uint32_t i = 0; i < SEGMENTS; i++) {
+        server_says(b, .flags = ".", .seq = Y + 1 + i * BYTES, .ack = X + 19, .payload = data);
+        to_client(b, .flags = ".", .seq = c + 1 + i * BYTES, .ack = X + 19, .payload = data);
+    }
+    client_says(b, .flags = "R", .seq = X + 18);
+    to_server(b, .flags = "R", .seq = X + 18);
+    is_asked(b);
+    server_says(b, .flags = "R", .seq = Y + 2);
+    to_client(b, .flags = "R", .seq = c + 2);
+    cr_assert_str_eq(bench_flow_state(b), "spliced", "it was not asked there");
+    server_says(b, .flags = "R", .seq = Y + 1);
+    to_client(b, .flags = "R", .seq = c + 1);
+    cr_assert_str_eq(bench_flow_state(b), "closing");
+    cr_assert_eq(bench_server(b, HTTP)->held, 0);
+    bench_end(b);
+}
+
 /* An option that makes it no RST for the server, which has the connection, and is reset at its own
  * number. */
 Test(splice, reset_that_the_server_ignores_comes_again)
