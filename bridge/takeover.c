@@ -149,7 +149,7 @@ static bool read_whole(struct takeover *takeover, int fd)
     takeover->length = (size_t)status.st_size;
     takeover->bytes = malloc(takeover->length);
     while (takeover->bytes && have < takeover->length && got > 0) {
-        got = read(fd, takeover->bytes + have, takeover->length - have);
+        got = pread(fd, takeover->bytes + have, takeover->length - have, (off_t)have);
         have += got > 0 ? (size_t)got : 0;
     }
     if (!takeover->bytes || have < takeover->length)
@@ -220,9 +220,21 @@ static void take_file(struct takeover *takeover, int fd, struct error *why)
                   takeover->path, (int)sizeof(takeover->prefix.version), takeover->prefix.version);
 }
 
+/* The file, else what the service manager has kept; -1, with errno: neither. */
+static int open_what_is_there(const struct takeover *takeover)
+{
+    int fd = open(takeover->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
+
+    if (fd < 0 && errno == ENOENT) {
+        fd = notify_kept(TAKEOVER_KEPT_NAME);
+        errno = ENOENT;
+    }
+    return fd;
+}
+
 static void take_what_is_there(struct takeover *takeover)
 {
-    const int fd = open(takeover->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
+    const int fd = open_what_is_there(takeover);
     struct error why = {0};
 
     if (fd >= 0) {
@@ -235,8 +247,19 @@ static void take_what_is_there(struct takeover *takeover)
         log_line(LOG_LEVEL_WARNING, "%s", why.text);
 }
 
+/* Not everything may be made at the end (doc/sandbox.md). */
+static int make_spare(const struct notify *notify)
+{
+    const int fd = notify->fd < 0 ? -1 : memfd_create("synward-flows", MFD_CLOEXEC);
+
+    if (fd >= 0)
+        fchmod(fd, 0600);
+    return fd;
+}
+
 struct takeover *takeover_read(const char *store_path, const char *client_side,
-                               const char *server_side, struct error *error)
+                               const char *server_side, const struct notify *notify,
+                               struct error *error)
 {
     struct takeover *takeover = calloc(1, sizeof(*takeover));
 
@@ -247,6 +270,9 @@ struct takeover *takeover_read(const char *store_path, const char *client_side,
         error_set(error, EXIT_FAILED, "out of memory for what was left by the last one");
         return NULL;
     }
+    takeover->notify = notify;
+    takeover->spare = make_spare(notify);
+    takeover->spare_out = takeover->spare < 0 ? -1 : dup(takeover->spare);
     randombytes_buf(&takeover->secrets, sizeof(takeover->secrets));
     takeover_wire(client_side, server_side, takeover->wire);
     read_boot(takeover->boot);
@@ -264,6 +290,10 @@ void takeover_free(struct takeover *takeover)
     if (!takeover)
         return;
     forget(takeover);
+    if (takeover->spare >= 0)
+        close(takeover->spare);
+    if (takeover->spare_out >= 0)
+        close(takeover->spare_out);
     takeover_log_free(takeover->log);
     free(takeover->path);
     sodium_memzero(takeover, sizeof(*takeover));
@@ -408,5 +438,6 @@ void takeover_done(struct takeover *takeover, const struct file_hands *hands)
         hands->remove(hands->context, KEPT_FLOWS);
     else
         (void)unlink(takeover->path);
+    notify_forget(takeover->notify, TAKEOVER_KEPT_NAME);
     forget(takeover);
 }

@@ -15,7 +15,9 @@
  * the sizes of all structs): another one's is not read, and its joined connections are answered by
  * resets.
  *
- * Nothing is synced to the disk: what a crash of the machine leaves is of another boot.
+ * Nothing is synced to the disk: what a crash of the machine leaves is of another boot. Where the
+ * file cannot be written, the disk being full, the service manager is given it to keep, in memory
+ * (bridge/base/notify.h).
  */
 #ifndef SYNWARD_BRIDGE_TAKEOVER_H
 #define SYNWARD_BRIDGE_TAKEOVER_H
@@ -23,6 +25,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "bridge/base/notify.h"
 #include "bridge/workers/workers.h"
 #include "engine/server/policy.h"
 #include "profiles/error.h"
@@ -32,10 +35,12 @@
 struct takeover;
 struct takeover_log;
 
-/* What was left beside this store for this wire, or nothing: then keys and seeds are new. The log
- * says where something lies there that is not taken. NULL: out of memory. */
+/* What was left beside this store for this wire, or with the service manager, or nothing: then keys
+ * and seeds are new. The log says where something lies there that is not taken. `notify` is
+ * borrowed for as long as the takeover lives. NULL: out of memory. */
 struct takeover *takeover_read(const char *store_path, const char *client_side,
-                               const char *server_side, struct error *error);
+                               const char *server_side, const struct notify *notify,
+                               struct error *error);
 /* Wipes what is secret. NULL is fine. */
 void takeover_free(struct takeover *takeover);
 
@@ -57,8 +62,8 @@ void takeover_done(struct takeover *takeover, const struct file_hands *hands);
 /* How it is replaced; the caller frees file->path. */
 bool takeover_file(const char *store_path, struct atomic_file *file, struct error *error);
 /* Of workers that were halted; `hands` NULL: by ourselves. Where nothing is to be left there is no
- * file. */
-bool takeover_write(const struct takeover *takeover, const struct workers *workers,
+ * file. What the service manager was given instead of a file is said in the log, and no error. */
+bool takeover_write(struct takeover *takeover, const struct workers *workers,
                     const struct file_hands *hands, struct error *error);
 
 #endif

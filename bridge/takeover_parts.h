@@ -15,6 +15,7 @@
 #define TAKEOVER_DIGEST_BYTES 32
 #define TAKEOVER_WIRE_BYTES   16
 #define TAKEOVER_SIZES        8
+#define TAKEOVER_KEPT_NAME    "flows" /* with the service manager */
 #define TAKEOVER_BYTES_MAX    (1ll << 32)
 /* What every version reads of a flow: its key and `edited`. */
 #define TAKEOVER_FLOW_LEAST (offsetof(struct handed_flow, edited) + 1)
@@ -69,6 +70,10 @@ struct takeover_tag_row {
 
 struct takeover {
     char *path;
+    const struct notify *notify;
+    /* A file in memory, for the manager, twice, as writing closes it; made while we may; -1: none.
+     */
+    int spare, spare_out;
     uint8_t wire[TAKEOVER_WIRE_BYTES], boot[TAKEOVER_BOOT_BYTES]; /* ours */
     struct takeover_secrets secrets;
     uint8_t *bytes; /* of the file; NULL: there is none */

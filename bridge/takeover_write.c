@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "bridge/base/clock.h"
+#include "bridge/base/log.h"
 #include "bridge/takeover_parts.h"
 #include "engine/version.h"
 
@@ -238,6 +239,30 @@ static bool write_by(const struct file_hands *hands, const struct workers *worke
            hands->end(hands->context, KEPT_FLOWS, write_into(fd, workers, prefix, tail), error);
 }
 
+static bool write_file(const struct takeover *takeover, const struct workers *workers,
+                       const struct file_hands *hands, struct takeover_prefix *prefix,
+                       struct takeover_tail *tail, struct error *error)
+{
+    return hands ? write_by(hands, workers, prefix, tail, error)
+                 : write_ourselves(takeover, workers, prefix, tail, error);
+}
+
+/* Not on the disk: `why` says why. Whether the manager keeps it is not known: so what is left in
+ * case of a kill is left, too. */
+static bool give_away(struct takeover *takeover, const struct workers *workers,
+                      struct takeover_prefix *prefix, struct takeover_tail *tail,
+                      const struct error *why)
+{
+    const int out = takeover->spare_out;
+
+    takeover->spare_out = -1;
+    if (out < 0 || write_into(out, workers, prefix, tail) != 0 ||
+        !notify_keep(takeover->notify, TAKEOVER_KEPT_NAME, takeover->spare))
+        return false;
+    log_line(LOG_LEVEL_WARNING, "%s; the service manager is asked to keep them", why->text);
+    return true;
+}
+
 /* Cookies are out, or were lately; or it is asked over UDP, and it is known how often. */
 static bool is_worth_it(const struct handed_server *server)
 {
@@ -256,13 +281,14 @@ static bool any_worth_it(const struct engine *engine)
     return false;
 }
 
-bool takeover_write(const struct takeover *takeover, const struct workers *workers,
+bool takeover_write(struct takeover *takeover, const struct workers *workers,
                     const struct file_hands *hands, struct error *error)
 {
     struct writer counter = {0};
     struct takeover_prefix prefix;
     struct takeover_tail tail;
-    bool wanted, done = true;
+    struct error why = {0};
+    bool wanted, written, kept = false;
 
     begin(takeover, workers, &prefix, &tail);
     put_all(&counter, workers, &prefix, &tail);
@@ -270,11 +296,11 @@ bool takeover_write(const struct takeover *takeover, const struct workers *worke
     wanted = prefix.flows > 0;
     for (uint32_t i = 0; i < workers_count(workers); i++)
         wanted = wanted || any_worth_it(workers_engine(workers, i));
-    if (wanted)
-        done = hands ? write_by(hands, workers, &prefix, &tail, error)
-                     : write_ourselves(takeover, workers, &prefix, &tail, error);
-    sodium_memzero(&tail, sizeof(tail));
-    if (done)
+    written = !wanted || write_file(takeover, workers, hands, &prefix, &tail, &why);
+    if (written)
         takeover_log_end(takeover->log, hands);
-    return done;
+    else
+        kept = give_away(takeover, workers, &prefix, &tail, &why);
+    sodium_memzero(&tail, sizeof(tail));
+    return written || kept || error_set(error, why.code, "%s", why.text);
 }

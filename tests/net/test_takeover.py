@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A daemon that ends in order leaves its connections to the next one: none is reset, none stalls.
 """
+import contextlib
 import hashlib
 import json
 import os
@@ -12,7 +13,7 @@ import threading
 import time
 
 import runner
-from lab import SERVER4, SERVER6, Lab, check, check_equal, wait_until
+from lab import SERVER4, SERVER6, Lab, check, check_equal, run, wait_until
 from rawtcp import EVERYTHING, RawClient
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n"
@@ -243,6 +244,98 @@ def test_of_another_version():
             wait_until(lambda: all(talk.answers[c] > since[c] for c in plain), 20, "plain go on")
         check_equal(set(talk.ended.values()), {"Connection reset by peer"}, "how they end")
         check_equal(set(talk.ended), set(talk.sockets[CONNECTIONS:]), "who ends")
+        talk.close()
+
+
+class Keeper:
+    """A service manager that keeps files from one run to the next."""
+
+    def __init__(self, lab):
+        self.path = os.path.join(lab.folder, "notify.sock")
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(self.path)
+        self.said, self.kept = [], []
+
+    def __enter__(self):
+        os.environ["NOTIFY_SOCKET"] = self.path
+        return self
+
+    def __exit__(self, *_):
+        del os.environ["NOTIFY_SOCKET"]
+        self.socket.close()
+        for fd in self.kept:
+            os.close(fd)
+
+    def hear(self):
+        """All that came."""
+        self.said.clear()
+        self.socket.settimeout(0)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                text, fds, _, _ = socket.recv_fds(self.socket, 4096, 4)
+                self.said.append(text.decode())
+                self.kept += fds
+        return self.said
+
+    def hand_over(self, lab):
+        """From the next start on, as the third file, after standard error."""
+        command = lab.daemon_command
+        script = (
+            f"exec 3</proc/{os.getpid()}/fd/{self.kept[0]}; "
+            'export LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=flows; exec "$@"'
+        )
+        lab.daemon_command = lambda *words: ["sh", "-c", script, "sh", *command(*words)]
+
+
+@contextlib.contextmanager
+def full(folder):
+    """Nothing more can be written there meanwhile."""
+    filler = os.path.join(folder, "filler")
+    with open(filler, "wb", buffering=0) as file:
+        with contextlib.suppress(OSError):
+            while True:
+                file.write(bytes(4096))
+    try:
+        yield
+    finally:
+        os.unlink(filler)
+
+
+@contextlib.contextmanager
+def small_disk(lab):
+    """Where the store is."""
+    folder = os.path.join(lab.folder, "small")
+    os.mkdir(folder)
+    run("mount", "-t", "tmpfs", "-o", "size=32m", "none", folder)
+    lab.store = os.path.join(folder, "profiles.json")
+    try:
+        yield folder
+    finally:
+        lab.stop_daemon()
+        lab.daemon = None
+        run("umount", "-l", folder)
+
+
+def test_a_full_disk_and_a_manager_that_keeps_files():
+    with daemon_lab(sides="port") as lab, Keeper(lab) as keeper, small_disk(lab) as folder:
+        lab.start(mode="normal")
+        talk = Talk(lab)
+        plain_and_spliced(lab, talk)
+        with talk:
+            talk.go_on()
+            keeper.hear()
+            with full(folder):
+                lab.daemon.stop()
+                check("is asked to keep them" in lab.daemon.said(), lab.daemon.errors())
+                check("FDSTORE=1\nFDNAME=flows" in keeper.hear(), f"it heard {keeper.said}")
+                check_equal(len(keeper.kept), 1, "files kept")
+                check_equal(os.fstat(keeper.kept[0]).st_mode & 0o777, 0o600, "its mode")
+                check(not os.path.exists(f"{lab.store}.flows"), "nothing is left on the disk")
+            keeper.hand_over(lab)
+            lab._start_daemon("attack", ())  # pylint: disable=protected-access
+            check("took over" in lab.daemon.errors(), lab.daemon.errors())
+            check("FDSTOREREMOVE=1\nFDNAME=flows" in keeper.hear(), f"it heard {keeper.said}")
+            talk.go_on()
         talk.close()
 
 
