@@ -6,6 +6,7 @@
 
 #include "bridge/cluster_key.h"
 #include "bridge/control/place.h"
+#include "bridge/sides/hook.h"
 #include "bridge/sides/side.h"
 #include "bridge/sides/sides_check.h"
 #include "profiles/store/store.h"
@@ -73,13 +74,18 @@ static bool check_interfaces(const struct run_options *options, const struct sid
     if (options->kernel_path == KERNEL_PATH_ON && !sides_check_path(sides, options->card, error))
         return false;
     *part = CONFIG_SERVER_STACK;
-    return !options->server_stack || sides_check_netns(options->server_stack, error);
+    if (options->server_stack && !sides_check_netns(options->server_stack, error))
+        return false;
+    *part = CONFIG_HOOK;
+    return options->hook != HOOK_ON ||
+           hook_check(&sides[SIDE_SERVER], options->server_stack, error);
 }
 
 bool run_check(const struct run_options *options, bool running, enum config_key *part,
                struct error *unseen, struct error *error)
 {
-    struct sides_looking looking = {.running = running, .unseen = {.code = EXIT_DONE}};
+    struct sides_looking looking = {
+        .running = running, .card = options->card, .unseen = {.code = EXIT_DONE}};
     struct side_spec sides[2];
     bool good;
 

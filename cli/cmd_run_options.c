@@ -142,6 +142,7 @@ static bool blame(const struct arguments *arguments, const struct config *config
         [CONFIG_INLINE] = OPTION_INLINE,
         [CONFIG_STORE] = OPTION_STORE,
         [CONFIG_SERVER_STACK] = OPTION_SERVER_STACK,
+        [CONFIG_HOOK] = OPTION_HOOK,
         [CONFIG_KERNEL_PATH] = OPTION_KERNEL_PATH,
         [CONFIG_CLUSTER_KEY] = OPTION_CLUSTER_KEY,
         [CONFIG_CONTROL] = OPTION_CONTROL};

@@ -256,9 +256,18 @@ static bool make(const struct side_spec *side, const struct side_spec *hidden, s
     return bring_up(side, error);
 }
 
-bool card_open(struct side_spec *side, struct side_spec *hidden, bool *made, struct error *error)
+bool card_refuse(const struct side_spec *side, enum card_found found, struct error *error)
 {
     char place[SIDE_PLACE_BYTES];
+
+    return error_set(error, EXIT_FAILED, "the name %s%s is taken by %s", side->device,
+                     side_place(side, place),
+                     found == CARD_IS_TAP ? "a TAP; --card tap uses one that is there"
+                                          : "an interface that is not ours; choose another name");
+}
+
+bool card_open(struct side_spec *side, struct side_spec *hidden, bool *made, struct error *error)
+{
     enum card_found found;
     struct pair pair;
 
@@ -275,11 +284,7 @@ bool card_open(struct side_spec *side, struct side_spec *hidden, bool *made, str
                          "back, or `synward detach %s`",
                          side->text, hidden->device, side->text);
     if (found != CARD_FREE)
-        return error_set(error, EXIT_FAILED, "the name %s%s is taken by %s", side->device,
-                         side_place(side, place),
-                         found == CARD_IS_TAP
-                             ? "a TAP; --card tap uses one that is there"
-                             : "an interface that is not ours; choose another name");
+        return card_refuse(side, found, error);
     *made = true;
     return make(side, hidden, error);
 }

@@ -27,6 +27,8 @@ enum card_found {
     CARD_TAKEN,  /* by somebody else */
 };
 enum card_found card_look(struct side_spec *side);
+/* Why a card that was found so is none that we can make; false. */
+bool card_refuse(const struct side_spec *side, enum card_found found, struct error *error);
 
 /*
  * Finds the pair, or makes it: `*made`. A new card is up, and has the MTU of a new interface; what

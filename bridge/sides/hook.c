@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "bridge/base/log.h"
 #include "bridge/base/netns.h"
@@ -182,6 +183,20 @@ struct hook *hook_open(enum hook_setting setting, const struct side_spec *side, 
     if (is_told(hook))
         log_line(LOG_LEVEL_INFO, "no hook, connections are spliced: %s", hook->hindrance.text);
     return hook;
+}
+
+bool hook_check(const struct side_spec *side, const char *stack, struct error *error)
+{
+    struct hook hook = {.setting = HOOK_ON, .side = side, .stack = stack};
+
+    if (geteuid() != 0)
+        return true;
+    if (find_card(&hook))
+        hook.hooking = hooking_open(&hook.hindrance);
+    if (!hook.hooking)
+        return error_set(error, EXIT_FAILED, "no hook: %s", hook.hindrance.text);
+    hooking_close(hook.hooking);
+    return true;
 }
 
 static bool is_attached(struct hook *hook)

@@ -26,6 +26,9 @@ struct hook;
  */
 struct hook *hook_open(enum hook_setting setting, const struct side_spec *side, const char *stack,
                        struct error *error);
+/* Whether one that is to be on could be, as far as it can be known without touching anything; the
+ * program is tried as root only. False, with an error. */
+bool hook_check(const struct side_spec *side, const char *stack, struct error *error);
 /* Something has changed at that side: the program comes back to a card that was made anew, or that
  * somebody has taken it away from. Of the process that has kept the privileges to do that, as the
  * next one. NULL is fine, here and below. */

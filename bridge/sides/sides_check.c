@@ -6,9 +6,11 @@
 #include <unistd.h>
 
 #include "bridge/base/netns.h"
+#include "bridge/sides/card.h"
 #include "bridge/sides/inline.h"
 #include "bridge/sides/link.h"
 #include "bridge/sides/port.h"
+#include "bridge/sides/tap.h"
 
 bool sides_check_netns(const char *name, struct error *error)
 {
@@ -29,6 +31,25 @@ static bool check_existing(const struct side_spec *spec, struct link *link, enum
            (!spec->in_use || inline_check(link, spec, side == SIDE_SERVER, error));
 }
 
+/* The name of what the start makes. */
+static bool check_name(const struct side_spec *spec, const struct link *link,
+                       enum card_setting card, struct error *error)
+{
+    const bool netns = spec->netns[0] != '\0';
+    struct side_spec copy = *spec;
+    enum card_found found;
+    struct link_state state;
+
+    if (!link_look(link, &state, NULL))
+        return true;
+    found = netns ? card_look(&copy) : CARD_TAKEN;
+    if (strcmp(state.kind, "tun") == 0)
+        found = CARD_IS_TAP;
+    if (found == CARD_FREE || found == CARD_KEPT || (found == CARD_IS_TAP && card != CARD_VETH))
+        return true;
+    return netns && card == CARD_VETH ? card_refuse(spec, found, error) : tap_refuse(spec, error);
+}
+
 bool sides_check(const struct side_spec *spec, enum side side, struct sides_looking *looking,
                  struct error *error)
 {
@@ -37,12 +58,11 @@ bool sides_check(const struct side_spec *spec, enum side side, struct sides_look
 
     if (!sides_check_netns(spec->netns, error))
         return false;
-    if (!spec->port && !spec->host)
-        return true;
     link = link_open(spec, &looking->unseen);
     if (!link) /* there is such a namespace, but it takes privileges to look into it */
         return true;
-    good = check_existing(spec, link, side, looking->running, error);
+    good = spec->port || spec->host ? check_existing(spec, link, side, looking->running, error)
+                                    : check_name(spec, link, looking->card, error);
     link_close(link);
     return good;
 }

@@ -3,8 +3,8 @@
  * sides_check.h - what a start would refuse of the interfaces and namespaces that sides name, in
  * its words, without touching any.
  *
- * The names of what is made at the start, a TAP or a card, are not looked at: whether they are free
- * shows there.
+ * Of what is made at the start, a TAP or a card, the name is looked at: whether a TAP that has it
+ * is free shows there.
  */
 #ifndef SYNWARD_BRIDGE_SIDES_SIDES_CHECK_H
 #define SYNWARD_BRIDGE_SIDES_SIDES_CHECK_H
@@ -17,7 +17,8 @@
 #include "profiles/error.h"
 
 struct sides_looking {
-    bool running;        /* that a synward has them is no fault */
+    bool running; /* that a synward has them is no fault */
+    enum card_setting card;
     struct error unseen; /* why not all could be looked at; EXIT_DONE: it was */
 };
 

@@ -49,6 +49,16 @@ static int tun_open(struct error *error)
     return -1;
 }
 
+bool tap_refuse(const struct side_spec *side, struct error *error)
+{
+    char place[SIDE_PLACE_BYTES];
+
+    return error_set(error, EXIT_FAILED,
+                     "the name %s%s is taken by an interface that is not a free, persistent TAP; "
+                     "choose another name",
+                     side->device, side_place(side, place));
+}
+
 /* Says why TUNSETIFF refused. */
 static bool attach_error(const struct side_spec *side, int reason, struct error *error)
 {
@@ -65,11 +75,7 @@ static bool attach_error(const struct side_spec *side, int reason, struct error 
                          "choose another name",
                          side->device, place);
     if (reason == EINVAL || reason == EEXIST)
-        return error_set(
-            error, EXIT_FAILED,
-            "the name %s%s is taken by an interface that is not a free, persistent TAP; "
-            "choose another name",
-            side->device, place);
+        return tap_refuse(side, error);
     return error_set(error, EXIT_FAILED, "cannot make TAP %s%s: %s", side->device, place,
                      strerror(reason));
 }

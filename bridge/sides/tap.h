@@ -37,6 +37,8 @@ struct tap {
  */
 bool tap_open(struct tap *tap, const struct side_spec *side, uint32_t queues, int program,
               struct error *error);
+/* Another interface than a free TAP has the name; false. */
+bool tap_refuse(const struct side_spec *side, struct error *error);
 /* It is there, whatever its name is by now, and in whichever namespace. */
 bool tap_exists(const struct tap *tap);
 /* Whether who uses it as a network card sees a carrier. */

@@ -290,7 +290,8 @@ def test_config_that_names_what_is_not_there():
         there = f"client = {client}\nserver = {server}\n{places}"
         at = f"@{lab.bridge.name}"
         lab.bridge.ip("link add br9 type bridge", "link add v8 type veth peer name v9")
-        lab.bridge.ip("link set v9 master br9")
+        lab.bridge.ip("link set v9 master br9", "tuntap add dev t8 mode tap")
+        taken, tap = f"netns:{lab.bridge.name}/v8", f"netns:{lab.bridge.name}/t8"
         for text, line, reason in (
             (f"client = {client}\nserver = port:gone0{at}", 2, f"server: side port:gone0{at}: "),
             (f"client = port:gone0{at}\nserver = {server}", 1, f"client: side port:gone0{at}: "),
@@ -307,6 +308,11 @@ def test_config_that_names_what_is_not_there():
             ),
             (f"{there}server-stack = gone9", 5, "server-stack: no namespace gone9: "),
             (f"{there}cluster-key = {path}", 5, "cluster-key: "),
+            (f"client = tap:lo\nserver = {server}", 1, "client: the name lo is taken by an interf"),
+            (f"client = {client}\nserver = {taken}", 2, "server: the name v8 in namespace "),
+            (f"card = veth\nclient = {client}\nserver = {taken}", 3, "server: the name v8 in name"),
+            (f"card = veth\nclient = {client}\nserver = {tap}", 3, "server: the name t8 in name"),
+            (f"{there}hook = on", 5, "hook: no hook: the servers' namespace is not known"),
         ):
             write(path, text + "\n" + ("" if places in text else places))
             said = fails(lab, ["check", path], FAILED, f"config: {path}:{line}: {reason}")
