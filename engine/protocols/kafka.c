@@ -10,7 +10,9 @@
  * (SaslHandshake) or another below 100.
  *
  * PostgreSQL's start has the same form, with the letters of its first parameter ("user") where the
- * number stands: four letters are no number.
+ * number stands: four letters are no number. ZooKeeper's has zeros where key and version stand, and
+ * its answer, too, where the number would: 44 or 45 bytes, in which Produce (0) has no room for a
+ * record.
  *
  * Limits: a first request beyond 16 MiB is none.
  */
@@ -21,6 +23,8 @@
 #define KEY_MOST     100
 #define VERSION_MOST 20
 #define NO_NAME      0xffff
+#define PRODUCE      0
+#define RECORD_LEAST 60       /* what Produce comes to with one: 12 bytes of header, 22 of it, 26 */
 #define GEARMANS     0x524551 /* "REQ" */
 
 static size_t be16(const uint8_t *at)
@@ -48,7 +52,7 @@ static bool fits_request(const uint8_t *data, size_t at)
     case 3:
         return message_bytes(data) >= LENGTH_LEAST && message_bytes(data) != GEARMANS;
     case 5:
-        return data[5] < KEY_MOST;
+        return data[5] < KEY_MOST && (data[5] != PRODUCE || message_bytes(data) >= RECORD_LEAST);
     case 7: /* DNS has its count of questions there, behind a length that is above 16 */
         return data[7] <= VERSION_MOST && (data[1] == 0 || data[7] != 1);
     case 11:

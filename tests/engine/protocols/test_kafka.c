@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* test_kafka.c - requests to Kafka, and what tells them from PostgreSQL's and DNS'. */
+/* test_kafka.c - requests to Kafka, and what tells them from PostgreSQL's, DNS' and ZooKeeper's. */
 #include <criterion/criterion.h>
 
 #include "tests/engine/protocols/support_samples.h"
@@ -15,6 +15,8 @@ Test(kafka, requests)
     assert_wrong_at("kafka versions", 13, 0x40); /* a name longer than the message */
     cr_assert_eq(check_bytes(PROTOCOL_KAFKA, BYTES("\0\0\0\x96\0\3\0\0user\0a\0database\0b\0")),
                  MATCH_NO, "a start of PostgreSQL");
+    cr_assert_eq(check_bytes(PROTOCOL_KAFKA, BYTES("\0\0\0\x2d\0\0\0\0\0\0\0\0\0\0\0\0\0\0")),
+                 MATCH_NO, "a start of ZooKeeper");
 }
 
 Test(kafka, answers)
