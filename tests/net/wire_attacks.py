@@ -39,9 +39,15 @@ def stranger(number):
     return f"10.79.{number >> 8 & 0xff}.{number & 0xff}"
 
 
+def ends_of(host, what):
+    """Both ends of each connection that stands at a host, of those that ss's filter takes."""
+    listed = host.run("ss", "-Htn", "state", "established", what).splitlines()
+    return {tuple(line.split()[2:4]) for line in listed}
+
+
 def standing(host, what):
-    """How many connections stand at a host, of those that ss's filter takes."""
-    return len(host.run("ss", "-Htn", "state", "established", what).splitlines())
+    """How many stand."""
+    return len(ends_of(host, what))
 
 
 class Flood:
