@@ -115,3 +115,21 @@ bool source_limiter_take(struct source_limiter *limiter, const struct ip_addr *a
     slot->used_us = now_us;
     return token_take(&slot->bucket, per_second, burst, now_us);
 }
+
+bool source_limiter_is_noted(struct source_limiter *limiter, const struct ip_addr *addr,
+                             uint32_t scope, uint64_t now_us)
+{
+    struct source_bucket *slot = source_bucket(limiter, source_tag(limiter, addr, scope));
+
+    slot->used_us = now_us;
+    return slot->bucket.full_at > now_us * TICKS_PER_US;
+}
+
+void source_limiter_note(struct source_limiter *limiter, const struct ip_addr *addr, uint32_t scope,
+                         uint64_t until_us, uint64_t now_us)
+{
+    struct source_bucket *slot = source_bucket(limiter, source_tag(limiter, addr, scope));
+
+    slot->used_us = now_us;
+    slot->bucket.full_at = until_us * TICKS_PER_US;
+}

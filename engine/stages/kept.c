@@ -13,12 +13,14 @@
 #define PROMISE_AFTER_MS 40u /* at most 500: RFC 1122 4.2.3.2 */
 /* Idle, and in all: HTTP and TLS, what somebody may be typing, and second slots of a source while
  * slots are scarce */
-#define BRISK_IDLE_MS   20000u
-#define BRISK_TOTAL_MS  60000u
-#define TYPED_IDLE_MS   60000u
-#define TYPED_TOTAL_MS  300000u
-#define BRIEF_MS        300u
-#define BRIEF_LENGTH_MS 1000u /* where a length says that more is to come: it may be lost */
+#define BRISK_IDLE_MS  20000u
+#define BRISK_TOTAL_MS 60000u
+#define TYPED_IDLE_MS  60000u
+#define TYPED_TOTAL_MS 300000u
+#define BRIEF_MS       300u
+/* Where a length says that more is to come: it may be lost. What is not let in then is tried again
+ * as often. */
+#define BRIEF_LENGTH_MS 1000u
 #define SCARCE_IDLE_MS  5000u
 #define SCARCE_TOTAL_MS 20000u
 /* Second slots of a source are looked at so often: slots may be scarce by then */
@@ -187,6 +189,12 @@ static uint32_t life_left(struct engine *engine, const struct flow *flow, const 
     return least(idle > idle_ms ? idle - idle_ms : 0, total > age_ms ? total - age_ms : 0);
 }
 
+/* True of what was waited for in vain, and not let in as it stands so far. */
+static bool is_tried_again(const struct slot *slot)
+{
+    return (slot->flags & (SLOT_AS_IS | SLOT_FITS | SLOT_WAITS)) == SLOT_AS_IS;
+}
+
 static void set_timer(struct engine *engine, const struct flow *flow, const struct slot *slot,
                       uint64_t now_us)
 {
@@ -195,6 +203,8 @@ static void set_timer(struct engine *engine, const struct flow *flow, const stru
 
     if (waits_to_promise(engine, slot))
         wait_ms = least(wait_ms, age_ms < PROMISE_AFTER_MS ? PROMISE_AFTER_MS - age_ms : 0);
+    if (is_tried_again(slot))
+        wait_ms = least(wait_ms, BRIEF_LENGTH_MS - age_ms % BRIEF_LENGTH_MS);
     timer_wheel_set(&engine->slots.wheel, slot_index(&engine->slots, slot),
                     now_us + 1000ull * wait_ms);
 }
@@ -204,20 +214,22 @@ bool kept_tick(struct engine *engine, uint64_t now_us)
     uint32_t index = timer_wheel_expired(&engine->slots.wheel, now_us);
     struct slot *slot;
     struct flow *flow;
+    bool is_over;
 
     if (index == TIMER_NONE)
         return false;
     slot = &engine->slots.slots[index];
     flow = &engine->flows.flows[slot->flow];
-    if (!life_left(engine, flow, slot, now_us) && (slot->flags & SLOT_BRIEF)) {
+    is_over = !life_left(engine, flow, slot, now_us);
+    if (is_over && !(slot->flags & SLOT_BRIEF)) {
+        engine->counters.requests_unfinished++;
+        kept_cut(engine, flow, now_us);
+        return true;
+    }
+    if (is_over || is_tried_again(slot)) {
         slot->flags = (uint16_t)((slot->flags & ~SLOT_BRIEF) | SLOT_AS_IS);
         set_timer(engine, flow, slot, now_us);
         request_again(engine, flow, now_us);
-        return true;
-    }
-    if (!life_left(engine, flow, slot, now_us)) {
-        engine->counters.requests_unfinished++;
-        kept_cut(engine, flow, now_us);
         return true;
     }
     if (waits_to_promise(engine, slot) &&
@@ -338,11 +350,15 @@ void kept_wait(struct engine *engine, struct passage *passage, struct flow *flow
 {
     struct slot *slot = kept_slot(engine, flow);
     bool enough = slot->bytes >= 2u * client_of(flow, slot).mss;
+    uint16_t promised = slot->promised;
 
     if (!(slot->flags & SLOT_WAITS) && ((slot->flags & SLOT_PROMISED) || enough))
         slot_promise(&engine->slots, slot);
     set_timer(engine, flow, slot, passage->now_us);
-    if (slot->flags & SLOT_PROMISED)
+    /* A timer that finds nothing new (request_again()) has nobody to answer. */
+    if ((slot->flags & SLOT_PROMISED) &&
+        (slot->promised != promised || passage->frame.payload_bytes ||
+         (passage->frame.flags & TCP_FIN)))
         say_ack(engine, passage, flow);
     else
         passage_hold(passage);

@@ -3,10 +3,12 @@
 #include "engine/stages/request_check.h"
 
 #include "engine/protocols/hidden.h"
+#include "engine/tables/source_prefix.h"
 
-/* Or'ed with the server's index; request.c has the bit above */
+/* Or'ed with the server's index; request.c has the bit above, syn.c the one below */
 #define LIMIT_SCOPE_DECIPHER 0x40000000u
 #define LIMIT_SCOPE_MINOR    0x20000000u
+#define LIMIT_SCOPE_NETWORK  0x08000000u
 
 static bool may_decipher(struct engine *engine, struct server *server, const struct ip_addr *client,
                          uint64_t now_us)
@@ -39,6 +41,22 @@ enum match request_check_whole(struct engine *engine, struct server *server,
     return match;
 }
 
+/* One of `bucket`, whose last half is for networks that had none lately. */
+static bool take_shared(struct engine *engine, const struct server *server,
+                        const struct ip_addr *client, struct token_bucket *bucket,
+                        uint32_t per_second, uint32_t burst, uint64_t now_us)
+{
+    const struct ip_addr network = prefix_masked(client, prefix_neighbour_bits(client));
+    const uint32_t scope = LIMIT_SCOPE_NETWORK | (uint32_t)(server - engine->servers.slots);
+
+    if (token_next_us(bucket, per_second, burst) > now_us ||
+        (token_next_us(bucket, per_second, burst / 2) > now_us &&
+         source_limiter_is_noted(&engine->limits, &network, scope, now_us)))
+        return false;
+    source_limiter_note(&engine->limits, &network, scope, now_us + UNDESCRIBED_APART_US, now_us);
+    return token_take(bucket, per_second, burst, now_us);
+}
+
 static bool may_be_minor(struct engine *engine, struct server *server, const struct ip_addr *client,
                          uint64_t now_us)
 {
@@ -46,7 +64,8 @@ static bool may_be_minor(struct engine *engine, struct server *server, const str
 
     return source_limiter_take(&engine->limits, client, scope, MINOR_PER_SOURCE, MINOR_PER_SOURCE,
                                now_us) &&
-           token_take(&server->minor, MINOR_PER_SECOND, MINOR_PER_SECOND, now_us);
+           take_shared(engine, server, client, &server->minor, MINOR_PER_SECOND, MINOR_PER_SECOND,
+                       now_us);
 }
 
 enum refusal request_refusal(struct engine *engine, struct server *server,
@@ -55,7 +74,8 @@ enum refusal request_refusal(struct engine *engine, struct server *server,
 {
     switch (policy_refused_as(server->policy, request, bytes)) {
     case REFUSED_PROBE:
-        return token_take(&server->probes, PROBES_PER_SECOND, PROBES_PER_SECOND, now_us)
+        return take_shared(engine, server, client, &server->probes, PROBES_PER_SECOND,
+                           PROBES_AT_ONCE, now_us)
                    ? REFUSAL_OPEN
                    : REFUSAL_BLAMED;
     case REFUSED_MINOR:

@@ -63,11 +63,14 @@ enum refusal {
  * though few clients speak so (server_policy.minor): of a service whose requests no file knows the
  * pattern may be too narrow, and what its server then accepts widens it. MINOR_PER_SECOND for a
  * server and MINOR_PER_SOURCE for a source; where the pattern is proved PROBES_PER_SECOND for a
- * server.
+ * server. The last of them are for networks (IPv4 /24, IPv6 /48) that had none in this last while:
+ * so who says such things without end takes nothing from a client that comes once.
  */
-#define MINOR_PER_SECOND  20u
-#define MINOR_PER_SOURCE  2u
-#define PROBES_PER_SECOND 1u
+#define MINOR_PER_SECOND     20u
+#define MINOR_PER_SOURCE     2u
+#define PROBES_PER_SECOND    1u
+#define PROBES_AT_ONCE       2u
+#define UNDESCRIBED_APART_US (60ull * 1000 * 1000)
 enum refusal request_refusal(struct engine *engine, struct server *server,
                              const struct ip_addr *client, const uint8_t *request, size_t bytes,
                              uint64_t now_us);

@@ -190,6 +190,26 @@ Test(limiter, sources_and_scopes_have_their_own)
     cr_assert_eq(take_source(&limiter, v4(1), 0, 1000 + SECOND_US / 10), 1);
 }
 
+/* In a set of four who is asked about keeps what is noted of him. */
+Test(limiter, who_is_noted_is_so_until_then)
+{
+    struct source_bucket slots[4] = {0};
+    struct source_limiter limiter;
+    const struct ip_addr noted = v4(1), other = v4(2);
+
+    source_limiter_init(&limiter, slots, 4, seed);
+    cr_assert_not(source_limiter_is_noted(&limiter, &noted, 7, 1000));
+    source_limiter_note(&limiter, &noted, 7, 1000 + 60 * SECOND_US, 1000);
+    cr_assert(source_limiter_is_noted(&limiter, &noted, 7, 1001));
+    cr_assert_not(source_limiter_is_noted(&limiter, &noted, 8, 1001), "another scope");
+    cr_assert_not(source_limiter_is_noted(&limiter, &other, 7, 1001), "another source");
+    for (uint32_t i = 0; i < 100; i++) {
+        cr_assert(source_limiter_is_noted(&limiter, &noted, 7, 2000 + 2 * i));
+        take_source(&limiter, v4(10 + i), 0, 2001 + 2 * i);
+    }
+    cr_assert_not(source_limiter_is_noted(&limiter, &noted, 7, 1000 + 60 * SECOND_US));
+}
+
 /* With one set of four, the fifth source takes over the bucket of the one that was quiet the
  * longest. */
 Test(limiter, full_set_replaces_the_least_recent)

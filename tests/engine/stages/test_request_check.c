@@ -242,10 +242,82 @@ Test(request, proved_pattern_lets_a_probe_through)
     struct bench *b = bench_new(SETTING_ATTACK);
     struct server *server = takes_unknown(b, UNKNOWN_PROBED);
 
-    cr_assert_eq(opened(b, server, "whatever\n", 100, 1), PROBES_PER_SECOND);
-    bench_wait(b, SECOND_US);
-    cr_assert_eq(opened(b, server, "whatever\n", 100, 1), PROBES_PER_SECOND);
+    cr_assert_eq(opened(b, server, "whatever\n", 100, 1), PROBES_AT_ONCE);
+    for (unsigned i = 0; i < 10; i++) {
+        bench_wait(b, SECOND_US);
+        cr_assert_eq(opened(b, server, "whatever\n", 100, 1), PROBES_PER_SECOND);
+    }
     bench_end(b);
+}
+
+/* How often `hosts` of one network are let in at once, who all ask twice. */
+static unsigned opened_of_network(struct bench *b, struct server *server, uint8_t network,
+                                  unsigned hosts)
+{
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < 2 * hosts; i++) {
+        const struct ip_addr client =
+            addr_from_v4((const uint8_t[]){10, 1, network, (uint8_t)(i / 2 + 1)});
+
+        count += request_refusal(b->engine, server, &client, (const uint8_t *)"new\n", 4,
+                                 b->now_us) == REFUSAL_OPEN;
+    }
+    return count;
+}
+
+static void newcomers_are_let_in(enum unknown_requests unknown, unsigned networks)
+{
+    struct bench *b = bench_new(SETTING_ATTACK);
+    struct server *server = takes_unknown(b, unknown);
+    unsigned bought = 0;
+
+    for (unsigned second = 0; second < 20; second++) {
+        for (unsigned i = 0; i < networks; i++)
+            bought += opened_of_network(b, server, (uint8_t)i, 6);
+        if (second >= 10)
+            cr_assert_geq(opened_of_network(b, server, (uint8_t)(100 + second), 1), 1);
+        bench_wait(b, SECOND_US);
+    }
+    cr_assert_geq(bought, 10, "the others are not shut out");
+    cr_assert_leq(bought, 20 * MINOR_PER_SECOND);
+    bench_end(b);
+}
+
+/* Who asks without end leaves those that others have not used. */
+Test(request, newcomers_are_let_in_beside_who_asks_without_end)
+{
+    newcomers_are_let_in(UNKNOWN_MINOR, 3);
+    newcomers_are_let_in(UNKNOWN_PROBED, 3);
+}
+
+/* A new verb where the pattern is proved: who is reset comes again a second later. */
+Test(request, ten_clients_with_a_new_verb_are_served_within_half_a_minute)
+{
+    for (unsigned hosts = 1; hosts <= 10; hosts += 9) { /* of one network, and of ten */
+        struct bench *b = bench_new(SETTING_ATTACK);
+        struct server *server = takes_unknown(b, UNKNOWN_PROBED);
+        bool served[10] = {false};
+        unsigned left = 10, rounds = 0;
+
+        for (; left > 0 && rounds < 30; rounds++) {
+            for (unsigned i = 0; i < 10; i++) {
+                const struct ip_addr client = addr_from_v4(
+                    (const uint8_t[]){10, 2, (uint8_t)(i / hosts), (uint8_t)(i % hosts + 1)});
+
+                if (!served[i] &&
+                    request_refusal(b->engine, server, &client, (const uint8_t *)"new\n", 4,
+                                    b->now_us) == REFUSAL_OPEN) {
+                    served[i] = true;
+                    left--;
+                }
+                bench_wait(b, SECOND_US / 10);
+            }
+        }
+        cr_assert_eq(left, 0);
+        cr_assert_leq(rounds, 12);
+        bench_end(b);
+    }
 }
 
 /* A version of HTTP at a server that never spoke HTTP is wrong from the first day on. */
@@ -332,9 +404,15 @@ Test(request, header_alone_is_decided_as_it_stands)
 /* Of lines, or of messages with their length in the second byte. */
 static struct bench *takes_shapes(bool lines, enum unknown_requests unknown)
 {
-    struct bench *b = bench_new(SETTING_ATTACK);
-    struct server_policy *policy = bench_policy(b, HTTP);
+    struct engine_config config;
+    struct server_policy *policy;
+    struct bench *b;
 
+    bench_config(&config);
+    config.slots_max = 2048;
+    config.openings_max = 64;
+    b = bench_new_sized(SETTING_ATTACK, &config);
+    policy = bench_policy(b, HTTP);
     takes_unknown(b, unknown);
     policy->protocols = UINT64_C(1) << PROTOCOL_UNKNOWN;
     policy->has_pattern = true;
@@ -409,6 +487,57 @@ Test(request, a_message_that_says_it_is_longer_is_decided_as_it_stands)
 {
     short_messages_are_decided(UNKNOWN_MINOR, MINOR_PER_SOURCE);
     short_messages_are_decided(UNKNOWN_PROBED, PROBES_PER_SECOND);
+}
+
+/* Who found no room for it at first has some soon, says nothing more, and hears nothing. */
+Test(request, a_message_that_says_it_is_longer_is_tried_again_each_second)
+{
+    static const enum unknown_requests either[] = {UNKNOWN_MINOR, UNKNOWN_PROBED};
+
+    for (unsigned n = 0; n < 2; n++) {
+        struct bench *b = takes_shapes(false, either[n]);
+
+        for (uint16_t i = 1; i <= 4; i++)
+            says_all(b, i, "P.", "\x01\x09short");
+        bench_wait(b, SECOND_US * 12 / 10);
+        bench_forget(b);
+        bench_wait(b, SECOND_US * 8);
+        for (uint16_t i = 1; i <= 4; i++) {
+            bench_client(b, i);
+            cr_assert_str_eq(bench_flow_state(b), "opening");
+        }
+        bench_forget(b);
+        cr_assert_eq(bench_counters(b)->requests_mismatched, 0, "nobody is blamed");
+        bench_end(b);
+    }
+}
+
+/* As much as its limits let in, it is never more, and whoever has no luck ends after a minute. */
+Test(request, messages_that_say_they_are_longer_buy_a_bounded_number)
+{
+    struct bench *b = takes_shapes(false, UNKNOWN_PROBED);
+    uint64_t opened;
+    unsigned kept = 0;
+
+    for (uint16_t i = 1; i <= 60; i++)
+        says_all(b, i, "P.", "\x01\x09short");
+    bench_wait(b, SECOND_US * 30);
+    opened = bench_counters(b)->flows_refused; /* that the server has not answered */
+    for (uint16_t i = 1; i <= 60; i++) {
+        bench_client(b, i);
+        opened += strcmp(bench_flow_state(b), "opening") == 0;
+        kept += strcmp(bench_flow_state(b), "kept") == 0;
+    }
+    cr_assert_geq(opened, 15);
+    cr_assert_leq(opened, 30 * PROBES_PER_SECOND + PROBES_AT_ONCE);
+    cr_assert_eq(opened + kept, 60);
+    bench_wait(b, SECOND_US * 35);
+    bench_forget(b);
+    for (uint16_t i = 1; i <= 60; i++) {
+        bench_client(b, i);
+        cr_assert_str_neq(bench_flow_state(b), "kept");
+    }
+    bench_end(b);
 }
 
 Test(request, minor_one_is_opened_and_the_next_is_reset)
