@@ -5,7 +5,8 @@
  *      sides       an interface has changed: MTUs, a port that came back; everything as it was
  *                  before at the end
  *      listeners   netlink sockets of the servers' namespace; whose a socket is
- *      death       of the bridge: from then on frames pass by themselves (bpf/bypass.h)
+ *      death       of the bridge: from then on frames pass by themselves (bpf/bypass.h), where the
+ *              kernel has not seen it
  *      files       store, votes, state, flows; the control socket and the lock at the end; the
  *                  configuration file, to be read anew
  */

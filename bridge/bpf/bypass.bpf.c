@@ -11,6 +11,10 @@
  *
  * Connections that the kernel carries (carry.bpf.c) never come here: they are translated as ever.
  * This outlives the process: the filter holds the program, and that its maps.
+ *
+ * Two more look at the process itself, where the kernel takes them: whoever kills it runs the first
+ * one, so that no frame goes up any more when kill(2) returns, however long the process takes to
+ * go. These end with it.
  */
 #include <linux/bpf.h>
 #include <linux/pkt_cls.h>
@@ -123,6 +127,58 @@ INLINE bool is_alive(struct __sk_buff *skb, struct bypass_pulse *pulse, int from
         return true;
     die(pulse, now_us);
     return false;
+}
+
+/* --- who dies -------------------------------------------------------------------------------- */
+
+#define SIGKILL           9
+#define SIGNAL_DELIVERED  0 /* that is, not ignored: TRACE_SIGNAL_DELIVERED of the kernel */
+#define SIGNAL_GROUP_EXIT 4 /* all threads end: as the kernel names it */
+
+/* As much of them as is read here; where it stands in this kernel libbpf finds out. */
+struct signal_struct {
+    unsigned int flags;
+} __attribute__((preserve_access_index));
+
+struct task_struct {
+    struct signal_struct *signal;
+    struct task_struct *group_leader;
+} __attribute__((preserve_access_index));
+
+/* The process that the pulse is of, by its first thread: that is the same in each PID namespace. */
+struct {
+    __uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+    __uint(map_flags, BPF_F_NO_PREALLOC);
+    __type(key, int);
+    __type(value, __u32);
+} bypass_owner SEC(".maps");
+
+INLINE void end_of(struct task_struct *task)
+{
+    const __u32 first = 0;
+    struct bypass_pulse *pulse = bpf_map_lookup_elem(&bypass_pulse, &first);
+
+    if (pulse && bpf_task_storage_get(&bypass_owner, task->group_leader, 0, 0))
+        die(pulse, bpf_ktime_get_ns() / 1000);
+}
+
+SEC("tp_btf/signal_generate")
+int bypass_killed(__u64 *arguments)
+{
+    if (arguments[0] == SIGKILL && arguments[4] == SIGNAL_DELIVERED)
+        end_of((struct task_struct *)arguments[2]);
+    return 0;
+}
+
+/* Of any thread, as the last one may take its time. One that ends alone is of an end in order. */
+SEC("tp_btf/sched_process_exit")
+int bypass_ended(__u64 *arguments)
+{
+    struct task_struct *task = (struct task_struct *)arguments[0];
+
+    if (task->signal->flags & SIGNAL_GROUP_EXIT)
+        end_of(task);
+    return 0;
 }
 
 /* --- what it is ------------------------------------------------------------------------------ */

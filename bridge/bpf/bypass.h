@@ -5,7 +5,8 @@
  *
  *      program   first_us = now, where it is 0   a frame has gone up that nobody has answered
  *      worker    first_us = 0, each batch        it has been read, and all that came before
- *      keeper    dead_us = now, deaths + 1       it has seen the process die
+ *      program   dead_us = now, deaths + 1       the process is killed, or ends (of its own)
+ *      keeper    dead_us = now, deaths + 1       it has seen that, where no program does
  *      program   dead_us = now, deaths + 1       the TAP is gone, or first_us is BYPASS_DEAD_US old
  *      worker    sees that `deaths` has grown: what it reads is stale, and is thrown away until
  *                there is nothing; then dead_us = 0
@@ -21,6 +22,9 @@
 
 #define BYPASS_FROM_CLIENT "bypass_from_client"
 #define BYPASS_FROM_SERVER "bypass_from_server"
+#define BYPASS_KILLED      "bypass_killed"
+#define BYPASS_ENDED       "bypass_ended"
+#define BYPASS_OWNER       "bypass_owner"
 
 #define BYPASS_LATE_US  5000u /* from then on it is asked whether the TAP is there */
 #define BYPASS_DEAD_US  3000000u

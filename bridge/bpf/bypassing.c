@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/pidfd.h>
+#include <unistd.h>
 
 #include "bridge/bpf/object.h"
 #include "engine/tcp/joined.h"
@@ -27,7 +29,11 @@ struct bypassing {
     int map;
     struct bypass_pulse *pulse;
     uint16_t *joined;
+    struct bpf_link *ends[2]; /* what sees the process end; NULL: nothing does */
 };
+
+/* What looks at a process; not every kernel has it (type information, Linux 5.11). */
+static const char *const end_programs[2] = {BYPASS_KILLED, BYPASS_ENDED};
 
 static bool find_parts(struct bypassing *bypassing)
 {
@@ -46,8 +52,15 @@ static bool find_parts(struct bypassing *bypassing)
     return bypassing->pulse && bypassing->joined;
 }
 
+static void leave_ends_out(struct bpf_object *object)
+{
+    for (int i = 0; i < 2; i++)
+        bpf_program__set_autoload(bpf_object__find_program_by_name(object, end_programs[i]), false);
+    bpf_map__set_autocreate(bpf_object__find_map_by_name(object, BYPASS_OWNER), false);
+}
+
 /* 0, or an errno. */
-static int load(struct bypassing *bypassing)
+static int load(struct bypassing *bypassing, bool ends)
 {
     size_t bytes;
     int code;
@@ -58,6 +71,8 @@ static int load(struct bypassing *bypassing)
     bypassing->object = bpf_object__open_mem(bypass_object, bytes, NULL);
     if (!bypassing->object)
         return errno;
+    if (!ends)
+        leave_ends_out(bypassing->object);
     code = bpf_object__load(bypassing->object);
     if (code != 0)
         return -code;
@@ -74,7 +89,11 @@ struct bypassing *bypassing_open(enum bypass_policy policy, struct error *error)
         return NULL;
     }
     bpf_quiet();
-    reason = load(bypassing);
+    reason = load(bypassing, true);
+    if (reason != 0) {
+        bpf_object__close(bypassing->object);
+        reason = load(bypassing, false);
+    }
     if (reason == 0 && bypassing->pulse) {
         bypassing->pulse->policy = policy;
         return bypassing;
@@ -88,6 +107,8 @@ void bypassing_close(struct bypassing *bypassing)
 {
     if (!bypassing)
         return;
+    for (int i = 0; i < 2; i++)
+        bpf_link__destroy(bypassing->ends[i]);
     if (bypassing->pulse)
         munmap(bypassing->pulse, sizeof(*bypassing->pulse));
     if (bypassing->joined)
@@ -118,6 +139,31 @@ void bypassing_lead(struct bypassing *bypassing, const uint32_t to[2], const uin
     memcpy(pulse->tap, tap, sizeof(pulse->tap));
     for (int side = 0; side < 2; side++)
         __atomic_store_n(&pulse->to[side], to[side], __ATOMIC_RELEASE);
+}
+
+static bool own(const struct bypassing *bypassing)
+{
+    const int map = bpf_object__find_map_fd_by_name(bypassing->object, BYPASS_OWNER);
+    const int self = pidfd_open(getpid(), 0);
+    const uint32_t owner = 1;
+    const bool done =
+        self >= 0 && map >= 0 && bpf_map_update_elem(map, &self, &owner, BPF_ANY) == 0;
+
+    if (self >= 0)
+        close(self);
+    return done;
+}
+
+bool bypassing_own(struct bypassing *bypassing)
+{
+    for (int i = 0; i < 2; i++) {
+        const struct bpf_program *program =
+            bpf_object__find_program_by_name(bypassing->object, end_programs[i]);
+
+        if (!bypassing->ends[i] && bpf_program__fd(program) >= 0)
+            bypassing->ends[i] = bpf_program__attach(program);
+    }
+    return bypassing->ends[0] && bypassing->ends[1] && own(bypassing);
 }
 
 struct bypass_pulse *bypassing_pulse(struct bypassing *bypassing)

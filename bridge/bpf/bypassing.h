@@ -5,6 +5,7 @@
  *
  *      bypassing_open()    loads them: nothing is attached
  *      bypassing_lead()    where to; all goes up until then
+ *      bypassing_own()     of whom
  *
  * They stay where they are attached, also when the process has gone.
  */
@@ -33,6 +34,9 @@ int bypassing_map(const struct bypassing *bypassing);
  * `begun`: nobody is alive until a worker says so. */
 void bypassing_lead(struct bypassing *bypassing, const uint32_t to[2], const uint32_t tap[2],
                     bool begun, uint64_t now_us);
+/* Whoever calls this: its end is known at once, by programs that end with it and with all that it
+ * has forked since. False: the kernel takes no such programs. */
+bool bypassing_own(struct bypassing *bypassing);
 /* The workers', and what the kernel counts. */
 struct bypass_pulse *bypassing_pulse(struct bypassing *bypassing);
 /* JOINED_COUNTS of engines whose table_seed this is. */

@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+#include "bridge/base/log.h"
+
 struct when_dead {
     enum when_dead_setting setting;
     bool begun; /* the first workers had not been alive yet: that is no time to be told of */
@@ -39,6 +41,9 @@ void when_dead_begin(struct when_dead *dead, struct sides *sides)
         return;
     if (sides_bypass(sides, dead->bypassing, &dead->hindrance)) {
         dead->begun = bypassing_pulse(dead->bypassing)->deaths > 0;
+        if (!bypassing_own(dead->bypassing))
+            log_line(LOG_LEVEL_INFO, "this kernel does not see us die (it takes type information, "
+                                     "BTF): the keeper tells it, or TAPs that are gone");
         return;
     }
     bypassing_close(dead->bypassing);

@@ -22,6 +22,7 @@ class Beat:
             self.receiver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             self.receiver.bind((SERVER4, WIRE_PORT))
         self.receiver.settimeout(0.2)
+        self.sent = []  # when, by number
         self.came = []  # (number, sent, received)
         self.stopping = False
         self.threads = [threading.Thread(target=t) for t in (self._send, self._receive)]
@@ -29,13 +30,12 @@ class Beat:
             thread.start()
 
     def _send(self):
-        number = 0
         while not self.stopping:
+            self.sent.append(time.monotonic())
             with contextlib.suppress(OSError):
                 self.sender.sendto(
-                    struct.pack("!Qd", number, time.monotonic()), (SERVER4, WIRE_PORT)
+                    struct.pack("!Qd", len(self.sent) - 1, self.sent[-1]), (SERVER4, WIRE_PORT)
                 )
-            number += 1
             time.sleep(EVERY_S)
 
     def _receive(self):
@@ -60,6 +60,12 @@ class Beat:
 
     def since(self, begin):
         return [one for one in self.came if one[2] >= begin]
+
+    def lost(self, begin, end):
+        """When those were sent then that have not come: whatever else a busy machine does to
+        receivers, they say how long the wire was cut. The last ones may still be under way."""
+        came = {number for number, _, _ in self.came}
+        return [t for n, t in enumerate(self.sent) if begin <= t < end and n not in came]
 
     def longest_gap_s(self, begin):
         """Between two that came, since then; and since the last."""

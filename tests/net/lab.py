@@ -659,13 +659,16 @@ class Lab:
         return code, time.monotonic() - begin
 
     def kill_daemon(self):
-        """And waits for its keeper, whose files take a moment."""
+        """And waits for its keeper, whose files take a moment. When it was killed."""
         pid = self.daemon.popen.pid
         with open(f"/proc/{pid}/task/{pid}/children") as file:
             children = file.read().split()
+        self.daemon.popen.kill()
+        killed = time.monotonic()
         self.stop_daemon(signal.SIGKILL)
         for child in children:
             wait_until(lambda c=child: not os.path.exists(f"/proc/{c}"), 10, "the keeper is gone")
+        return killed
 
     # the daemon's answers
 

@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import socket
+import threading
 import time
 
 import runner
@@ -298,6 +299,100 @@ def test_joined_connections_outlive_a_kill():
     """Without the kernel path, with it, and where the wire is cut in between."""
     for path, dead in (("off", "limited"), ("on", "limited"), ("off", "closed")):
         outlives(path, dead)
+
+
+class Streams:
+    """One connection that is plain and one that is joined, on a server that is slowed down; what
+    came of each."""
+
+    COUNT = 4_000_000_000  # bytes: neither ends by itself
+
+    def __init__(self, lab):
+        lab.http()
+        lab.learn("http", 80)
+        lab.server.run("tc", *f"qdisc add dev {SERVER_IF} root tbf rate {self.RATE}".split())
+        self.came, self.threads, self.askers = [0, 0], [], []
+        for which in range(2):
+            self.askers.append(ask(lab, self.COUNT, 45000 + which))
+            self.threads.append(threading.Thread(target=self._read, args=(which,)))
+            self.threads[-1].start()
+            self.go_on()
+            lab.set_mode("attack")
+        states = {flow["state"] for flow in lab.flows()} - {"closing"}
+        check_equal(states, {"established", "spliced"}, "one of each")
+
+    RATE = "20mbit burst 64kb latency 20ms"
+
+    def _read(self, which):
+        with contextlib.suppress(OSError):
+            while piece := self.askers[which].recv(1 << 16):
+                self.came[which] += len(piece)
+
+    def go_on(self, least=50_000):
+        """How long that took."""
+        begin, before = time.monotonic(), list(self.came)
+        wait_until(
+            lambda: all(a > b + least for a, b in zip(self.came[: len(self.threads)], before)),
+            10,
+            "they go on",
+        )
+        return time.monotonic() - begin
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for asker in self.askers:
+            with contextlib.suppress(OSError):
+                asker.shutdown(socket.SHUT_RDWR)
+            asker.close()
+        for thread in self.threads:
+            thread.join()
+
+
+def killed_often(lab, times, *extra):
+    """The wire's holes: from the kill on, and with what was under way in it, in ms."""
+    holes, wholes = [], []
+    with Beat(lab) as beat, Streams(lab) as streams:
+        for _ in range(times):
+            killed = lab.kill_daemon()
+            streams.go_on()
+            wait_until(lambda k=killed: len(beat.since(k)) > 50, 5, "datagrams go by")
+            lost = beat.lost(killed - 1, max(sent for _, sent, _ in beat.came))
+            holes.append(max([0, *(1000 * (t - killed) for t in lost)]))
+            wholes.append(1000 * (lost[-1] - lost[0]) if lost else 0)
+            start_again(lab, *extra)
+            streams.go_on()
+    return sorted(holes), sorted(wholes)
+
+
+def test_fifty_kills():
+    """Of the wire nothing is missing for longer than 50 ms, with a keeper and without, and
+    connections live, plain ones and joined ones."""
+    said = []
+    for sides, extra in (("port", ("--sandbox", "off")), ("netns", ())):
+        with Lab(sides=sides) as lab:
+            if lab.stand_in:
+                raise runner.Skip("needs the daemon")
+            lab.start(mode="normal", extra=extra)
+            check_equal(dead_of(lab)["why"], None, "frames go by")
+            holes, wholes = killed_often(lab, 25, *extra)
+        check(holes[-1] <= 50, f"{sides}: holes of {holes} ms")
+        said.append(f"{sides}: {holes[-1]:.0f} ms at most, {wholes[-1]:.0f} with what was lost")
+    return "; ".join(said)
+
+
+def test_twenty_stops():
+    """What is known needs no worker: it goes on while that stands still, which is not yet dead."""
+    with dead_lab("--kernel-path", "on") as lab, Streams(lab) as streams:
+        went = []
+        for _ in range(20):
+            os.kill(lab.daemon.pid, signal.SIGSTOP)
+            went.append(1000 * streams.go_on())
+            os.kill(lab.daemon.pid, signal.SIGCONT)
+            streams.go_on()
+        check_equal(dead_of(lab)["times"], 0, "times that no worker was alive")
+        return f"50 kB of both within {sorted(went)[10]:.0f} ms, {max(went):.0f} at most"
 
 
 def ask(lab, count, source_port, timeout_s=10):

@@ -7,8 +7,14 @@
 
 #include <bpf/bpf.h>
 #include <criterion/criterion.h>
+#include <linux/capability.h>
 #include <linux/pkt_cls.h>
+#include <pthread.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "bridge/base/clock.h"
 #include "engine/base/addr.h"
@@ -197,6 +203,110 @@ Test(bypassing, without_a_tap_nobody_is_alive)
     pulse->first_us = clock_now_us() - 4 * BYPASS_LATE_US;
     cr_assert_eq(run(SIDE_SERVER), TC_ACT_UNSPEC, "its TAP is there");
     cr_assert_eq(run(SIDE_CLIENT), TC_ACT_REDIRECT);
+    bypassing_close(bypassing);
+}
+
+/* --- who dies -------------------------------------------------------------------------------- */
+
+enum end { STAYS, ABORTS, LEAVES };
+
+/* A process that says that it is the one, and how it ends. */
+static pid_t owner_begun(enum end end)
+{
+    int said[2];
+    char byte;
+    pid_t child;
+
+    open_with(BYPASS_OPEN);
+    cr_assert_eq(pipe(said), 0);
+    child = fork();
+    if (child == 0) {
+        const bool told = bypassing_own(bypassing);
+
+        cr_assert_eq(write(said[1], told ? "y" : "n", 1), 1);
+        if (end == ABORTS)
+            raise(SIGABRT);
+        while (end == STAYS)
+            pause();
+        _exit(0);
+    }
+    cr_assert_eq(read(said[0], &byte, 1), 1);
+    if (byte == 'y')
+        return child;
+    kill(child, SIGKILL);
+    cr_skip_test("this kernel tells of no death");
+}
+
+static void *end_alone(void *context)
+{
+    return context;
+}
+
+/* It need not even run for that. */
+Test(bypassing, who_is_killed_is_dead_when_the_killer_goes_on)
+{
+    const pid_t child = owner_begun(STAYS);
+
+    segment(1000, 80, ACK);
+    kill(child, SIGSTOP);
+    cr_assert_eq(waitpid(child, NULL, WUNTRACED), child);
+    cr_assert_eq(pulse->dead_us, 0, "stopped is not dead");
+    cr_assert_eq(run(SIDE_CLIENT), TC_ACT_UNSPEC);
+    kill(child, SIGKILL);
+    cr_assert_neq(pulse->dead_us, 0);
+    cr_assert_leq(clock_now_us() - pulse->dead_us, BYPASS_DEAD_US, "by the same clock");
+    cr_assert_eq(run(SIDE_CLIENT), TC_ACT_REDIRECT);
+    cr_assert_eq(waitpid(child, NULL, 0), child);
+    cr_assert_eq(pulse->deaths, 1, "it dies once");
+    bypassing_close(bypassing);
+}
+
+Test(bypassing, who_ends_in_any_other_way_is_dead)
+{
+    for (enum end end = ABORTS; end <= LEAVES; end++) {
+        cr_assert_eq(waitpid(owner_begun(end), NULL, 0) > 0, true);
+        cr_assert_eq(pulse->deaths, 1, "%d", end);
+        bypassing_close(bypassing);
+    }
+}
+
+Test(bypassing, of_others_and_of_a_thread_nothing_is_told)
+{
+    const pid_t other = fork();
+    pthread_t thread;
+
+    if (other == 0)
+        while (true)
+            pause();
+    open_with(BYPASS_OPEN);
+    if (!bypassing_own(bypassing))
+        cr_skip_test("this kernel tells of no death");
+    cr_assert_eq(pthread_create(&thread, NULL, end_alone, NULL), 0);
+    cr_assert_eq(pthread_join(thread, NULL), 0);
+    kill(other, SIGKILL);
+    cr_assert_eq(waitpid(other, NULL, 0), other);
+    cr_assert_eq(pulse->deaths, 0);
+    bypassing_close(bypassing);
+}
+
+/* As where the kernel has no type information. */
+Test(bypassing, without_leave_to_look_at_processes_all_else_is_there)
+{
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct all[2] = {{0}};
+    struct error error = {0};
+
+    all[0].effective = 1u << CAP_NET_ADMIN;
+    all[1].effective = 1u << (CAP_BPF - 32);
+    for (int i = 0; i < 2; i++)
+        all[i].permitted = all[i].effective;
+    if (syscall(SYS_capset, &header, all) != 0)
+        cr_skip_test("needs root");
+    bypassing = bypassing_open(BYPASS_OPEN, &error);
+    if (!bypassing)
+        skip_without_bpf(&error);
+    cr_assert_not(bypassing_own(bypassing));
+    cr_assert_neq(bypassing_pulse(bypassing), NULL);
     bypassing_close(bypassing);
 }
 
