@@ -192,7 +192,12 @@ static bool print_status(const struct arguments *arguments, struct json_object *
         print_cluster(json_object_object_get(document, "cluster"));
         putchar('\n');
     }
-    return server_table_show(arguments, json_object_object_get(document, "servers"), error);
+    if (!json_object_object_get(document, "unanswered"))
+        return server_table_show(arguments, json_object_object_get(document, "servers"), error);
+    if (option_bare_table(arguments))
+        return error_set(error, EXIT_FAILED, "%s", output_field(document, "unanswered"));
+    printf("the servers are not known: %s\n", output_field(document, "unanswered"));
+    return true;
 }
 
 bool cmd_status(const struct arguments *arguments, struct error *error)

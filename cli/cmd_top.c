@@ -47,6 +47,11 @@ static bool ask_again(struct top *top, struct error *error)
 
     if (!status)
         return false;
+    if (json_object_object_get(status, "unanswered")) {
+        error_set(error, EXIT_FAILED, "top: %s", output_field(status, "unanswered"));
+        json_object_put(status);
+        return false;
+    }
     top_take(&top->model, status, now_s());
     top_sort(&top->model, top->view.order);
     json_object_put(status);

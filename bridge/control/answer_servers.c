@@ -233,8 +233,9 @@ static void add_cluster(struct json_object *document, const struct daemon *daemo
     json_object_object_add(document, "cluster", object);
 }
 
-/* With `servers`, which are taken. */
-static struct json_object *status_document(const struct daemon *daemon, struct json_object *servers)
+/* With `servers`, which are taken, or why there are none. */
+static struct json_object *status_document(const struct daemon *daemon, struct json_object *servers,
+                                           const struct error *why)
 {
     struct json_object *document, *sides = json_object_new_object();
 
@@ -253,17 +254,21 @@ static struct json_object *status_document(const struct daemon *daemon, struct j
     add_when_dead(document, daemon);
     add_sandbox(document, daemon);
     add_cluster(document, daemon);
-    json_object_object_add(document, "servers", servers);
+    json_object_object_add(document, "unanswered", optional_string(servers ? NULL : why->text));
+    json_object_object_add(document, "servers", servers ? servers : json_object_new_array());
     return document;
 }
 
+/* Where a worker is stuck the rest is what somebody wants to know. */
 struct json_object *answer_status(struct daemon *daemon, struct json_object *request,
                                   struct error *error)
 {
-    struct json_object *servers = servers_document(daemon, NULL, error);
+    struct error why = {0};
+    struct json_object *servers = servers_document(daemon, NULL, &why);
 
     (void)request;
-    return servers ? status_document(daemon, servers) : NULL;
+    (void)error;
+    return status_document(daemon, servers, &why);
 }
 
 struct json_object *answer_server_stats(struct daemon *daemon, struct json_object *request,
@@ -353,7 +358,7 @@ static struct json_object *changed_document(struct daemon *daemon, struct json_o
     if (!how_many_at_once(request, &at_once, error) ||
         !daemon_servers_since(daemon, lines, at_once, &changed, error))
         return NULL;
-    document = status_document(daemon, array_of(changed.servers, changed.count, NULL));
+    document = status_document(daemon, array_of(changed.servers, changed.count, NULL), NULL);
     json_object_object_add(document, "whole", json_object_new_boolean(changed.whole));
     if (changed.by_turns && !changed.whole) {
         json_object_object_add(document, "turn", json_object_new_int64(lines->turn));

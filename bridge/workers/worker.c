@@ -586,7 +586,8 @@ bool worker_ask(struct worker *worker, const struct worker_request *request, str
     }
     if (told && atomic_load_explicit(&worker->answered, memory_order_acquire) >= worker->tickets)
         return true;
-    return error_set(error, EXIT_FAILED, "worker %u does not answer: it is overloaded, try again",
+    return error_set(error, EXIT_FAILED,
+                     "worker %u does not answer: it is overloaded or stuck, try again",
                      worker->options.index);
 }
 

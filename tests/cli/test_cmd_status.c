@@ -38,3 +38,18 @@ Test(cmd_status, nothing_seen_and_learning_off)
         "\n"
         "no servers seen yet\n");
 }
+
+/* What a stuck worker leaves to be told. */
+Test(cmd_status, a_worker_does_not_answer)
+{
+    cr_assert_str_eq(
+        answer_printed(words,
+                       "{\"synward\":{\"version\":\"0.2.0\",\"schema\":1},\"mode\":\"normal\","
+                       "\"learning\":false,\"uptime_s\":0,\"sides\":{},"
+                       "\"unanswered\":\"worker 1 does not answer\",\"servers\":[]}\n"),
+        "synward 0.2.0, mode normal, learning off, up 0 s\n"
+        "  client side  -  device -  mtu -\n"
+        "  server side  -  device -  mtu -\n"
+        "\n"
+        "the servers are not known: worker 1 does not answer\n");
+}

@@ -177,9 +177,13 @@ def test_worker_that_is_stuck():
         begin = time.monotonic()
         with stuck(workers[0]):
             wait_until(lambda: len(beat.since(begin + 1)) > 200, DEAD_S + 5, "datagrams go by")
-        hole = beat.longest_gap_s(begin)
+            hole = beat.longest_gap_s(begin)
+            status = lab.cli("status")
+            check("worker 0 does not answer" in status["unanswered"], f"{status}")
+            check(status["when_dead"]["times"] == 1, f"{status}")
+            check("worker 0 does not answer" in lab.cli_text("status"), "for people, too")
         check(DEAD_S - 0.5 < hole < DEAD_S + 0.5 + SLACK_S, f"a hole of {hole:.2f} s")
-        wait_until(lambda: dead_of(lab)["times"] == 1, 10, "status tells of it")
+        wait_until(lambda: not lab.cli("status")["unanswered"], 10, "it answers again")
         begin = time.monotonic()
         wait_until(lambda: len(beat.since(begin)) > 200, 5, "datagrams come")
         return f"a hole of {hole:.2f} s"

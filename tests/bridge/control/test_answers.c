@@ -389,6 +389,7 @@ Test(control_commands, status)
         "\"when_dead\":{\"setting\":\"limited\",\"why\":\"it leads from a port: side to another\","
         "\"times\":2,\"passed\":30,\"dropped\":4},"
         "\"sandbox\":{\"state\":\"on\",\"keeper\":true,\"why\":null},"
+        "\"unanswered\":null,"
         "\"servers\":[{\"server\":\"10.77.0.2\",\"port\":110,\"vlan\":[],\"transport\":\"tcp\","
         "\"mode\":\"normal\","
         "\"setting\":"
@@ -713,8 +714,15 @@ Test(control_commands, deep_nesting_is_refused)
 
 Test(control_commands, hanging_worker)
 {
+    struct json_object *document;
+
     daemon_under_test.worker_hangs = true;
-    assert_error("{\"command\":\"status\"}", EXIT_FAILED, "does not answer");
+    document = ask("{\"command\":\"status\"}");
+    cr_assert_str_eq(json_object_get_string(json_object_object_get(document, "unanswered")),
+                     "the worker does not answer");
+    cr_assert_eq(json_object_array_length(json_object_object_get(document, "servers")), 0);
+    cr_assert_str_eq(json_object_get_string(json_object_object_get(document, "mode")), "auto");
+    json_object_put(document);
     assert_error("{\"command\":\"stats\"}", EXIT_FAILED, "does not answer");
     assert_error("{\"command\":\"flows\"}", EXIT_FAILED, "does not answer");
     assert_error("{\"command\":\"mode\",\"setting\":\"auto\"}", EXIT_FAILED, "does not answer");
