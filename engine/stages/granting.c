@@ -142,7 +142,6 @@ static void fill_in(const struct engine *engine, const struct flow *flow,
     grant->mss = opening->client.mss;
     grant->flags = flags_of(opening);
     grant->scales = scales_of(opening);
-    grant->client_tsval = opening->client_tsval;
     grant->tsval = opening->server_tsval;
     __atomic_store_n(&grant->state, GRANT_MADE, __ATOMIC_RELEASE);
 }
@@ -186,6 +185,7 @@ bool granting_begin(struct engine *engine, struct flow *flow, struct opening *op
     engine->counters.hook_granted++;
     opening->granted = true;
     grant_of(engine, opening)->outcome = GRANT_unseen;
+    grant_of(engine, opening)->client_tsval = opening->client_tsval;
     opening->granted_us = opening->first_granted_us = now_us;
     cold->server_isn = opening->c;
     cold->server_next = opening->c + 1;

@@ -54,10 +54,13 @@ struct grant {
     uint8_t client[16], server[16]; /* as struct ip_addr */
     uint32_t seq, ack;              /* of the client's first segment: x+1, c+1 */
     uint16_t client_port, server_port;
-    uint16_t mss;                 /* the client's */
-    uint8_t flags;                /* enum grant_flags */
-    uint8_t scales;               /* of windows: low half the client's, high half the server's */
-    uint32_t client_tsval, tsval; /* the client's newest; what the server's begin above */
+    uint16_t mss;   /* the client's */
+    uint8_t flags;  /* enum grant_flags */
+    uint8_t scales; /* of windows: low half the client's, high half the server's */
+    /* The client's first of those that are sent: a segment of before would be dropped by the socket
+     * that it makes (PAWS, RFC 7323 5.3), and the server's program never hears of one that a later
+     * segment completes. What the server's begin above. */
+    uint32_t client_tsval, tsval;
 };
 
 _Static_assert(sizeof(struct grant) == 72, "no padding");

@@ -134,6 +134,22 @@ Test(granting, rule_1_5_a_repeat_is_given_to_the_server_again)
     scenario_end(s);
 }
 
+/* The program may see the first segment when the second one is granted already: a burst, of which
+ * the client repeats the end. */
+Test(granting, rule_1_5_the_first_segment_is_never_older_than_the_grant)
+{
+    struct scenario *s = grant_scenario();
+
+    step_granted(s);
+    cr_assert_eq(grant_there()->client_tsval, 120);
+    inject(s, CLIENT, "P. x+19 ack c+1 win 502 <nop,nop,TS val 121 ecr t> | more");
+    expect_nothing(s);
+    inject(s, CLIENT, "P. x+19 ack c+1 win 502 <nop,nop,TS val 122 ecr t> | more");
+    expect(s, SERVER, "P. x+1 ack c+1 win 502 <nop,nop,TS val 122 ecr *> | " GET_REQUEST "more");
+    cr_assert_eq(grant_there()->client_tsval, 120);
+    scenario_end(s);
+}
+
 Test(granting, rule_1_5_more_data_follows_the_answer)
 {
     struct scenario *s = grant_scenario();
