@@ -289,7 +289,7 @@ def outlives(*extra):
             start_again(lab, "--kernel-path", extra[0], "--when-dead", extra[1])
             check("took over 1 joined connections" in lab.daemon.errors(), lab.daemon.errors())
             before = received(lab)
-            wait_until(lambda b=before: received(lab) > b + 100, 5, "it goes on")
+            wait_until(lambda b=before: received(lab) > b + 100, 20, "it goes on")
             check_equal([flow["state"] for flow in lab.flows()], ["spliced"], "flows")
         check_equal(fetch.report()["ok"], 1, "the stream, with its end")
         check_equal(lab.stop_daemon()[0], 0, "exit code")
