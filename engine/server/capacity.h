@@ -24,9 +24,11 @@ struct capacity {
     uint32_t opened;     /* how many were */
     uint32_t asked;      /* with a whole request, lately, and nobody later was answered */
     uint32_t heard_last; /* the last one that it has answered */
-    uint32_t stuck_number;  /* the first one that waits for too long */
-    uint32_t stuck_others;  /* so many it held when that one came */
-    uint64_t stuck_network; /* 0: nobody waits for too long */
+    uint32_t stuck_number;    /* the first one that waits for too long */
+    uint32_t stuck_others;    /* so many it held when that one came */
+    uint64_t stuck_network;   /* 0: nobody waits for too long */
+    uint64_t refused_network; /* of whom the server has greeted with a refusal last, and when */
+    uint64_t refused_us;
 };
 
 /* So many clients that the server has not answered before may hold of a lowered mark: a quarter is

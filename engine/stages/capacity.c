@@ -17,6 +17,7 @@
 #define POLL_TIMES     8 /* that many times what is waited for patiently: a long poll, say */
 #define SYN_UNHEARD_US 1000000
 #define UNHEARD_US     2000000 /* so long its backlog is taken for full after that */
+#define REFUSED_US     10000000
 
 static uint32_t most(uint32_t a, uint32_t b)
 {
@@ -71,13 +72,14 @@ static void make_room(struct engine *engine, struct server *server, uint64_t now
         slow_make_room(engine, server, server->capacity.stuck_by_many, 0, now_us);
 }
 
-static void lower(struct engine *engine, struct server *server, uint32_t others, uint64_t now_us)
+static void lower(struct engine *engine, struct server *server, uint32_t others, uint32_t floor,
+                  uint64_t now_us)
 {
     struct capacity *capacity = &server->capacity;
     const uint32_t mark = held_mark(engine, server);
     const uint32_t reached = server->held < mark ? server->held : mark;
     const uint32_t least =
-        most(most(server->held_peak, server->held_before + 1), most(capacity->served, 1));
+        most(most(server->held_peak, server->held_before + 1), most(capacity->served, floor));
     const uint32_t limit = most(others < reached / 4 * 3 ? others : reached / 2, least);
     const bool settled =
         !capacity->limit || (server->held <= capacity->limit && now_us >= capacity->lower_us);
@@ -220,7 +222,7 @@ static void act(struct engine *engine, struct server *server, uint64_t now_us)
     struct capacity *capacity = &server->capacity;
 
     if (capacity->stuck && capacity_is_after(capacity, capacity->stuck_number))
-        lower(engine, server, capacity->stuck_others, now_us);
+        lower(engine, server, capacity->stuck_others, 1, now_us);
     else if (capacity->prompt)
         raise(engine, server, now_us);
     capacity->stuck = capacity->prompt = false;
@@ -267,12 +269,37 @@ void capacity_watch(struct engine *engine, struct server *server, struct watched
         engine->held.answers_us = now_us + LOOK_US;
 }
 
+/* --- what the server says of it -------------------------------------------------------------- */
+
+static uint32_t held_others(const struct server *server)
+{
+    return server->held > server->openings_now ? server->held - server->openings_now : 0;
+}
+
+/*
+ * What one network alone is told may be meant for it: it is banned there. Two banned ones could
+ * have a mark lowered that is none, so it stays where no server is full.
+ */
+void capacity_refused(struct engine *engine, const struct flow *flow, uint64_t now_us)
+{
+    struct server *server = flow_server(engine, flow);
+    struct capacity *capacity = &server->capacity;
+    const uint64_t network = held_network_hash(engine, &flow->key);
+    const bool another = capacity->refused_network && capacity->refused_network != network &&
+                         now_us - capacity->refused_us < REFUSED_US;
+    const uint32_t floor = at_once(engine, server);
+
+    capacity->refused_network = network;
+    capacity->refused_us = now_us;
+    if (another && server->mode == MODE_ATTACK && held_others(server) > floor)
+        lower(engine, server, held_others(server), floor, now_us);
+}
+
 bool capacity_unheard(struct engine *engine, struct server *server, uint32_t attempts,
                       uint64_t now_us)
 {
     struct capacity *capacity = &server->capacity;
-    const uint32_t others =
-        server->held > server->openings_now ? server->held - server->openings_now : 0;
+    const uint32_t others = held_others(server);
 
     if (server->mode != MODE_ATTACK || server->answers.seen < ANSWERS_KNOWN ||
         (server->openings_now <= 1 && attempts <= 1) || !server_answered_lately(server, now_us) ||
@@ -284,7 +311,7 @@ bool capacity_unheard(struct engine *engine, struct server *server, uint32_t att
     capacity->unheard_until_us = now_us + UNHEARD_US;
     /* Grants are looked at so often that some are before the server can have used what is free. */
     if (attempts || now_us - capacity->room_us >= SYN_UNHEARD_US)
-        lower(engine, server, others, now_us);
+        lower(engine, server, others, 1, now_us);
     else
         make_room(engine, server, now_us);
     return server->unheard_now > at_once(engine, server);

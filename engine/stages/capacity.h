@@ -8,7 +8,9 @@
  *
  *      a whole request is unanswered for a second, or four times as long as nine of ten are in
  *      calm, and nobody who came later was answered; or
- *      the server does not answer our SYN for a second, nor anybody else's
+ *      the server does not answer our SYN for a second, nor anybody else's; or
+ *      where it speaks first, it has refused clients of two networks within ten seconds ("421 too
+ *      many", an end without a word), as OpenSSH does beyond ten that have not logged in
  *
  * The mark falls to what it held when that one came. Where that did not help (what holds the places
  * may be bodies that do not end, which nobody could tell from those that are worked on), it falls
@@ -49,6 +51,8 @@ void capacity_forget(struct engine *engine, const struct watched *watched);
  * that wait for that already, and this one better waits here. */
 bool capacity_unheard(struct engine *engine, struct server *server, uint32_t attempts,
                       uint64_t now_us);
+/* The server has greeted this client with a refusal, where it was to be greeted as all are. */
+void capacity_refused(struct engine *engine, const struct flow *flow, uint64_t now_us);
 /* Looks at all that wait for an answer, if it is time; false: nothing is due. */
 bool capacity_tick(struct engine *engine, uint64_t now_us);
 /* When there is something for capacity_tick() to do; UINT64_MAX: nothing. */

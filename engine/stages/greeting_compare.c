@@ -5,6 +5,7 @@
 
 #include "engine/base/bytes.h"
 #include "engine/shard/observe.h"
+#include "engine/stages/capacity.h"
 #include "engine/stages/opening.h"
 #include "engine/stages/opening_say.h"
 #include "engine/stages/splice.h"
@@ -71,6 +72,8 @@ static void unequal(struct engine *engine, struct passage *passage, struct flow 
                     bool negative)
 {
     negative = negative || (passage->frame.flags & TCP_FIN);
+    if (negative)
+        capacity_refused(engine, flow, passage->now_us);
     engine->counters.greetings_unequal++;
     observe_unequal_greeting(engine, flow, negative, passage->now_us);
     passage_drop(engine, passage, DROP_swallowed);

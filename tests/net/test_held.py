@@ -15,6 +15,7 @@ import time
 
 import runner
 from lab import SERVER4, Lab, check, check_equal, wait_until
+from services import Service
 
 WORKERS, ARMED_BY, SLOW = 150, 12, 200  # of each kind
 HONEST, CROWD = "10.78.250.7", "10.78.251.7"
@@ -68,7 +69,7 @@ class Pool:
         self.served += 1
 
 
-def connect(lab, source, timeout=10, receive_bytes=None):
+def connect(lab, source, timeout=10, receive_bytes=None, port=80):
     with lab.client.inside():
         connection = socket.socket()
     if receive_bytes:
@@ -76,7 +77,7 @@ def connect(lab, source, timeout=10, receive_bytes=None):
     connection.settimeout(timeout)
     try:
         connection.bind((source, 0))
-        connection.connect((SERVER4, 80))
+        connection.connect((SERVER4, port))
     except OSError:
         connection.close()
         raise
@@ -249,6 +250,98 @@ def test_nobody_is_limited_below_the_mark():
             (counters["flows"]["ended"], counters["requests"]["delayed"]), (0, 0), "limited"
         )
         return "60 bodies of one address, 5 s each, all answered"
+
+
+# --- a server that says itself that it is full ---------------------------------------------------
+
+IDENTITY = b"SSH-2.0-OpenSSH_9.2\r\n"
+KEYS = bytes.fromhex("0000000c0414") + bytes(10)  # as SSH_MSG_KEXINIT begins
+LOGINS, UNFINISHED, TRIES = 10, 20, 100
+
+
+class Logins:
+    """As OpenSSH (MaxStartups): of so many who have not logged in it takes no more."""
+
+    def __init__(self, lab):
+        self.open, self.lock = 0, threading.Lock()
+        Service(lab, 22, self._speak)
+
+    def _speak(self, connection):
+        with self.lock:
+            full = self.open >= LOGINS
+            self.open += not full
+        if full:
+            connection.sendall(b"Exceeded MaxStartups\r\n")
+            return
+        try:
+            connection.settimeout(PATIENCE_S)
+            connection.sendall(IDENTITY)
+            while b"\n" not in connection.recv(200):
+                pass
+            connection.sendall(KEYS)
+            connection.recv(200)
+        finally:
+            with self.lock:
+                self.open -= 1
+
+
+def says_who_it_is(lab, source, timeout=20):
+    """The socket, once the server has answered with its keys; None: it was refused."""
+    connection = connect(lab, source, timeout, port=22)
+    said = b""
+    with contextlib.suppress(OSError):
+        connection.sendall(IDENTITY)
+        while not said.endswith(KEYS) and (more := connection.recv(200)):
+            said += more
+    if said.endswith(KEYS):
+        return connection
+    connection.close()
+    return None
+
+
+def stays(lab, over):
+    """One of those who say who they are, and no more; whoever is ended comes again."""
+    while not over.is_set():
+        with contextlib.suppress(OSError):
+            connection = says_who_it_is(lab, "10.78.200.1")
+            if connection:
+                connection.settimeout(0.5)
+                while not over.is_set():
+                    with contextlib.suppress(TimeoutError):
+                        if not connection.recv(200):
+                            break
+                connection.close()
+        over.wait(0.5)
+
+
+def test_logins_that_do_not_come():
+    """20 sockets of one address at a server that takes ten: far below the mark."""
+    with Lab() as lab:
+        if lab.stand_in:
+            raise runner.Skip("needs the daemon")
+        lab.start(mode="normal")
+        logins, over = Logins(lab), threading.Event()
+        for i in range(ARMED_BY):
+            says_who_it_is(lab, f"10.78.{i % 3}.1").close()
+        lab.wait_armed(22)
+        lab.set_mode("attack")
+        holders = [threading.Thread(target=stays, args=(lab, over)) for _ in range(UNFINISHED)]
+        for holder in holders:
+            holder.start()
+        try:
+            wait_until(lambda: logins.open >= LOGINS, 20, "all places are taken")
+            served, tries = 0, 0
+            while served < FETCHES and tries < TRIES:
+                connection = says_who_it_is(lab, f"10.78.{tries % 100}.1")
+                served, tries = served + 1 if connection else 0, tries + 1
+                if connection:
+                    connection.close()
+        finally:
+            over.set()
+            for holder in holders:
+                holder.join()
+        check_equal(served, FETCHES, f"honest clients served in a row, of {tries} that came")
+        return f"{tries - served} came before {served} were served in a row"
 
 
 runner.main(globals())

@@ -804,3 +804,57 @@ Test(capacity, the_only_network_is_believed)
         answer_note(&answers, FLOW_CLOCK_SECONDS(2), 7, 0);
     cr_assert_geq(answer_usual(&answers), FLOW_CLOCK_SECONDS(1));
 }
+
+/* --- what the server says of it --------------------------------------------------------------- */
+
+static void is_greeted(struct bench *b, unsigned number, const char *greeting)
+{
+    /* `number` / 1000 tells those of a network apart. */
+    snprintf(b->client_text, sizeof(b->client_text), "198.51.%u.%u:1000", number % 1000,
+             1 + number / 1000);
+    b->client = b->client_text;
+    open_pop3(b);
+    server_says(b, .flags = "P.", .seq = Y + 1, .ack = X + 1, .payload = greeting);
+    bench_forget(b);
+}
+
+static struct bench *attacked_pop3(unsigned held)
+{
+    struct bench *b = attacked();
+
+    for (unsigned i = 1; i <= held; i++)
+        is_greeted(b, i, GREETING);
+    return b;
+}
+
+static uint32_t mark_of_pop3(struct bench *b)
+{
+    return held_mark(b->engine, bench_server(b, POP3));
+}
+
+Test(capacity, mark_falls_where_two_networks_are_refused)
+{
+    struct bench *b = attacked_pop3(20);
+
+    for (unsigned i = 100; i < 3000; i += 1000)
+        is_greeted(b, i, "-ERR too many\r\n");
+    cr_assert_eq(mark_of_pop3(b), 64, "one is not wanted there");
+    bench_wait(b, 11 * SECOND_US);
+    is_greeted(b, 101, "-ERR too many\r\n");
+    cr_assert_eq(mark_of_pop3(b), 64, "that was long ago");
+    is_greeted(b, 102, "+OK another\r\n");
+    cr_assert_eq(mark_of_pop3(b), 64, "it has another greeting now");
+    is_greeted(b, 103, "-ERR too many\r\n");
+    cr_assert_eq(mark_of_pop3(b), 10);
+    bench_end(b);
+}
+
+Test(capacity, mark_stays_where_a_refusal_is_none_for_want_of_room)
+{
+    struct bench *b = attacked_pop3(AT_ONCE);
+
+    for (unsigned i = 100; i < 104; i++)
+        is_greeted(b, i, "-ERR too many\r\n");
+    cr_assert_eq(mark_of_pop3(b), 64);
+    bench_end(b);
+}
