@@ -181,12 +181,18 @@ static struct flow_key key_of(const struct session *session)
 uint32_t inside_promised(const struct wire *wire, const struct session *session)
 {
     const struct engine *engine = wire->middle != NULL ? wire->middle->engine : NULL;
-    const struct flow_key key = key_of(session);
-    const struct flow *flow = engine != NULL ? flow_find(&engine->flows, &key) : NULL;
-    const struct flow_cold *cold = flow != NULL ? flow_cold(&engine->flows, flow) : NULL;
+    struct flow_key key;
+    const struct flow *flow;
+    const struct flow_cold *cold;
 
+    /* What follows is asked for each session after each step. */
+    if (engine == NULL || engine->slots.count + opening_used(&engine->openings) == 0)
+        return 0;
+    key = key_of(session);
+    flow = flow_find(&engine->flows, &key);
     if (flow == NULL)
         return 0;
+    cold = flow_cold(&engine->flows, flow);
     if (flow->state == FLOW_KEPT)
         return engine->slots.slots[cold->slot].promised;
     return flow_has_opening(flow) ? engine->openings.openings[cold->opening].promised : 0;
