@@ -303,16 +303,25 @@ INLINE bool is_for_engine(const struct segment *segment, bool spliced, bool alon
     return (segment->flags & (FLAG_SYN | FLAG_ACK | fin | rst)) != FLAG_ACK;
 }
 
+/* Not carried where the engine cannot be told of it: the end of a splice, and that a server has a
+ * connection which its own TCP was to make. */
+INLINE bool must_be_told(const struct flow_record *record, int from, __u64 way,
+                         const struct segment *segment)
+{
+    return (segment->flags & FLAG_FIN) ||
+           (from == FROM_SERVER && (*(const volatile __u16 *)&record->flags & RECORD_GRANTED) &&
+            record_next(way) == record->begin[FROM_SERVER] &&
+            !*(const volatile __u16 *)&record->empty);
+}
+
 /*
- * What of a splice the engine is to be told of: its end, and that the client has closed its window,
+ * What of a splice the engine is to be told of: that, and that the client has closed its window,
  * once until it has looked (stages/slow.h). That one is not sent up: it must not come behind the
  * one that opens it again. Where there is no room for it, or the worker sleeps, he reads it in the
  * record when he looks.
  */
 INLINE bool is_told(struct flow_record *record, int from, const struct segment *segment)
 {
-    if (segment->flags & FLAG_FIN)
-        return true;
     if (from != FROM_CLIENT || segment->window || *(volatile __u8 *)&record->closed)
         return false;
     *(volatile __u8 *)&record->closed = 1;
@@ -325,14 +334,18 @@ INLINE __u32 may_go(struct __sk_buff *skb, int from, struct flow_record *record,
                     bool *tells)
 {
     const bool spliced = record->flags & RECORD_EDIT;
+    const bool must = !leave.alone && must_be_told(record, from, way, segment);
     __u32 what = CARRY_up_flags;
 
     if (!is_for_engine(segment, spliced, leave.alone))
         what = judge(skb, from, record, way, segment, edit, leave);
-    *tells = what == CARRY_carried && spliced && !leave.alone && is_told(record, from, segment) &&
+    *tells = what == CARRY_carried && spliced && !leave.alone &&
+             (must || is_told(record, from, segment)) &&
              tell_may(skb, segment->l4 + TCP_BYTES + segment->options_bytes);
-    if (what == CARRY_carried && (segment->flags & FLAG_FIN) && !leave.alone && !*tells)
-        what = CARRY_up_flags;
+    if (must && !*tells) {
+        *(volatile __u16 *)&record->empty = 0; /* the next one is to be told of, too */
+        what = what == CARRY_carried ? CARRY_up_flags : what;
+    }
     return what == CARRY_carried && !advance(record, from, record_serial(way), segment, leave)
                ? CARRY_up_order
                : what;

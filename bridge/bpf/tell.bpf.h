@@ -6,7 +6,8 @@
  *      followed, or of no record -> somebody reads -> nothing before it is on its way up
  *               -> server in normal mode -> not for the learner -> entry --> other port
  *
- * Of a splice FINs are told of, and closed windows: all else of a segment stands in its record.
+ * Of a splice FINs are told of, and closed windows: all else of a segment stands in its record. Of
+ * one that its server's own TCP makes the server's first word is told of, too.
  * Of a good cookie that comes alone the engine is told, and it ends here.
  *
  * What goes up instead is counted here, so that nothing overtakes it. SYNs are not: nothing follows

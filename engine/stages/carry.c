@@ -5,6 +5,7 @@
 #include "engine/shard/observe.h"
 #include "engine/shard/passage.h"
 #include "engine/stages/ack_storm.h"
+#include "engine/stages/granting.h"
 #include "engine/stages/splice.h"
 #include "engine/stages/telling.h"
 #include "engine/stages/track.h"
@@ -38,6 +39,13 @@ static bool may_be_carried(const struct flow *flow)
     return flow->state == FLOW_ESTABLISHED || flow->state == FLOW_OUTBOUND;
 }
 
+/* Its server's first segment says that it has the connection, and is told of (telling.c). */
+static bool is_granted(const struct engine *engine, const struct flow *flow)
+{
+    return flow->state == FLOW_OPENING && engine->telling &&
+           granting_is_open(engine, flow_cold(&engine->flows, flow)->opening);
+}
+
 /* A client's first data is for the trigger of the silent (track_speaks()), and behind the FIN of
  * one that is only followed its segments are looked at one by one (plain_of_client()). */
 static bool gate_may_open(const struct flow *flow, const struct flow_cold *cold, enum side from)
@@ -62,6 +70,9 @@ static uint16_t flags_of(const struct engine *engine, const struct flow *flow,
 {
     uint16_t flags = 0;
 
+    if (flow->state == FLOW_OPENING)
+        return RECORD_EDIT | RECORD_ASKING | RECORD_GRANTED |
+               (cold->timestamps ? RECORD_TIMESTAMPS : 0);
     if (flow->state == FLOW_SPLICED)
         flags |= RECORD_EDIT;
     if (flow->flags & FLOW_NO_ECN)
@@ -136,6 +147,8 @@ static void settle(struct engine *engine, uint32_t index)
     const struct flow_cold *cold = &engine->flows.cold[index];
     struct flow_record *record = &engine->flows.carried->records[index];
 
+    if (is_granted(engine, flow) && record->added)
+        return;
     if (!may_be_carried(flow)) {
         carried_withdraw(&engine->flows, index);
         return;
@@ -178,11 +191,30 @@ static bool begin_joined(struct engine *engine, uint32_t index, struct flow_reco
     return true;
 }
 
+/*
+ * The same of one that its server's own TCP makes: all that this says is in our numbers from the
+ * first. Its client goes on when there is an answer, or when the engine has been told of the first
+ * segment of the server's.
+ */
+static bool begin_granted(struct engine *engine, uint32_t index, struct flow_record *record)
+{
+    const struct flow_cold *cold = &engine->flows.cold[index];
+
+    if (!add(engine, index, record))
+        return false;
+    write_floors(engine, &engine->flows.flows[index], cold, record);
+    settle_way(&record->way[SIDE_CLIENT], cold->client_next, true);
+    settle_way(&record->way[SIDE_SERVER], cold->server_next, true);
+    return true;
+}
+
 /* Neither known to the kernel nor about to be. */
 static bool is_left(struct engine *engine, uint32_t index, struct flow_record *record)
 {
     if (record->added)
         return false;
+    if (is_granted(engine, &engine->flows.flows[index]))
+        return !begin_granted(engine, index, record);
     if (!may_be_carried(&engine->flows.flows[index])) {
         record->seen = 0;
         return true;

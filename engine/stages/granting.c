@@ -6,6 +6,7 @@
 #include "engine/stages/opening.h"
 #include "engine/stages/opening_say.h"
 #include "engine/stages/splice.h"
+#include "engine/tables/carried.h"
 #include "engine/tcp/grant.h"
 
 #include <string.h>
@@ -191,6 +192,10 @@ bool granting_begin(struct engine *engine, struct flow *flow, struct opening *op
     cold->server_next = opening->c + 1;
     cold->server_mss = promised_mss(flow, opening, promise);
     send_granted(engine, flow, opening, now_us);
+    flow->ack_floor = cold->server_next;
+    flow->tsecr_floor = opening->server_tsval;
+    if (engine->flows.carried)
+        carried_touch(&engine->flows, flow_index(&engine->flows, flow));
     opening_set_timer(engine, flow, now_us + LOOK_US);
     return true;
 }
@@ -262,6 +267,8 @@ static void fall_back(struct engine *engine, struct flow *flow, struct opening *
 
     note_miss(engine, flow_server(engine, flow), opening, outcome, now_us);
     granting_end(engine, opening);
+    if (engine->flows.carried)
+        carried_withdraw(&engine->flows, flow_index(&engine->flows, flow));
     cold->server_isn = cold->server_next = 0;
     cold->server_mss = 0;
     cold->client_next = cold->client_isn + 1;
@@ -358,7 +365,22 @@ static void join(struct engine *engine, struct passage *passage, struct flow *fl
     flow->delta = flow->ts_delta = 0;
     flow->to_client_shift = flow->to_server_shift = 0;
     opening_release(engine, flow, passage->now_us);
-    splice_frame(engine, passage, flow);
+}
+
+void granting_told(struct engine *engine, struct passage *passage, struct flow *flow)
+{
+    struct opening *opening = &engine->openings.openings[flow_cold(&engine->flows, flow)->opening];
+
+    if (passage->from != SIDE_SERVER || !opening->granted ||
+        !is_of_socket(&passage->frame, opening))
+        return;
+    join(engine, passage, flow, opening);
+    flow_recall(&engine->flows, flow);
+}
+
+bool granting_is_open(const struct engine *engine, uint32_t opening)
+{
+    return engine->openings.openings[opening].grant != 0;
 }
 
 bool granting_answered(struct engine *engine, struct passage *passage, struct flow *flow,
@@ -369,6 +391,7 @@ bool granting_answered(struct engine *engine, struct passage *passage, struct fl
 
     if (is_of_socket(frame, opening)) {
         join(engine, passage, flow, opening);
+        splice_frame(engine, passage, flow);
         return true;
     }
     if (!opening->grant)

@@ -42,6 +42,10 @@ bool granting_answered(struct engine *engine, struct passage *passage, struct fl
 void granting_send_rest(struct engine *engine, struct flow *flow, struct opening *opening);
 /* The server has answered our SYN, after its TCP had been given the connection in vain. */
 void granting_heard_by_syn(struct server *server, struct opening *opening, uint64_t now_us);
+/* The same, which has gone on to the client already: the engine is but told of it. */
+void granting_told(struct engine *engine, struct passage *passage, struct flow *flow);
+/* It has a grant, and the server has not answered. */
+bool granting_is_open(const struct engine *engine, uint32_t opening);
 /* The opening ends, or is asked by a SYN: nobody may use the grant any more. */
 void granting_end(struct engine *engine, struct opening *opening);
 

@@ -5,6 +5,7 @@
 #include "engine/base/bytes.h"
 #include "engine/shard/connection.h"
 #include "engine/shard/observe.h"
+#include "engine/stages/granting.h"
 #include "engine/stages/track.h"
 #include "engine/stages/udp.h"
 #include "engine/tables/carried.h"
@@ -285,6 +286,8 @@ static void told_of_flow(struct engine *engine, struct passage *passage, uint32_
 
     if (engine->flows.carried)
         carried_touch(&engine->flows, index);
+    if (flow->state == FLOW_OPENING)
+        granting_told(engine, passage, flow);
     if (flow->state == FLOW_SPLICED) {
         told_of_joined(engine, passage, flow);
         return;

@@ -11,8 +11,9 @@
  * the first hundred of a crowd and comes back slowly, and who has begun before is passed over. Of a
  * server that speaks DNS all go up: they prove who may ask over UDP (udp.h).
  *
- * In attack mode the kernel tells of joined connections' FINs and closed windows, and of good
- * cookies that come alone (told_frame.stays): that needs no order.
+ * In attack mode the kernel tells of joined connections' FINs and closed windows, of the first
+ * segment of a server whose own TCP was to make one (granting.h), and of good cookies that come
+ * alone (told_frame.stays): that needs no order.
  *
  * There is one where the caller gave what both share (engine_config.tells). Orders are for the
  * caller, who tells the kernel which place a server has.

@@ -243,13 +243,19 @@ static bool has_offsets(const struct flow *flow)
     return flow->delta != 0 || flow->ts_delta != 0;
 }
 
+/* What an opening has a record for, before it is joined, it keeps by that (stages/carry.c). */
+static bool stays_carried(enum flow_state from, enum flow_state to)
+{
+    return from == to || (from == FLOW_OPENING && to == FLOW_SPLICED);
+}
+
 void flow_set_state(struct flow_table *table, struct flow *flow, enum flow_state state,
                     uint64_t now_us)
 {
     uint32_t index = flow_index(table, flow);
     enum flow_list_id from = list_of_state[flow->state], to = list_of_state[state];
 
-    if (table->carried && flow->state != state)
+    if (table->carried && !stays_carried((enum flow_state)flow->state, state))
         carried_withdraw(table, index);
     gauge_add(table, (enum flow_state)flow->state, (uint64_t)-1);
     gauge_add(table, state, 1);

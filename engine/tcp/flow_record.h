@@ -38,6 +38,9 @@ enum record_flags {
     RECORD_WATCH_CLIENT = 1 << 3, /* its first bytes are for the learner */
     RECORD_WATCH_SERVER = 1 << 4,
     RECORD_ASKING = 1 << 5, /* the request may not be out: its client's go up until an answer is */
+    /* The server's own TCP is to make it (stages/granting.h): the engine is told of the first
+     * segment that says so. */
+    RECORD_GRANTED = 1 << 6,
 };
 
 struct flow_record {

@@ -31,11 +31,13 @@ from lab import (
     wait_until,
 )
 from frames import Capture
+from kernelpath import kernel, need_path, went_up
 from rawtcp import parse
 from services import Service
 from services import connect as connect_from
 
 IPPROTO_MPTCP = 262
+SHORT_ONES = 500
 REQUEST = b"GET / HTTP/1.0\r\nHost: a\r\n\r\n"
 BYTES = 50_000_000
 PORTS = itertools.count(20000)  # below those that the kernel gives out
@@ -132,6 +134,24 @@ def test_1000_fetches_from_a_port():
 
 def test_1000_fetches_from_a_port_over_ipv6():
     return thousand(SERVER6, "port")
+
+
+def test_answers_do_not_come_up():
+    """The kernel knows a connection before its server has the request: it carries the server's
+    first word, and the engine is told. Of each connection the request alone is to come up."""
+    with hook_lab("veth") as lab:
+        need_path(lab)
+        lab.http()
+        attack(lab)
+        before, granted = kernel(lab), hooked(lab)
+        result = lab.fetch("http", 80, count=SHORT_ONES)
+        check_equal((result["ok"], result["failed"]), (SHORT_ONES, 0), f"fetches ({result})")
+        came = came_of(granted, hooked(lab))
+        up = went_up(before, kernel(lab))
+        told = f"went up: {up}, of {SHORT_ONES} connections ({came})"
+        check(came["taken"] >= 0.9 * SHORT_ONES, told)
+        check(up.get("up_unknown", 0) <= 0.5 * SHORT_ONES, told)
+        return told
 
 
 def test_32_at_once_with_two_workers():

@@ -588,6 +588,79 @@ Test(carrying, client_of_a_joined_one_waits_until_there_is_an_answer)
     close_pair(&pair);
 }
 
+/* --- what its server's own TCP is to make ---------------------------------------------------- */
+
+static struct flow_record *record_of(const struct pair *pair)
+{
+    return &engine_carried(pair->engine)->records[flow_index(&pair->engine->flows, pair->flow)];
+}
+
+static void begin_granted(struct pair *pair)
+{
+    struct flow_record *record;
+
+    begin_anew(pair, false);
+    record = record_of(pair);
+    record->flags |= RECORD_ASKING | RECORD_GRANTED;
+    record->begin[SIDE_SERVER] = record_next(record->way[SIDE_SERVER]);
+}
+
+/* One of the server's, which ends no connection, among so many. */
+static bool servers_is_carried(const struct pair *pair, uint32_t frames)
+{
+    struct made made, out;
+    bool carried = false;
+
+    for (uint32_t i = 0; i < frames && !carried; i++) {
+        do
+            make_frame(pair, &made);
+        while (made.from != SIDE_SERVER || (made.data[OFFLOAD_BYTES + PLAIN_L4 + 13] & TCP_FIN) ||
+               !frame_is_plain(made.data + OFFLOAD_BYTES, made.bytes));
+        carried = kernel_carries(pair, &made, &out);
+    }
+    return carried;
+}
+
+Test(carrying, first_word_of_a_granted_one_is_told_of)
+{
+    const struct tell_hub *hub;
+    struct pair pair;
+    bool carried = false;
+    uint64_t before;
+
+    random_of_test = random_begin("carrying_granted");
+    pair = open_pair(true, false, true);
+    hub = carrying_tells(pair.carrying)->hub;
+    before = hub->head;
+    for (int i = 0; i < 20 && !carried; i++) {
+        begin_granted(&pair);
+        carried = servers_is_carried(&pair, 20);
+    }
+    cr_assert(carried);
+    cr_assert_eq(hub->head - before, 1);
+    for (int i = 0; i < 20; i++) {
+        begin_granted(&pair);
+        record_of(&pair)->begin[SIDE_SERVER]--;
+        servers_is_carried(&pair, 20);
+    }
+    cr_assert_eq(hub->head - before, 1, "it has said something before");
+    close_pair(&pair);
+}
+
+Test(carrying, first_word_of_a_granted_one_goes_up_where_nobody_reads)
+{
+    struct pair pair;
+
+    random_of_test = random_begin("carrying_granted");
+    pair = open_pair(true, false, true);
+    carrying_tells(pair.carrying)->hub->awake_until_us = 0;
+    for (int i = 0; i < 20; i++) {
+        begin_granted(&pair);
+        cr_assert_not(servers_is_carried(&pair, 20));
+    }
+    close_pair(&pair);
+}
+
 /* --- which record a connection has ----------------------------------------------------------- */
 
 #define NAMES 64u

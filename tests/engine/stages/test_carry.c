@@ -7,6 +7,7 @@
 
 #include "engine/shard/observe.h"
 #include "engine/stages/carry.h"
+#include "engine/stages/telling.h"
 #include "engine/tcp/grant.h"
 #include "tests/engine/support_engine.h"
 
@@ -372,6 +373,146 @@ Test(carry, connection_that_its_servers_own_tcp_has_made_waits_until_all_is_writ
     cr_assert_not(record_of(b)->flags & RECORD_ASKING);
     bench_end(b);
 }
+
+/* --- granted, where the kernel tells what it passes on ---------------------------------------- */
+
+/* A request has gone out, with a grant; the batch is not written yet. */
+static struct bench *begin_granted(uint32_t *c)
+{
+    static struct grant grants[GRANTS];
+    static struct tell_hub hub;
+    static struct tell_server servers[64];
+    struct engine_config config;
+    struct bench *b;
+
+    memset(records, 0, sizeof(records));
+    memset(grants, 0, sizeof(grants));
+    bench_config(&config);
+    config.records = records;
+    config.grants = grants;
+    config.tells = (struct tell_share){.hub = &hub, .servers = servers};
+    b = bench_new_sized(SETTING_ATTACK, &config);
+    *c = get_cookie(b, OFFERS);
+    client_says(b, .flags = "P.", .seq = X + 1, .ack = *c + 1, .payload = REQUEST);
+    take(b, SIDE_SERVER);
+    return b;
+}
+
+/* As the kernel does: behind what it has passed on. */
+static void passes(struct bench *b, uint32_t next)
+{
+    const struct told_frame told = {.from = SIDE_SERVER,
+                                    .buffer = b->sent.buffer,
+                                    .bytes = b->sent.bytes,
+                                    .wire_bytes = b->sent.bytes - OFFLOAD_BYTES,
+                                    .capacity = sizeof(b->sent.buffer)};
+    struct flow_record *record = record_of(b);
+
+    record->way[SIDE_SERVER] = record_way(record->serial, RECORD_CARRY, next);
+    engine_told(b->engine, &told, b->now_us);
+    bench_wait(b, 1);
+}
+
+#define server_passes(b, next, ...) (server_builds(b, __VA_ARGS__), passes(b, next))
+
+Test(carry, granted_connection_is_known_to_the_kernel_before_its_server_has_the_request)
+{
+    uint32_t c;
+    struct bench *b = begin_granted(&c);
+
+    cr_assert(engine_settle_is_due(b->engine));
+    cr_assert_eq(orders(b, true), 1);
+    cr_assert_eq(record_of(b)->flags, RECORD_EDIT | RECORD_ASKING | RECORD_GRANTED,
+                 "the learner sees no part of it");
+    cr_assert_eq(record_of(b)->delta, 0);
+    cr_assert_eq(record_of(b)->ack_floor, c + 1);
+    cr_assert_eq(record_next(record_of(b)->way[SIDE_SERVER]), c + 1);
+    cr_assert_eq(record_next(record_of(b)->way[SIDE_CLIENT]), X + 19);
+    settled(b);
+    cr_assert_eq(gate_of(b, SIDE_SERVER), RECORD_JOIN, "it stays as it is");
+    cr_assert_eq(gate_of(b, SIDE_CLIENT), RECORD_JOIN);
+    cr_assert_eq(orders(b, false), 0);
+    bench_end(b);
+}
+
+Test(carry, granted_connection_is_joined_by_an_answer_that_the_engine_is_told_of)
+{
+    uint32_t c;
+    struct bench *b = begin_granted(&c);
+
+    engine_settle_is_due(b->engine);
+    settled(b);
+    cr_assert_eq(orders(b, true), 1);
+    server_passes(b, c + 101, .flags = "P.", .seq = c + 1, .ack = X + 19, .payload_bytes = 100,
+                  .payload = answer);
+    cr_assert_str_eq(bench_flow_state(b), "spliced");
+    cr_assert_eq(bench_counters(b)->hook_taken, 1);
+    cr_assert_eq(bench_server(b, HTTP)->openings_now, 0);
+    nothing(b);
+    engine_settle_is_due(b->engine);
+    settled(b);
+    cr_assert_eq(orders(b, false) + orders(b, true), 0, "it has its record");
+    cr_assert_eq(record_of(b)->flags, RECORD_EDIT);
+    cr_assert_eq(record_of(b)->ack_floor, c + 1);
+    cr_assert_eq(record_next(record_of(b)->way[SIDE_SERVER]), c + 101);
+    cr_assert_eq(flow_cold(&b->engine->flows, bench_flow(b))->server_next, c + 101);
+    bench_end(b);
+}
+
+/* What came behind the segment that was granted goes out when the server is known to be there. */
+Test(carry, rest_of_a_request_follows_when_the_engine_is_told_of_the_first_word)
+{
+    uint32_t c;
+    struct bench *b = begin_granted(&c);
+
+    engine_settle_is_due(b->engine);
+    settled(b);
+    client_says(b, .flags = "P.", .seq = X + 19, .ack = c + 1, .payload = "more");
+    nothing(b);
+    server_passes(b, c + 1, .flags = ".", .seq = c + 1, .ack = X + 19);
+    to_server(b, .flags = "P.", .seq = X + 19, .ack = c + 1, .payload = "more");
+    cr_assert_str_eq(bench_flow_state(b), "spliced");
+    bench_end(b);
+}
+
+Test(carry, word_of_an_old_connection_joins_nothing)
+{
+    uint32_t c;
+    struct bench *b = begin_granted(&c);
+
+    engine_settle_is_due(b->engine);
+    settled(b);
+    server_passes(b, c + 1, .flags = ".", .seq = c - 5, .ack = X + 19);
+    cr_assert_str_eq(bench_flow_state(b), "opening");
+    server_passes(b, c + 1, .flags = ".", .seq = c + 1, .ack = X + 119);
+    cr_assert_str_eq(bench_flow_state(b), "opening");
+    bench_end(b);
+}
+
+/* It is spliced then, by other numbers. */
+Test(carry, grant_that_nobody_takes_is_withdrawn_from_the_kernel)
+{
+    uint32_t c;
+    struct bench *b = begin_granted(&c);
+
+    engine_settle_is_due(b->engine);
+    settled(b);
+    cr_assert_eq(orders(b, true), 1);
+    bench_wait(b, SECOND_US / 2);
+    take(b, SIDE_SERVER);
+    cr_assert_eq(bench_counters(b)->hook_unseen, 1);
+    cr_assert_eq(orders(b, false), 1);
+    cr_assert_eq(record_of(b)->added, 0);
+    server_says(b, .flags = "S.", .seq = Y, .ack = X + 1, .options = OFFERS);
+    take(b, SIDE_SERVER);
+    cr_assert(engine_settle_is_due(b->engine));
+    cr_assert_eq(orders(b, true), 1);
+    cr_assert_eq(record_of(b)->delta, c - Y);
+    cr_assert_not(record_of(b)->flags & RECORD_GRANTED);
+    bench_end(b);
+}
+
+/* --- joined ----------------------------------------------------------------------------------- */
 
 Test(carry, client_of_a_joined_connection_is_carried_behind_its_fin)
 {
