@@ -147,8 +147,6 @@ static void settle(struct engine *engine, uint32_t index)
     const struct flow_cold *cold = &engine->flows.cold[index];
     struct flow_record *record = &engine->flows.carried->records[index];
 
-    if (is_granted(engine, flow) && record->added)
-        return;
     if (!may_be_carried(flow)) {
         carried_withdraw(&engine->flows, index);
         return;
@@ -194,27 +192,28 @@ static bool begin_joined(struct engine *engine, uint32_t index, struct flow_reco
 /*
  * The same of one that its server's own TCP makes: all that this says is in our numbers from the
  * first. Its client goes on when there is an answer, or when the engine has been told of the first
- * segment of the server's.
+ * segment of the server's; until then nothing is to be settled.
  */
-static bool begin_granted(struct engine *engine, uint32_t index, struct flow_record *record)
+static void begin_granted(struct engine *engine, uint32_t index, struct flow_record *record)
 {
     const struct flow_cold *cold = &engine->flows.cold[index];
 
-    if (!add(engine, index, record))
-        return false;
+    if (record->added || !add(engine, index, record))
+        return;
     write_floors(engine, &engine->flows.flows[index], cold, record);
     settle_way(&record->way[SIDE_CLIENT], cold->client_next, true);
     settle_way(&record->way[SIDE_SERVER], cold->server_next, true);
-    return true;
 }
 
 /* Neither known to the kernel nor about to be. */
 static bool is_left(struct engine *engine, uint32_t index, struct flow_record *record)
 {
+    if (is_granted(engine, &engine->flows.flows[index])) {
+        begin_granted(engine, index, record);
+        return true;
+    }
     if (record->added)
         return false;
-    if (is_granted(engine, &engine->flows.flows[index]))
-        return !begin_granted(engine, index, record);
     if (!may_be_carried(&engine->flows.flows[index])) {
         record->seen = 0;
         return true;
