@@ -152,8 +152,12 @@ INLINE struct carry_value *find(struct __sk_buff *skb, int from, struct segment 
 /* What is known of those that went before a segment of a gate in JOIN. */
 enum join { JOIN_UNKNOWN, JOIN_QUIET /* all are out */, JOIN_BUSY };
 
-/* Why `next` and order count for nothing. */
-struct leave {
+/* The gate that a segment came to. */
+struct gate {
+    struct flow_record *record;
+    __u64 way; /* what it was when we came */
+    int from;
+    /* Why `next` and order count for nothing. */
     bool alone; /* no worker is alive */
     bool quiet; /* nothing is on its way through one */
 };
@@ -184,37 +188,50 @@ INLINE void set_gate(struct flow_record *record, int from, __u32 serial, __u32 g
     }
 }
 
-/*
- * The last word on a segment: it goes out, and `next` behind it. False where somebody else has
- * shut the gate or begun another connection meanwhile, and, while nothing may be overtaken, where
- * somebody else was faster.
- */
-INLINE bool advance(struct flow_record *record, int from, __u32 serial,
-                    const struct segment *segment, struct leave leave)
-{
-    const bool alone = leave.alone;
-    const __u32 fin = segment->flags & FLAG_FIN ? 1 : 0;
-    const __u32 end = segment->seq + segment->payload_bytes + fin;
-    __u64 was = read_way(record, from);
+#define ADVANCE_ALONE 2
+#define ADVANCE_QUIET 4
 
+/*
+ * The last word on a segment: it goes out, and `next` is `end`, behind it. False where somebody
+ * else has shut the gate or begun another connection meanwhile, and, while nothing may be
+ * overtaken, where somebody else was faster. `how`: from where, and ADVANCE_*.
+ */
+VERIFIED_ONCE int advance(struct flow_record *record, int how, __u32 serial, __u32 seq, __u32 end)
+{
+    const bool alone = how & ADVANCE_ALONE, quiet = how & ADVANCE_QUIET;
+    const int from = how & 1;
+    __u64 was;
+
+    if (!record)
+        return false;
+    was = read_way(record, from);
     for (int i = 0; i < 3; i++) {
         const __u32 gate = alone ? record_gate(was) : RECORD_CARRY;
         const __u64 is = record_way(serial, gate, record_later(record_next(was), end));
         __u64 found;
 
         if (record_serial(was) != serial ||
-            (!alone &&
-             (record_gate(was) == RECORD_UP || (!leave.quiet && record_gate(was) == RECORD_JOIN &&
-                                                segment->seq != record_next(was)))))
+            (!alone && (record_gate(was) == RECORD_UP ||
+                        (!quiet && record_gate(was) == RECORD_JOIN && seq != record_next(was)))))
             return false;
         if (is == was)
             return true;
-        found = __sync_val_compare_and_swap(&record->way[from & 1], was, is);
+        found = __sync_val_compare_and_swap(&record->way[from], was, is);
         if (found == was)
             return true;
         was = found;
     }
     return record_serial(was) == serial && (alone || record_gate(was) == RECORD_CARRY);
+}
+
+INLINE bool pass(const struct gate *gate, const struct segment *segment)
+{
+    const __u32 fin = segment->flags & FLAG_FIN ? 1 : 0;
+    const int how =
+        gate->from | (gate->alone ? ADVANCE_ALONE : 0) | (gate->quiet ? ADVANCE_QUIET : 0);
+
+    return advance(gate->record, how, record_serial(gate->way), segment->seq,
+                   segment->seq + segment->payload_bytes + fin);
 }
 
 /* --- decision -------------------------------------------------------------------------------- */
@@ -247,12 +264,13 @@ INLINE bool learner_wants(const struct flow_record *record, int from, const stru
 }
 
 /* A segment before this one may still be on its way through the engine. */
-INLINE bool may_overtake(__u64 way, const struct segment *segment, struct leave leave)
+INLINE bool may_overtake(const struct gate *gate, const struct segment *segment)
 {
-    if (leave.alone)
+    if (gate->alone)
         return false;
-    return record_gate(way) == RECORD_UP ||
-           (record_gate(way) == RECORD_JOIN && !leave.quiet && segment->seq != record_next(way));
+    return record_gate(gate->way) == RECORD_UP ||
+           (record_gate(gate->way) == RECORD_JOIN && !gate->quiet &&
+            segment->seq != record_next(gate->way));
 }
 
 /* What the client has said before is on its way through the engine, as far as is known here. */
@@ -262,28 +280,30 @@ INLINE bool is_asking(const struct flow_record *record, __u32 theirs)
            theirs == record->begin[FROM_SERVER];
 }
 
-INLINE __u32 judge(struct __sk_buff *skb, int from, struct flow_record *record, __u64 way,
-                   const struct segment *segment, struct edit *edit, struct leave leave)
+INLINE __u32 judge(struct __sk_buff *skb, const struct gate *gate, const struct segment *segment,
+                   struct edit *edit)
 {
-    const bool alone = leave.alone;
+    struct flow_record *record = gate->record;
+    const int from = gate->from;
+    const bool alone = gate->alone;
     const bool spliced = record->flags & RECORD_EDIT;
     const __u32 theirs = record_next(read_way(record, !from));
     const __u32 tick = (__u32)((bpf_ktime_get_coarse_ns() / 1000) >> 16);
     __u32 ack = segment->ack, floor;
 
-    if (may_overtake(way, segment, leave) ||
-        (!alone && from == FROM_CLIENT && is_asking(record, theirs)))
+    if (may_overtake(gate, segment) || (!alone && from == FROM_CLIENT && is_asking(record, theirs)))
         return CARRY_up_order;
     if (!alone && learner_wants(record, from, segment))
         return CARRY_up_learning;
-    if (segment->seq - (record_next(way) - RECORD_NEAR_BYTES) > 2 * RECORD_NEAR_BYTES)
+    if (segment->seq - (record_next(gate->way) - RECORD_NEAR_BYTES) > 2 * RECORD_NEAR_BYTES)
         return CARRY_up_numbers;
     if (spliced && is_storm(record, segment, tick))
         return CARRY_up_empty;
     if (*(volatile __u32 *)&record->used != tick)
         *(volatile __u32 *)&record->used = tick;
     if (from == FROM_SERVER)
-        return spliced ? edit_to_client(skb, record, way, segment, edit, alone) : CARRY_carried;
+        return spliced ? edit_to_client(skb, record, gate->way, segment, edit, alone)
+                       : CARRY_carried;
     floor = *(volatile __u32 *)&record->ack_floor;
     if (spliced)
         ack = record_later(ack - record->delta, floor);
@@ -305,12 +325,14 @@ INLINE bool is_for_engine(const struct segment *segment, bool spliced, bool alon
 
 /* Not carried where the engine cannot be told of it: the end of a splice, and that a server has a
  * connection which its own TCP was to make. */
-INLINE bool must_be_told(const struct flow_record *record, int from, __u64 way,
-                         const struct segment *segment)
+INLINE bool must_be_told(const struct gate *gate, const struct segment *segment)
 {
+    const struct flow_record *record = gate->record;
+
     return (segment->flags & FLAG_FIN) ||
-           (from == FROM_SERVER && (*(const volatile __u16 *)&record->flags & RECORD_GRANTED) &&
-            record_next(way) == record->begin[FROM_SERVER] &&
+           (gate->from == FROM_SERVER &&
+            (*(const volatile __u16 *)&record->flags & RECORD_GRANTED) &&
+            record_next(gate->way) == record->begin[FROM_SERVER] &&
             !*(const volatile __u16 *)&record->empty);
 }
 
@@ -329,39 +351,41 @@ INLINE bool is_told(struct flow_record *record, int from, const struct segment *
 }
 
 /* CARRY_carried, with its edit, and whether the engine is to be told of it; or why it goes up. */
-INLINE __u32 may_go(struct __sk_buff *skb, int from, struct flow_record *record, __u64 way,
-                    const struct segment *segment, struct edit *edit, struct leave leave,
-                    bool *tells)
+INLINE __u32 may_go(struct __sk_buff *skb, const struct gate *gate, const struct segment *segment,
+                    struct edit *edit, bool *tells)
 {
-    const bool spliced = record->flags & RECORD_EDIT;
-    const bool must = !leave.alone && must_be_told(record, from, way, segment);
+    const bool spliced = gate->record->flags & RECORD_EDIT;
+    const bool must = !gate->alone && must_be_told(gate, segment);
     __u32 what = CARRY_up_flags;
 
-    if (!is_for_engine(segment, spliced, leave.alone))
-        what = judge(skb, from, record, way, segment, edit, leave);
-    *tells = what == CARRY_carried && spliced && !leave.alone &&
-             (must || is_told(record, from, segment)) &&
+    if (!is_for_engine(segment, spliced, gate->alone))
+        what = judge(skb, gate, segment, edit);
+    *tells = what == CARRY_carried && spliced && !gate->alone &&
+             (must || is_told(gate->record, gate->from, segment)) &&
              tell_may(skb, segment->l4 + TCP_BYTES + segment->options_bytes);
     if (must && !*tells) {
-        *(volatile __u16 *)&record->empty = 0; /* the next one is to be told of, too */
+        /* The next one is to be told of, too. */
+        *(volatile __u16 *)&gate->record->empty = 0;
         what = what == CARRY_carried ? CARRY_up_flags : what;
     }
-    return what == CARRY_carried && !advance(record, from, record_serial(way), segment, leave)
-               ? CARRY_up_order
-               : what;
+    return what == CARRY_carried && !pass(gate, segment) ? CARRY_up_order : what;
 }
 
 /* What goes up with data is overtaken by nothing, and what begins or ends a connection is the
  * engine's. */
-INLINE void shut_gates(struct flow_record *record, int from, __u32 serial,
-                       const struct segment *segment)
+VERIFIED_ONCE int shut_gates(struct flow_record *record, int from, __u32 serial, __u32 flags,
+                             __u32 payload_bytes)
 {
-    if (segment->flags & (FLAG_SYN | FLAG_FIN | FLAG_RST))
+    from &= 1;
+    if (!record)
+        return 0;
+    if (flags & (FLAG_SYN | FLAG_FIN | FLAG_RST))
         set_gate(record, from, serial, RECORD_UP);
-    else if (segment->payload_bytes)
+    else if (payload_bytes)
         set_gate(record, from, serial, RECORD_JOIN);
-    if (segment->flags & (FLAG_SYN | FLAG_RST))
+    if (flags & (FLAG_SYN | FLAG_RST))
         set_gate(record, !from, serial, RECORD_UP);
+    return 0;
 }
 
 INLINE void count_carried(const struct __sk_buff *skb, int from, __u32 figures)
@@ -384,24 +408,21 @@ INLINE void count_carried(const struct __sk_buff *skb, int from, __u32 figures)
 #define CARRY_IS_UP(action) ((action) <= CARRY_UP(0))
 #define CARRY_EDITS(action) ((action)&CARRY_UP_EDIT)
 
-/*
- * Called, as answer_syn() is: both have their places on the stack, which has 512 bytes. Not static:
- * so the verifier reads it once, for either side, and not for each call. `join`: enum join.
- */
-__attribute__((noinline)) int carry(struct __sk_buff *skb, int from, int join)
+/* Called, as answer_syn() is: both have their places on the stack, which has 512 bytes. `join`:
+ * enum join. */
+VERIFIED_ONCE int carry(struct __sk_buff *skb, int from, int join)
 {
     const __u32 first = 0;
     const struct carry_settings *settings = bpf_map_lookup_elem(&carry_switch, &first);
-    const struct leave leave = {.alone = bypassed(), .quiet = join == JOIN_QUIET};
+    struct gate gate = {.alone = bypassed(), .quiet = join == JOIN_QUIET};
     struct segment segment = {0};
     struct edit edit = {0};
     struct carry_value *value;
     struct flow_record *record;
     bool plain = false, tells = false, edits;
     __u32 to, what, index, serial, figures;
-    __u64 way;
 
-    from &= 1;
+    gate.from = from &= 1;
     to = settings ? settings->to[!from] : 0;
     if (!to)
         return TC_ACT_UNSPEC;
@@ -415,22 +436,22 @@ __attribute__((noinline)) int carry(struct __sk_buff *skb, int from, int join)
     index = value->index;
     serial = value->serial;
     figures = value->figures;
-    record = bpf_map_lookup_elem(&carry_records, &index);
-    way = record ? read_way(record, from) : 0;
+    gate.record = record = bpf_map_lookup_elem(&carry_records, &index);
+    gate.way = record ? read_way(record, from) : 0;
     /* It is about to be removed (carrying.h). */
-    if (!record || record_serial(way) != serial)
+    if (!record || record_serial(gate.way) != serial)
         return CARRY_STRANGER;
     edits = record->flags & RECORD_EDIT;
-    if (join == JOIN_UNKNOWN && !leave.alone && record_gate(way) == RECORD_JOIN &&
-        segment.seq != record_next(way))
+    if (join == JOIN_UNKNOWN && !gate.alone && record_gate(gate.way) == RECORD_JOIN &&
+        segment.seq != record_next(gate.way))
         return CARRY_WAITS;
-    what = may_go(skb, from, record, way, &segment, &edit, leave, &tells);
-    if (leave.alone && edits && what != CARRY_carried && !(segment.flags & FLAG_SYN)) {
+    what = may_go(skb, &gate, &segment, &edit, &tells);
+    if (gate.alone && edits && what != CARRY_carried && !(segment.flags & FLAG_SYN)) {
         count(CARRY_lost);
         return TC_ACT_SHOT;
     }
     if (what != CARRY_carried) {
-        shut_gates(record, from, serial, &segment);
+        shut_gates(record, from, serial, segment.flags, segment.payload_bytes);
         return CARRY_UP(what) - (edits || what == CARRY_up_learning ? CARRY_UP_EDIT : 0);
     }
     if (tells)

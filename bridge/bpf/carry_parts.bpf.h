@@ -14,6 +14,8 @@
 #include "engine/base/addr.h"
 
 #define INLINE static inline __attribute__((always_inline))
+/* Not static: so the verifier reads it once, for all arguments, and not on each way to a call. */
+#define VERIFIED_ONCE __attribute__((noinline))
 
 #define ETH_BYTES       14
 #define ETHERTYPE_IPV4  bpf_htons(0x0800)

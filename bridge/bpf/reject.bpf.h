@@ -61,22 +61,33 @@ INLINE __u32 reject_try(const struct answer *answer, const struct answer_promise
     return reject_fits(answer, key, x, c) ? CARRY_up_ack_good : CARRY_rejected;
 }
 
-/* The handshake's own; a keepalive; the last one of a closing that was answered. */
+struct reject_tries {
+    const struct answer *answer;
+    __u32 seq, ack, what;
+};
+
+static long reject_step(__u32 step, void *context)
+{
+    struct reject_tries *tries = context;
+    const struct answer_record *record = tries->answer->record;
+    const __u32 which = step / REJECT_TRIES, as = step % REJECT_TRIES;
+
+    tries->what = reject_try(tries->answer, &record->promises[which & (ANSWER_PROMISES - 1)],
+                             as == 0   ? tries->seq - 1
+                             : as == 1 ? tries->seq
+                                       : tries->seq - 2,
+                             as == 2 ? tries->ack - 2 : tries->ack - 1);
+    return tries->what != CARRY_rejected;
+}
+
+/* The handshake's own; a keepalive; the last one of a closing that was answered. A call for each,
+ * as the verifier reads it once then, and a loop anew each time. */
 INLINE __u32 reject_prove(const struct answer *answer, __u32 seq, __u32 ack)
 {
-    __u32 what = CARRY_rejected;
+    struct reject_tries tries = {answer, seq, ack, CARRY_rejected};
 
-    for (__u32 i = 0; i < REJECT_TRIES * ANSWER_PROMISES && what == CARRY_rejected; i++) {
-        volatile __u32 which = i / REJECT_TRIES;
-        const __u32 as = i % REJECT_TRIES;
-
-        what = reject_try(answer, &answer->record->promises[which & (ANSWER_PROMISES - 1)],
-                          as == 0   ? seq - 1
-                          : as == 1 ? seq
-                                    : seq - 2,
-                          as == 2 ? ack - 2 : ack - 1);
-    }
-    return what;
+    bpf_loop(REJECT_TRIES * ANSWER_PROMISES, reject_step, &tries, 0);
+    return tries.what;
 }
 
 /* As served_lately(). */

@@ -193,12 +193,10 @@ INLINE void tell_put(struct __sk_buff *skb, struct tell_hub *hub, const struct t
 
 /* --- of servers in attack mode --------------------------------------------------------------- */
 
-/* Neither is static: so the verifier reads each once, whoever calls it. */
-
 /* Whether the engine could be told now of a segment with so many bytes of headers: an entry has no
  * room for a tag. What is read first, whatever else comes up, must not be many that an attacker
  * repeats: where the worker is late they wait with all others, or he is not told. */
-__attribute__((noinline)) int tell_may(struct __sk_buff *skb, __u32 bytes)
+VERIFIED_ONCE int tell_may(struct __sk_buff *skb, __u32 bytes)
 {
     const __u32 first = 0;
     struct tell_hub *hub = bpf_map_lookup_elem(&tell_hub, &first);
@@ -208,7 +206,7 @@ __attribute__((noinline)) int tell_may(struct __sk_buff *skb, __u32 bytes)
 }
 
 /* Of a plain one, before anything is changed of it. `stays`: it is not passed on. */
-__attribute__((noinline)) int tell_as_it_came(struct __sk_buff *skb, int from, int stays)
+VERIFIED_ONCE int tell_as_it_came(struct __sk_buff *skb, int from, int stays)
 {
     const __u32 first = 0;
     struct tell_hub *hub = bpf_map_lookup_elem(&tell_hub, &first);
