@@ -101,16 +101,20 @@ struct server {
     enum trigger_cause cause;
     uint32_t cause_value;
     uint64_t since_us;
-    uint64_t attack_ended_us; /* 0: never in attack mode */
-    uint64_t reported_us;     /* last report of its trigger */
-    uint64_t answered_us;     /* when its last SYN-ACK was seen; 0: never */
-    uint64_t back_us;         /* when the first one after long silence, or at all, was */
-    uint64_t unprofiled_us;   /* when a cookie was last made for it without a profile; 0: never */
-    uint32_t flows;           /* entries of the flow table that are of its connections */
-    uint32_t openings_now;    /* connections being opened to it */
-    uint32_t asking_now;      /* of these, with a whole request that it does not have yet */
-    uint32_t unheard_now;     /* of these, whose SYN it has not answered */
-    uint32_t unanswered;      /* of the class long: opened, and not answered yet (rule 1.3) */
+    uint64_t attack_ended_us;  /* 0: never in attack mode */
+    uint64_t reported_us;      /* last report of its trigger */
+    uint64_t answered_us;      /* when its last SYN-ACK was seen; 0: never */
+    uint64_t back_us;          /* when the first one after long silence, or at all, was */
+    uint64_t unprofiled_us;    /* when a cookie was last made for it without a profile; 0: never */
+    uint32_t flows;            /* entries of the flow table that are of its connections */
+    uint32_t openings_now;     /* connections being opened to it */
+    uint32_t asking_now;       /* of these, with a whole request that it does not have yet */
+    uint32_t unheard_now;      /* of these, whose SYN it has not answered */
+    uint32_t banned_now;       /* and of those in neither, as it does not hear their sources
+                                  (stages/banned.h) */
+    uint64_t unheard_noted_us; /* until then some source may be noted there */
+    uint64_t judged_us;        /* when openings may be judged by the next answer */
+    uint32_t unanswered;       /* of the class long: opened, and not answered yet (rule 1.3) */
     /* Connections that are open at it, or being opened (stages/held.h): */
     uint32_t held;        /* now */
     uint32_t held_before; /* in attack mode: of these, such as we have not opened in it */
@@ -137,6 +141,7 @@ struct server {
     struct token_bucket live_syns;      /* SYNs on connections that are there */
     struct token_bucket authenticated;  /* SYNs with TCP-MD5 or TCP-AO that were passed on */
     struct token_bucket deciphered;     /* requests that cost a cipher (stages/request_check.h) */
+    struct token_bucket tries;          /* SYNs that are to show whether it hears anybody */
     struct token_bucket minor, probes;  /* requests that may be right (stages/request_check.h) */
     struct token_bucket observed;       /* connections that the learner hears of */
     uint16_t ip_id;                     /* next, for servers that count up */

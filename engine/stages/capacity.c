@@ -86,6 +86,7 @@ static void lower(struct engine *engine, struct server *server, uint32_t others,
 
     if (settled && limit < mark) {
         capacity->limit = limit;
+        capacity->by_silence = false;
         capacity->lower_us = now_us + LOWER_US;
     }
     capacity->raise_us = now_us + RAISE_US;
@@ -310,9 +311,13 @@ bool capacity_unheard(struct engine *engine, struct server *server, uint32_t att
         return false;
     capacity->unheard_until_us = now_us + UNHEARD_US;
     /* Grants are looked at so often that some are before the server can have used what is free. */
-    if (attempts || now_us - capacity->room_us >= SYN_UNHEARD_US)
+    if (attempts || now_us - capacity->room_us >= SYN_UNHEARD_US) {
+        const uint32_t limit = capacity->limit;
+
         lower(engine, server, others, 1, now_us);
-    else
+        capacity->by_silence |= capacity->limit != limit;
+    } else {
         make_room(engine, server, now_us);
+    }
     return server->unheard_now > at_once(engine, server);
 }

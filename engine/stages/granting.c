@@ -2,6 +2,8 @@
 /* granting.c - see granting.h. */
 #include "engine/stages/granting.h"
 
+#include "engine/stages/banned.h"
+
 #include "engine/shard/connection.h"
 #include "engine/stages/opening.h"
 #include "engine/stages/opening_say.h"
@@ -353,6 +355,7 @@ static void join(struct engine *engine, struct passage *passage, struct flow *fl
     server->figures.taken++;
     server->grants.missed = 0;
     engine_server_answered(engine, server, passage->now_us);
+    banned_heard(engine, flow, opening, passage->now_us);
     cold->server_isn = opening->c;
     cold->server_next = opening->c + 1;
     cold->client_next = seq_max(

@@ -3,6 +3,7 @@
 #include "engine/stages/held.h"
 
 #include "engine/shard/connection.h"
+#include "engine/stages/banned.h"
 #include "engine/stages/capacity.h"
 #include "engine/stages/kept.h"
 #include "engine/stages/request.h"
@@ -33,7 +34,7 @@ uint32_t held_mark(const struct engine *engine, const struct server *server)
     return server->capacity.limit ? server->capacity.limit : held_usual_mark(engine, server);
 }
 
-static enum held_class class_of(const struct engine *engine, const struct flow_key *key,
+static enum held_class class_of(struct engine *engine, const struct flow_key *key,
                                 const struct server *server, uint64_t now_us)
 {
     struct held_sources *sources = engine->held.sources;
@@ -41,7 +42,8 @@ static enum held_class class_of(const struct engine *engine, const struct flow_k
     const uint32_t holds = held_by(sources, hash);
     uint64_t network;
 
-    if (holds >= held_share(engine, server) || held_was_slow(sources, hash, now_us))
+    if (holds >= held_share(engine, server) || held_was_slow(sources, hash, now_us) ||
+        banned_is(engine, server, key, now_us))
         return HELD_OTHERS;
     if (held_was_answered(sources, hash, now_us))
         return HELD_KNOWN;
@@ -88,23 +90,34 @@ static uint32_t room_for(const struct server *server, enum held_class class, uin
     return rate_sum(&server->quick, now_us) + (class == HELD_KNOWN ? 2 * mark : mark + mark / 2);
 }
 
+/* Without those whom it does not hear. */
+static uint32_t holds(const struct server *server)
+{
+    return server->held > server->banned_now ? server->held - server->banned_now : 0;
+}
+
 bool held_admits(struct engine *engine, const struct flow_key *key, struct server *server,
                  uint64_t now_us)
 {
     const uint32_t mark = held_mark(engine, server);
     enum held_class class;
 
-    if (server->mode != MODE_ATTACK ||
-        (server->held < mark && !server_anybody_waits(server) &&
+    if (server->mode != MODE_ATTACK)
+        return true;
+    if (banned_is(engine, server, key, now_us))
+        return banned_may_ask(engine, server, key, now_us) ||
+               source_is_exempt(&engine->sources, &key->client, now_us);
+    if ((holds(server) < mark && !server_anybody_waits(server) &&
          capacity_admits(engine, server, false, now_us)) ||
         source_is_exempt(&engine->sources, &key->client, now_us))
         return true;
-    if (server->held >= room_for(server, HELD_OTHERS, mark, now_us))
+    if (holds(server) >= room_for(server, HELD_OTHERS, mark, now_us))
         slow_make_room(engine, server, false, has_its_share(engine, key, server), now_us);
     class = class_of(engine, key, server, now_us);
-    return server->held < room_for(server, class, mark, now_us) &&
-           !is_behind(engine, server, class) &&
-           capacity_admits(engine, server, class == HELD_KNOWN, now_us);
+    return (holds(server) < room_for(server, class, mark, now_us) &&
+            !is_behind(engine, server, class) &&
+            capacity_admits(engine, server, class == HELD_KNOWN, now_us)) ||
+           banned_may_try(engine, server, key, now_us);
 }
 
 /* --- who waits ------------------------------------------------------------------------------- */

@@ -6,6 +6,7 @@
 #include "engine/base/bytes.h"
 #include "engine/protocols/protocol.h"
 #include "engine/shard/observe.h"
+#include "engine/stages/banned.h"
 #include "engine/stages/capacity.h"
 #include "engine/stages/draining.h"
 #include "engine/stages/granting.h"
@@ -94,13 +95,16 @@ static struct flow *make_flow(struct engine *engine, const struct passage *passa
 }
 
 /* A whole request that the server can answer as it is (stages/capacity.h). */
-static void note_asking(struct engine *engine, struct server *server, struct opening *opening,
-                        enum protocol_id protocol)
+static void note_asking(struct engine *engine, struct server *server, const struct flow *flow,
+                        struct opening *opening, enum protocol_id protocol)
 {
     opening->protocol = (uint8_t)protocol;
     opening->whole =
         opening->held_bytes != 0 &&
         !protocol_awaits(protocol, opening_hold(&engine->openings, opening), opening->held_bytes);
+    opening->banned = banned_asks(engine, server, &flow->key, engine->now_us);
+    if (opening->banned)
+        return;
     opening->asks = opening->whole;
     opening->unheard = true;
     server->asking_now += opening->asks;
@@ -135,6 +139,22 @@ static void unheard_no_more(struct engine *engine, struct server *server, struct
         engine->held.queue_us = 0;
 }
 
+void opening_judged_apart(struct engine *engine, const struct flow *flow, struct opening *opening)
+{
+    struct server *server = flow_server(engine, flow);
+
+    asking_no_more(server, opening);
+    unheard_no_more(engine, server, opening);
+    opening->banned = true;
+}
+
+/* Of those that the server does not hear it is none, or over. */
+static void banned_no_more(struct server *server, struct opening *opening)
+{
+    server->banned_now -= opening->banned;
+    opening->banned = false;
+}
+
 void opening_done(struct engine *engine, struct flow *flow)
 {
     struct flow_cold *cold = flow_cold(&engine->flows, flow);
@@ -143,6 +163,7 @@ void opening_done(struct engine *engine, struct flow *flow)
     granting_end(engine, &engine->openings.openings[cold->opening]);
     asking_no_more(flow_server(engine, flow), &engine->openings.openings[cold->opening]);
     unheard_no_more(engine, flow_server(engine, flow), &engine->openings.openings[cold->opening]);
+    banned_no_more(flow_server(engine, flow), &engine->openings.openings[cold->opening]);
     if (share != SHARE_NONE) {
         slot_long_end(&engine->slots, share);
         flow_server(engine, flow)->unanswered--;
@@ -212,7 +233,7 @@ bool opening_begin(struct engine *engine, struct passage *passage, struct server
     opening->share = said->share;
     opening->client_isn = proof->x;
     opening->proved_us = began_us;
-    note_asking(engine, server, opening, said->protocol);
+    note_asking(engine, server, flow, opening, said->protocol);
     tag_take(&engine->stray, passage->hash, 0, passage->now_us);
     if (!said->fits || !granting_begin(engine, flow, opening, proof->promise, passage->now_us))
         opening_ask(engine, flow, opening, passage->now_us);
@@ -413,6 +434,8 @@ static void server_accepts(struct engine *engine, struct passage *passage, struc
     granting_heard_by_syn(flow_server(engine, flow), opening, passage->now_us);
     engine_server_answered(engine, flow_server(engine, flow), passage->now_us);
     unheard_no_more(engine, flow_server(engine, flow), opening);
+    banned_no_more(flow_server(engine, flow), opening);
+    banned_heard(engine, flow, opening, passage->now_us);
     fix_offsets(engine, passage, flow, opening);
     note_grants(engine, passage, flow, opening);
     cold->offered = offer_to_server(opening);

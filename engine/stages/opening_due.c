@@ -2,6 +2,7 @@
 /* opening_due.c - see opening_due.h. */
 #include "engine/stages/opening_due.h"
 
+#include "engine/stages/banned.h"
 #include "engine/stages/capacity.h"
 #include "engine/stages/draining.h"
 #include "engine/stages/granting.h"
@@ -66,6 +67,35 @@ void openings_ask_again(struct engine *engine, const struct server *server, uint
     }
 }
 
+/* It waits here again, where its client says again what it has said. */
+static bool withdraws(struct engine *engine, struct flow *flow, const struct opening *opening,
+                      uint64_t now_us)
+{
+    if (!may_be_withdrawn(engine, flow, opening, now_us))
+        return false;
+    withdraw(engine, flow, opening);
+    return true;
+}
+
+void openings_judge(struct engine *engine, const struct server *server, uint64_t now_us)
+{
+    struct opening_pool *pool = &engine->openings;
+
+    for (uint32_t i = 0; i < pool->openings_touched; i++) {
+        struct opening *opening = &pool->openings[i];
+        struct flow *flow;
+
+        if (opening->flow == FLOW_NONE || !opening->unheard || opening->grant)
+            continue;
+        flow = &engine->flows.flows[opening->flow];
+        if (flow_server(engine, flow) == server &&
+            flow_clock(now_us) - flow_cold(&engine->flows, flow)->born >
+                flow_clock(OPENING_SYN_FIRST_US) &&
+            banned_judge(engine, flow, opening, now_us))
+            withdraws(engine, flow, opening, now_us);
+    }
+}
+
 /* Asked for the third time, which is DOUBT_UNHEARD_US after the first: the server has answered
  * nobody since then. */
 static void note_silence(struct engine *engine, const struct flow *flow,
@@ -81,11 +111,8 @@ static void note_silence(struct engine *engine, const struct flow *flow,
 static bool gives_way(struct engine *engine, struct flow *flow, const struct opening *opening,
                       uint64_t now_us)
 {
-    if (!capacity_unheard(engine, flow_server(engine, flow), opening->attempts, now_us) ||
-        !may_be_withdrawn(engine, flow, opening, now_us))
-        return false;
-    withdraw(engine, flow, opening);
-    return true;
+    return capacity_unheard(engine, flow_server(engine, flow), opening->attempts, now_us) &&
+           withdraws(engine, flow, opening, now_us);
 }
 
 static void grant_due(struct engine *engine, struct flow *flow, struct opening *opening,
@@ -96,21 +123,29 @@ static void grant_due(struct engine *engine, struct flow *flow, struct opening *
         granting_due(engine, flow, opening, now_us);
 }
 
-static void syn_due(struct engine *engine, struct flow *flow, struct opening *opening,
-                    uint64_t now_us)
+/* True: it waits here. */
+static bool is_unheard(struct engine *engine, struct flow *flow, struct opening *opening,
+                       uint64_t now_us)
 {
     if (gives_way(engine, flow, opening, now_us))
-        return;
+        return true;
     /* Its SYN is lost, or a filter of the server's takes it. */
     if (server_queue_is_empty(&engine->servers, flow_server(engine, flow), now_us)) {
         if (server_anybody_waits(flow_server(engine, flow)) &&
-            may_be_withdrawn(engine, flow, opening, now_us)) {
-            withdraw(engine, flow, opening);
-            return;
-        }
+            withdraws(engine, flow, opening, now_us))
+            return true;
         opening_asks_in_vain(engine, flow, opening);
     }
     note_silence(engine, flow, opening, now_us);
+    return false;
+}
+
+static void syn_due(struct engine *engine, struct flow *flow, struct opening *opening,
+                    uint64_t now_us)
+{
+    if (banned_judge(engine, flow, opening, now_us) ? withdraws(engine, flow, opening, now_us)
+                                                    : is_unheard(engine, flow, opening, now_us))
+        return;
     opening_send_syn(engine, flow, opening);
     opening->refused_lately = false;
     opening->attempts++;

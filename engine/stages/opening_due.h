@@ -13,5 +13,8 @@ bool opening_tick(struct engine *engine, uint64_t now_us);
 /* So many of those whose SYN this server has not answered ask once more now: there may be room. */
 void openings_ask_again(struct engine *engine, const struct server *server, uint32_t count,
                         uint64_t now_us);
+/* One who came later was answered: what that says of each of this server's that wait for a SYN-ACK
+ * (stages/banned.h). */
+void openings_judge(struct engine *engine, const struct server *server, uint64_t now_us);
 
 #endif

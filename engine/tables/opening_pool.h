@@ -67,6 +67,7 @@ struct opening {
     bool whole;              /* it held all that the server waits for when it began */
     bool asks;               /* that, and it is counted in server.asking_now */
     bool unheard;            /* no SYN-ACK has come, and it is counted in server.unheard_now */
+    bool banned;             /* instead of both in server.banned_now */
     uint8_t protocol;        /* of that, where its check has told */
     bool fin;                /* the client's FIN follows the held bytes */
     uint32_t hold;           /* index of the buffer; OPENING_NONE: data is not held */

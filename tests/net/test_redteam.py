@@ -482,6 +482,44 @@ def test_banned_clients_take_nobodys_place():
         return f"10 of 10 honest clients served within {time.monotonic() - begin - 3:.1f} s in all"
 
 
+@contextlib.contextmanager
+def banned_clients(lab, count):
+    """A filter of the server's takes what so many addresses send, and each of them asks twice a
+    second."""
+    banned = [source(200 + i) for i in range(count)]
+    ban(lab, banned)
+    lab.set_mode("attack")
+    over = threading.Event()
+    theirs = [threading.Thread(target=ask_in_vain, args=(lab, one, over)) for one in banned]
+    for one in theirs:
+        one.start()
+    try:
+        wait_until(lambda: lab.stats()["tables"]["openings_used"] >= min(count, 8), 20, "in vain")
+        yield
+    finally:
+        over.set()
+        for one in theirs:
+            one.join()
+
+
+def test_fourteen_banned_addresses_where_nobody_sees_the_stack():
+    """The sides are ports: from outside it looks as if the accept queue were full. Whom the server
+    answers shows whom it does not hear. It is asked now and then only."""
+    took = []
+    with web_lab(sides="port") as lab:
+        with banned_clients(lab, 14):
+            time.sleep(3)  # so that the server has answered nobody lately
+            for i in range(8):
+                begin = time.monotonic()
+                honest(lab, 1, first=i)
+                took.append(time.monotonic() - begin)
+                time.sleep(2)
+        check_equal(lab.stats()["sources"]["put_aside"], 0, "sources that are put aside")
+    return (
+        f"8 of 8 served, the slowest after {max(took):.1f} s, half of them {sorted(took)[3]:.2f} s"
+    )
+
+
 def test_a_synack_is_no_longer_than_its_syn():
     """SYNs of each kind of client, whose address may be another's: what he gets for one."""
     with web_lab() as lab:

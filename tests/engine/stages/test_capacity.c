@@ -611,7 +611,10 @@ Test(capacity, who_is_not_heard_may_fill_a_queue_that_nobody_sees)
 {
     struct bench *b = attacked_in_vain(false);
 
-    cr_assert_not(had_its_turn(b, 30));
+    cr_assert(had_its_turn(b, 30), "it is tried whether anybody is heard");
+    cr_assert(syn_goes_out(b, 31), "four a second are");
+    waits(b, 32);
+    cr_assert_not(had_its_turn(b, 32));
     bench_forget(b);
     bench_end(b);
 }
