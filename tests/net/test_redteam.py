@@ -502,12 +502,12 @@ def banned_clients(lab, count):
             one.join()
 
 
-def test_fourteen_banned_addresses_where_nobody_sees_the_stack():
+def test_eight_banned_addresses_where_nobody_sees_the_stack():
     """The sides are ports: from outside it looks as if the accept queue were full. Whom the server
     answers shows whom it does not hear. It is asked now and then only."""
     took = []
     with web_lab(sides="port") as lab:
-        with banned_clients(lab, 14):
+        with banned_clients(lab, 8):
             time.sleep(3)  # so that the server has answered nobody lately
             for i in range(8):
                 begin = time.monotonic()
