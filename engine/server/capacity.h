@@ -32,6 +32,8 @@ struct capacity {
     uint64_t stuck_network;   /* 0: nobody waits for too long */
     uint64_t refused_network; /* of whom the server has greeted with a refusal last, and when */
     uint64_t refused_us;
+    uint64_t lowered_by[2]; /* networks whose refusals have lowered the mark last, and when */
+    uint64_t lowered_us;
 };
 
 /* So many clients that the server has not answered before may hold of a lowered mark: a quarter is

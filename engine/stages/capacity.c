@@ -18,6 +18,7 @@
 #define SYN_UNHEARD_US 1000000
 #define UNHEARD_US     2000000 /* so long its backlog is taken for full after that */
 #define REFUSED_US     10000000
+#define LOWERED_US     600000000u
 
 static uint32_t most(uint32_t a, uint32_t b)
 {
@@ -277,23 +278,38 @@ static uint32_t held_others(const struct server *server)
     return server->held > server->openings_now ? server->held - server->openings_now : 0;
 }
 
+static bool has_lowered(const struct capacity *capacity, uint64_t network, uint64_t now_us)
+{
+    return (network == capacity->lowered_by[0] || network == capacity->lowered_by[1]) &&
+           now_us - capacity->lowered_us < LOWERED_US;
+}
+
 /*
  * What one network alone is told may be meant for it: it is banned there. Two banned ones could
- * have a mark lowered that is none, so it stays where no server is full.
+ * have a mark lowered that is none, and idle ones ended for it: once in ten minutes, as whose
+ * refusal has lowered it counts no more before two others' has, and never where no server is full.
  */
 void capacity_refused(struct engine *engine, const struct flow *flow, uint64_t now_us)
 {
     struct server *server = flow_server(engine, flow);
     struct capacity *capacity = &server->capacity;
     const uint64_t network = held_network_hash(engine, &flow->key);
-    const bool another = capacity->refused_network && capacity->refused_network != network &&
-                         now_us - capacity->refused_us < REFUSED_US;
-    const uint32_t floor = at_once(engine, server);
+    const uint64_t before = capacity->refused_network;
+    const uint32_t floor = at_once(engine, server), limit = capacity->limit;
+    const bool another = before && before != network && now_us - capacity->refused_us < REFUSED_US;
 
+    if (server->mode != MODE_ATTACK || has_lowered(capacity, network, now_us))
+        return;
     capacity->refused_network = network;
     capacity->refused_us = now_us;
-    if (another && server->mode == MODE_ATTACK && held_others(server) > floor)
-        lower(engine, server, held_others(server), floor, now_us);
+    if (!another || has_lowered(capacity, before, now_us) || held_others(server) <= floor)
+        return;
+    lower(engine, server, held_others(server), floor, now_us);
+    if (capacity->limit == limit)
+        return;
+    capacity->lowered_by[0] = before;
+    capacity->lowered_by[1] = network;
+    capacity->lowered_us = now_us;
 }
 
 bool capacity_unheard(struct engine *engine, struct server *server, uint32_t attempts,

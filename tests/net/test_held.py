@@ -256,7 +256,7 @@ def test_nobody_is_limited_below_the_mark():
 
 IDENTITY = b"SSH-2.0-OpenSSH_9.2\r\n"
 KEYS = bytes.fromhex("0000000c0414") + bytes(10)  # as SSH_MSG_KEXINIT begins
-LOGINS, UNFINISHED, WITHIN_S = 10, 20, 90
+LOGINS, UNFINISHED, WITHIN_S = 10, 20, 180
 
 
 class Logins:

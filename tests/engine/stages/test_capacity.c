@@ -852,6 +852,26 @@ Test(capacity, mark_falls_where_two_networks_are_refused)
     bench_end(b);
 }
 
+/* It has risen again meanwhile. */
+Test(capacity, two_banned_networks_lower_a_mark_once)
+{
+    struct bench *b = attacked_pop3(20);
+
+    is_greeted(b, 100, "-ERR banned\r\n");
+    is_greeted(b, 101, "-ERR banned\r\n");
+    cr_assert_eq(mark_of_pop3(b), 10);
+    bench_server(b, POP3)->capacity.limit = 0;
+    for (unsigned i = 1000; i < 5000; i += 1000) {
+        is_greeted(b, 100 + i, "-ERR banned\r\n");
+        is_greeted(b, 101 + i, "-ERR banned\r\n");
+    }
+    cr_assert_eq(mark_of_pop3(b), 64);
+    is_greeted(b, 102, "-ERR too many\r\n");
+    is_greeted(b, 103, "-ERR too many\r\n");
+    cr_assert_eq(mark_of_pop3(b), 10);
+    bench_end(b);
+}
+
 Test(capacity, mark_stays_where_a_refusal_is_none_for_want_of_room)
 {
     struct bench *b = attacked_pop3(AT_ONCE);
