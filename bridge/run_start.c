@@ -228,9 +228,12 @@ static bool begin_confinement(struct run *run, struct error *error)
 /* Without it a kill strands what is joined, and nothing else is the worse for it. */
 static void begin_log(struct run *run, uint32_t workers, uint32_t flows)
 {
+    const struct carrying *carrying = kernel_path_carrying(run->path);
+    const struct carrying_left left =
+        carrying ? carrying_left(carrying) : (struct carrying_left){0};
     struct error why = {0};
 
-    if (!takeover_log_begin(takeover_log_of(run->takeover), workers, flows, &why))
+    if (!takeover_log_begin(takeover_log_of(run->takeover), workers, flows, left, &why))
         log_line(LOG_LEVEL_WARNING, "joined connections would not outlive a kill: %s", why.text);
 }
 

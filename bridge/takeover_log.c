@@ -29,6 +29,9 @@ struct head {
     uint8_t boot[TAKEOVER_BOOT_BYTES];
     uint8_t wire[TAKEOVER_WIRE_BYTES];
     uint64_t ended; /* in order */
+    /* 0 in older versions: not known. */
+    struct carrying_left left;
+    uint64_t rows_each; /* of each worker */
 };
 
 #define HEAD_BYTES 4096u
@@ -40,9 +43,53 @@ struct takeover_log {
     uint8_t boot[TAKEOVER_BOOT_BYTES], wire[TAKEOVER_WIRE_BYTES];
     struct head *old, *own; /* mapped; NULL: there is none */
     size_t old_bytes, own_bytes;
+    const struct flow_record *records; /* of who was killed; NULL: there are none */
+    uint64_t record_count;
     uint32_t rows_each; /* of each worker */
     bool done;          /* our own has its name */
 };
+
+/* Both sides have said that they end, or one has broken it off. */
+static bool has_ended(const struct handed_flow *row)
+{
+    const uint8_t both = FLOW_CLIENT_FIN | FLOW_SERVER_FIN;
+
+    return (row->flags & both) == both || (row->flags & FLOW_RESET);
+}
+
+/* Of this connection the kernel has carried more since. By its offsets it is the same one. */
+static void go_on_from(const struct flow_record *record, struct handed_flow *row)
+{
+    static const uint8_t fins[2] = {FLOW_CLIENT_FIN, FLOW_SERVER_FIN};
+
+    if (!record->added || !(record->flags & RECORD_EDIT) || record->delta != row->words[0] ||
+        record->ts_delta != row->words[1] || !record_serial(record->way[SIDE_CLIENT]))
+        return;
+    row->client_next = record_later(row->client_next, record_next(record->way[SIDE_CLIENT]));
+    row->server_next = record_later(row->server_next, record_next(record->way[SIDE_SERVER]));
+    row->words[2] = record_later(row->words[2], record->ack_floor);
+    row->used = record_later(row->used, record->used);
+    for (int side = 0; side < 2; side++) {
+        if (record->ended[side] == RECORD_FIN)
+            row->flags |= fins[side];
+        else if (record->ended[side] == RECORD_RST)
+            row->flags |= FLOW_RESET;
+    }
+    if (row->state == FLOW_SPLICED && has_ended(row))
+        row->state = FLOW_CLOSING;
+}
+
+/* Of this layout. */
+static void look_at_record(const struct takeover_log *log, uint64_t index, struct handed_flow *row)
+{
+    const struct head *head = log->old;
+    const uint64_t place = head->rows_each
+                               ? index / head->rows_each * head->left.each + index % head->rows_each
+                               : UINT64_MAX;
+
+    if (log->records && place < log->record_count)
+        go_on_from(&log->records[place], row);
+}
 
 /* Of any version: its key, and `edited`, which is 0 where it does not count. */
 static struct handed_flow row_at(const struct head *head, uint64_t index)
@@ -97,6 +144,9 @@ static void map_old(struct takeover_log *log, int fd)
 
 static void forget_old(struct takeover_log *log)
 {
+    if (log->records)
+        munmap((void *)(uintptr_t)log->records, log->record_count * sizeof(*log->records));
+    log->records = NULL;
     if (log->old)
         munmap(log->old, log->old_bytes);
     log->old = NULL;
@@ -125,6 +175,8 @@ struct takeover_log *takeover_log_read(const char *store_path, const uint8_t *bo
     }
     if (log->old && !is_of_use(log, log->old, log->old_bytes))
         forget_old(log);
+    if (log->old && is_of_this_layout(log->old))
+        log->records = carrying_records_left(log->old->left, &log->record_count);
     return log;
 }
 
@@ -166,7 +218,7 @@ static void *make_room(const char *path, size_t bytes)
 }
 
 bool takeover_log_begin(struct takeover_log *log, uint32_t workers, uint32_t rows,
-                        struct error *error)
+                        struct carrying_left left, struct error *error)
 {
     const uint32_t each = rows < TAKEOVER_LOG_ROWS ? rows : TAKEOVER_LOG_ROWS;
     const size_t bytes = HEAD_BYTES + (size_t)each * workers * sizeof(struct handed_flow);
@@ -180,7 +232,9 @@ bool takeover_log_begin(struct takeover_log *log, uint32_t workers, uint32_t row
     *log->own = (struct head){.layout = HANDOVER_LAYOUT,
                               .row_bytes = sizeof(struct handed_flow),
                               .rows = (uint64_t)each * workers,
-                              .began_us = clock_now_us()};
+                              .began_us = clock_now_us(),
+                              .left = left,
+                              .rows_each = each};
     memcpy(log->own->magic, MAGIC, sizeof(log->own->magic));
     memcpy(log->own->boot, log->boot, sizeof(log->own->boot));
     memcpy(log->own->wire, log->wire, sizeof(log->own->wire));
@@ -248,14 +302,16 @@ struct takeover_log_taken takeover_log_fill(const struct takeover_log *log, uint
     struct takeover_log_taken taken = {0};
 
     for (uint64_t i = 0; log->old && i < log->old->rows; i++) {
-        const struct handed_flow row = row_at(log->old, i);
+        struct handed_flow row = row_at(log->old, i);
 
         if (!row.edited || steering_worker(steer_seed, count, &row.key) != index)
             continue;
-        if (is_of_this_layout(log->old))
-            taken.live += takeover_flow(engine, &row, now_us);
-        else
+        if (!is_of_this_layout(log->old)) {
             taken.reset += takeover_lost(engine, &row.key, now_us);
+            continue;
+        }
+        look_at_record(log, i, &row);
+        taken.live += takeover_flow(engine, &row, now_us);
     }
     return taken;
 }

@@ -12,6 +12,9 @@
  *      takeover_log_done()     takes the place of the old one, when little can fail any more
  *      takeover_log_end()      we end in order: STORE.flows says more
  *
+ * What the kernel has carried since a row was written stands in the records of who was killed, as
+ * long as his programs are there: how far each side has come, and whether it has ended.
+ *
  * It is of one boot and one wire, as STORE.flows; of another layout only the keys are read, and
  * those connections are reset. No secrets are in it: cookies of who was killed are lost. Nothing is
  * synced to the disk.
@@ -22,6 +25,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "bridge/bpf/carrying.h"
 #include "engine/engine.h"
 #include "engine/tables/joined_log.h"
 #include "profiles/error.h"
@@ -39,9 +43,10 @@ struct takeover_log *takeover_log_read(const char *store_path, const uint8_t *bo
 /* NULL is fine. */
 void takeover_log_free(struct takeover_log *log);
 
-/* For so many workers with so many connections each. False: there is none, and `error` says why. */
+/* For so many workers with so many connections each, and the records by which the kernel carries
+ * them, if it does. False: there is none, and `error` says why. */
 bool takeover_log_begin(struct takeover_log *log, uint32_t workers, uint32_t rows,
-                        struct error *error);
+                        struct carrying_left left, struct error *error);
 /* Of a worker: where its engine writes; nothing where there is none. */
 void takeover_log_share(const struct takeover_log *log, uint32_t worker,
                         struct engine_config *config);

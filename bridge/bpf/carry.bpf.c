@@ -350,6 +350,19 @@ INLINE bool is_told(struct flow_record *record, int from, const struct segment *
     return true;
 }
 
+/* A RST counts where its receiver takes it for one (RFC 5961 3.2), which is at a FIN's number, too.
+ */
+INLINE void note_end(const struct gate *gate, const struct segment *segment)
+{
+    volatile __u8 *ended = &gate->record->ended[gate->from & 1];
+    const __u32 fin = *ended == RECORD_FIN ? 1 : 0;
+
+    if (segment->flags & FLAG_FIN)
+        *ended = RECORD_FIN;
+    else if ((segment->flags & FLAG_RST) && record_next(gate->way) - segment->seq <= fin)
+        *ended = RECORD_RST;
+}
+
 /* CARRY_carried, with its edit, and whether the engine is to be told of it; or why it goes up. */
 INLINE __u32 may_go(struct __sk_buff *skb, const struct gate *gate, const struct segment *segment,
                     struct edit *edit, bool *tells)
@@ -368,7 +381,12 @@ INLINE __u32 may_go(struct __sk_buff *skb, const struct gate *gate, const struct
         *(volatile __u16 *)&gate->record->empty = 0;
         what = what == CARRY_carried ? CARRY_up_flags : what;
     }
-    return what == CARRY_carried && !pass(gate, segment) ? CARRY_up_order : what;
+    if (what != CARRY_carried)
+        return what;
+    if (!pass(gate, segment))
+        return CARRY_up_order;
+    note_end(gate, segment);
+    return CARRY_carried;
 }
 
 /* What goes up with data is overtaken by nothing, and what begins or ends a connection is the

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "bridge/bpf/answer.h"
 #include "bridge/bpf/object.h"
@@ -22,6 +23,8 @@ __asm__(".pushsection .rodata\n"
         ".popsection\n");
 extern const uint8_t carry_object[] __attribute__((visibility("hidden")));
 extern const uint8_t carry_object_end[] __attribute__((visibility("hidden")));
+
+#define RECORDS_MAP "carry_records"
 
 /* Of a shard and one version of IP: entries that go into the map together, and such as are to be
  * removed. The keys of both kinds are as long. */
@@ -68,7 +71,7 @@ static bool size_maps(const struct bpf_object *object, const struct carrying_siz
         uint32_t entries;
     } maps[] = {{"carry_flows4", entries},
                 {"carry_flows6", entries},
-                {"carry_records", connections},
+                {RECORDS_MAP, connections},
                 {"carry_figures", sizes->servers * sizes->answers.shards}};
 
     for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++) {
@@ -249,6 +252,40 @@ const char *carrying_no_answers(const struct carrying *carrying)
 struct flow_record *carrying_records(struct carrying *carrying)
 {
     return carrying->records;
+}
+
+struct carrying_left carrying_left(const struct carrying *carrying)
+{
+    struct bpf_map_info info = {0};
+    uint32_t bytes = sizeof(info);
+
+    if (bpf_obj_get_info_by_fd(map_of(carrying, RECORDS_MAP), &info, &bytes) != 0)
+        return (struct carrying_left){0};
+    return (struct carrying_left){info.id, carrying->sizes.connections};
+}
+
+/* Another map may have that number by now. */
+static bool are_records(const struct bpf_map_info *info)
+{
+    return info->type == BPF_MAP_TYPE_ARRAY && info->value_size == sizeof(struct flow_record) &&
+           strcmp(info->name, RECORDS_MAP) == 0;
+}
+
+const struct flow_record *carrying_records_left(struct carrying_left left, uint64_t *count)
+{
+    struct bpf_map_info info = {0};
+    uint32_t bytes = sizeof(info);
+    const int map = left.number ? bpf_map_get_fd_by_id(left.number) : -1;
+    void *records = MAP_FAILED;
+
+    if (map < 0)
+        return NULL;
+    if (bpf_obj_get_info_by_fd(map, &info, &bytes) == 0 && are_records(&info))
+        records = mmap(NULL, (size_t)info.max_entries * sizeof(struct flow_record), PROT_READ,
+                       MAP_SHARED, map, 0);
+    close(map);
+    *count = info.max_entries;
+    return records == MAP_FAILED ? NULL : records;
 }
 
 void carrying_share(struct carrying *carrying, uint32_t shard, struct engine_config *config)

@@ -42,6 +42,15 @@ const char *carrying_no_answers(const struct carrying *carrying);
 struct tell_maps *carrying_tells(struct carrying *carrying);
 /* Zeroed; until carrying_close(). */
 struct flow_record *carrying_records(struct carrying *carrying);
+/* The same for who comes after we were killed: its number in the kernel, and how many each engine
+ * has. 0: the kernel does not say. */
+struct carrying_left {
+    uint32_t number, each;
+};
+struct carrying_left carrying_left(const struct carrying *carrying);
+/* By that, of one that was killed; `count` in all. Only to be read, and unmapped by munmap(). NULL:
+ * they are gone with its programs. */
+const struct flow_record *carrying_records_left(struct carrying_left left, uint64_t *count);
 /* What the engine of a shard has of both. */
 void carrying_share(struct carrying *carrying, uint32_t shard, struct engine_config *config);
 /* Of the program for frames that come from this side. */

@@ -104,6 +104,7 @@ static void fill_in(struct engine *engine, const struct flow *flow, struct flow_
     record->server_mss = cold->server_mss;
     record->empty = 0;
     record->closed = 0;
+    record->ended[SIDE_CLIENT] = record->ended[SIDE_SERVER] = RECORD_LIVES;
     __atomic_store_n(&record->way[SIDE_CLIENT],
                      record_way(record->serial, RECORD_UP, cold->client_next), __ATOMIC_RELEASE);
     __atomic_store_n(&record->way[SIDE_SERVER],

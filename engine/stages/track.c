@@ -8,6 +8,7 @@
 #include "engine/stages/request_check.h"
 #include "engine/stages/udp.h"
 #include "engine/shard/connection.h"
+#include "engine/tables/joined_log.h"
 
 /* How far from the newest number a client's segment moves it (a full TAP may lose 64 MiB in a row).
  */
@@ -250,6 +251,8 @@ void track_closing(struct engine *engine, struct passage *passage, struct flow *
     if (flow->state != FLOW_CLOSING && (flow->flags & FLOW_CLIENT_FIN) &&
         (flow->flags & FLOW_SERVER_FIN))
         engine_flow_close(engine, flow, END_FIN, passage->now_us);
+    else if ((frame->flags & TCP_FIN) && flow->state == FLOW_SPLICED)
+        joined_log_write(&engine->flows, flow);
 }
 
 /* The server answers the SYN: from here on it is known, and its half-open connections count. */

@@ -43,6 +43,8 @@ enum record_flags {
     RECORD_GRANTED = 1 << 6,
 };
 
+enum record_end { RECORD_LIVES, RECORD_FIN, RECORD_RST };
+
 struct flow_record {
     uint64_t way[2];                                  /* by side that sends: client, server */
     uint32_t delta, ts_delta, ack_floor, tsecr_floor; /* as in struct flow */
@@ -55,9 +57,12 @@ struct flow_record {
     uint8_t closed;             /* a client's window has been 0: the engine clears it */
 
     /* The engine's own. */
-    uint8_t added;   /* the kernel finds it */
-    uint8_t touched; /* waits to be settled */
-    uint8_t seen;    /* batches in which the connection came up since its state changed */
+    uint8_t added : 1;   /* the kernel finds it */
+    uint8_t touched : 1; /* waits to be settled */
+    uint8_t seen : 6;    /* batches in which the connection came up since its state changed */
+    /* The kernel's, by side that sends: enum record_end that it has carried, for who comes after
+     * the engine was killed. */
+    uint8_t ended[2];
     uint32_t serial;
 };
 

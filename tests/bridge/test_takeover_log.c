@@ -17,6 +17,7 @@
 static const uint8_t boot[TAKEOVER_BOOT_BYTES] = "boot", other_boot[TAKEOVER_BOOT_BYTES] = "other";
 static const uint8_t wire[TAKEOVER_WIRE_BYTES] = "wire", other_wire[TAKEOVER_WIRE_BYTES] = "other";
 static const uint64_t seed[2] = {1, 2};
+static const struct carrying_left nowhere;
 static uint16_t counts[JOINED_COUNTS];
 static char folder[64], store[96], path[112];
 
@@ -46,7 +47,7 @@ static struct takeover_log *run_one(void)
     struct error error = {0};
 
     cr_assert_not_null(log);
-    cr_assert(takeover_log_begin(log, 2, 16, &error), "%s", error.text);
+    cr_assert(takeover_log_begin(log, 2, 16, nowhere, &error), "%s", error.text);
     for (uint32_t worker = 0; worker < 2; worker++) {
         struct engine_config config = {0};
 
@@ -111,7 +112,7 @@ Test(takeover_log, a_start_that_fails_leaves_the_old_one)
 
     takeover_log_free(run_one());
     log = takeover_log_read(store, boot, wire);
-    cr_assert(takeover_log_begin(log, 1, 16, &error), "%s", error.text);
+    cr_assert(takeover_log_begin(log, 1, 16, nowhere, &error), "%s", error.text);
     takeover_log_free(log);
     cr_assert_eq(found(boot, wire), 2);
     strcat(path, ".next");
@@ -140,7 +141,7 @@ Test(takeover_log, without_room_there_is_none)
     struct engine_config config = {0};
     struct error error = {0};
 
-    cr_assert_not(takeover_log_begin(log, 1, 16, &error));
+    cr_assert_not(takeover_log_begin(log, 1, 16, nowhere, &error));
     takeover_log_share(log, 0, &config);
     cr_assert_null(config.log);
     takeover_log_free(log);

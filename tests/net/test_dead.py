@@ -423,8 +423,8 @@ def answer_bytes(asker):
 
 
 def test_connections_that_end_meanwhile():
-    """Carried to their ends, FINs and all, while nobody is alive; the next daemon, which does not
-    know, is in the way of nobody who comes from the same port, and of no other."""
+    """Carried to their ends, FINs and all, while nobody is alive; the next daemon finds that out, and
+    is in the way of nobody who comes from the same port, and of no other."""
     with dead_lab("--kernel-path", "on") as lab:
         lab.http()
         lab.learn("http", 80)
@@ -440,6 +440,9 @@ def test_connections_that_end_meanwhile():
         # TIME_WAIT is at the server, which has closed first.
         start_again(lab, "--kernel-path", "on", "--mode", "attack")
         check("took over 1 joined connections" in lab.daemon.errors(), lab.daemon.errors())
+        check_equal(
+            [flow["state"] for flow in lab.flows()], ["closing"], "it knows that both have ended it"
+        )
         came = answer_bytes(ask(lab, 1000, 45000))
         check(came > 1000, f"{came} bytes from the same port")
         check_equal(lab.fetch("http", 80, count=20)["failed"], 0, "from others")

@@ -13,6 +13,7 @@
 #include <linux/pkt_cls.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "bridge/bpf/carrying.h"
@@ -528,6 +529,43 @@ Test(carrying, fins_of_spliced_ones_go_up_where_nobody_reads)
         cr_assert_not(says_fin(&pair, &made));
     }
     close_pair(&pair);
+}
+
+/* As the next daemon finds it, where the engine is killed before it reads of it. */
+static enum record_end left_of(const struct pair *pair, enum side from)
+{
+    const struct carrying_left left = carrying_left(pair->carrying);
+    const uint64_t place =
+        (uint64_t)pair->shard * left.each + flow_index(&pair->engine->flows, pair->flow);
+    uint64_t count = 0;
+    const struct flow_record *records = carrying_records_left(left, &count);
+    enum record_end end;
+
+    cr_assert(records && place < count, "%lu of %lu", place, count);
+    cr_assert_eq(records[place].delta, pair->flow->delta);
+    end = (enum record_end)records[place].ended[from];
+    munmap((void *)(uintptr_t)records, count * sizeof(*records));
+    return end;
+}
+
+Test(carrying, fins_of_spliced_ones_are_left_for_who_comes_after_a_kill)
+{
+    struct pair pair;
+    struct made made;
+    bool carried = false;
+    uint64_t count;
+
+    random_of_test = random_begin("carrying_left");
+    pair = open_pair(true, false, true);
+    for (int i = 0; i < 20 && !carried; i++) {
+        begin_anew(&pair, false);
+        carried = says_fin(&pair, &made);
+        cr_assert_eq(left_of(&pair, made.from), carried ? RECORD_FIN : RECORD_LIVES);
+        cr_assert_eq(left_of(&pair, !made.from), RECORD_LIVES);
+    }
+    cr_assert(carried);
+    close_pair(&pair);
+    cr_assert_null(carrying_records_left((struct carrying_left){0}, &count));
 }
 
 /* It would be read before all else, however often it is repeated; and what goes up wakes by itself.
