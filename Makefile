@@ -178,6 +178,10 @@ $(BUILD)/tests/unit-$(1): $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/$(1)/*.c 
 endef
 $(foreach folder,engine profiles bridge cli,$(eval $(call unit_program,$(folder))))
 
+# What the tests themselves do takes little time, and most of it where it is compiled.
+UNIT_TESTS := $(foreach folder,engine profiles bridge cli,$(wildcard tests/$(folder)/test_*.c tests/$(folder)/*/test_*.c))
+$(UNIT_TESTS:%.c=$(BUILD)/%.o): OPT := -O1 -g
+
 # What answers SYNs in the kernel is held against the engine in the engine's own worlds.
 $(BUILD)/tests/unit-bridge: $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/engine/support_*.c))
 
@@ -220,9 +224,10 @@ check: deps
 	@$(MAKE) --no-print-directory fuzz-build
 	@SYNWARD=$(BUILD)/synward sh tests/run.sh $(BUILD) all
 
-#: make check-more what says the same in another dress: several workers, virtual machines, longer fuzzing (as root)
+#: make check-more what says the same in another dress, or for longer: several workers, virtual machines, small pages,
+#:                 more random worlds, longer fuzzing (as root)
 check-more: deps deps-vm deps-more
-	@$(MAKE) --no-print-directory -j$$(($(JOBS) + 1)) check-root check-vm check-prometheus check-stunnel all $(SERVERS) $(BUILD)/tests/unit-bridge
+	@$(MAKE) --no-print-directory -j$$(($(JOBS) + 1)) check-root check-vm check-prometheus check-stunnel all $(SERVERS) $(SIM) $(BUILD)/tests/unit-bridge
 	@$(MAKE) --no-print-directory fuzz-build
 	@SYNWARD=$(BUILD)/synward sh tests/run.sh $(BUILD) more
 

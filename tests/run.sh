@@ -23,11 +23,11 @@ count() {
 	failed=$((failed + $2))
 }
 
-# A Criterion program: its last line says "Tested: n | Passing: n | Failing: n | Crashing: n". One
+# A Criterion program, and its arguments: its last line says "Tested: n | Passing: n | Failing: n | Crashing: n". One
 # that ends without it failed.
 criterion() {
-	echo "== $1"
-	"$1" --color=never >"$log" 2>&1
+	echo "== $*"
+	"$@" --color=never >"$log" 2>&1
 	code=$?
 	grep -v '^\[----\] *$' "$log"
 	line=$(tail -n 5 "$log" |
@@ -96,11 +96,14 @@ unit) units ;;
 all)
 	units
 	script python3 "$here/bench/instructions.py" "$build/tests/bench/engine-bench"
-	in_namespaces 5 1000000
+	in_namespaces 2 250000
 	;;
 more)
 	script python3 "$here/cli/shells.py" "$SYNWARD" zsh fish
-	in_namespaces 20 4000000 --more
+	# From the seed on where test_random.c ends.
+	export SIM_FIRST=301 SIM_RUNS=600
+	criterion "$build/tests/simulator" --filter 'random/*'
+	in_namespaces 23 4750000 --more
 	;;
 esac
 echo "$passed passed, $failed failed"

@@ -34,8 +34,8 @@ def contents(path):
 
 
 def interfaces(namespace=None):
-    argv = ["ip", *(["-n", namespace] if namespace else []), "-j", "link", "show"]
-    return sorted(link["ifname"] for link in json.loads(run(*argv)))
+    with namespace.inside() if namespace else contextlib.nullcontext():
+        return sorted(name for _, name in socket.if_nameindex())
 
 
 def picture(lab):
@@ -46,7 +46,7 @@ def picture(lab):
     for noise in [name for name in files if name.endswith(".log")]:
         del files[noise]
     ours = [name for name in interfaces() if name.startswith("swtest")]
-    return files, interfaces(lab.client.name), interfaces(lab.server.name), ours
+    return files, interfaces(lab.client), interfaces(lab.server), ours
 
 
 def fails(lab, argv, code, *fragments, before=()):
@@ -406,8 +406,7 @@ def test_socket_of_a_killed_daemon():
             first.stop(signal.SIGKILL)
         # The kernel takes the TAPs of a dead process away in its own time.
         wait_until(
-            lambda: "sw0" not in interfaces(lab.client.name)
-            and "sw1" not in interfaces(lab.server.name),
+            lambda: "sw0" not in interfaces(lab.client) and "sw1" not in interfaces(lab.server),
             5,
             "TAPs gone",
         )

@@ -39,9 +39,6 @@ HEAVY = [
     "test_protect.py",
     "test_bridge.py",
     "test_held.py",
-    "test_protect.py@4k 0000",
-    "test_attacks.py@4k memory",
-    "test_bridge.py@4k memory",
 ]
 # Short ones first: what is broken altogether shows early. Then the longest, so that they are not
 # left over at the end.
@@ -94,7 +91,7 @@ TOGETHER = [
     "test_real.py",
     "test_votes.py",
 ]
-# With several workers, and hosts that are machines of their own.
+# With several workers, without huge pages, and hosts that are machines of their own.
 MORE = [
     "test_vm.py",
     "test_spread_more.py",
@@ -111,6 +108,9 @@ MORE = [
     "transparency.py@2",
     "test_protocols.py@4",
     "test_loss.py@splice",
+    "test_protect.py@4k 0000",
+    "test_attacks.py@4k memory",
+    "test_bridge.py@4k memory",
     "test_protect.py@splice",
     "test_takeover.py@splice",
     "test_transfer.py@splice",
