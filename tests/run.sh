@@ -23,8 +23,8 @@ count() {
 	failed=$((failed + $2))
 }
 
-# A Criterion program, and its arguments: its last line says "Tested: n | Passing: n | Failing: n | Crashing: n". One
-# that ends without it failed.
+# A Criterion program with its arguments: its last line says "Tested: n | Passing: n | Failing: n |
+# Crashing: n". One that ends without it failed.
 criterion() {
 	echo "== $*"
 	"$@" --color=never >"$log" 2>&1
