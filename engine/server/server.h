@@ -133,7 +133,7 @@ struct server {
     bool doubted; /* listening says no, or the doubt is in force: a short way round both */
     struct doubt doubt;
     struct token_bucket doubted_syns; /* SYNs that were met as if there were no doubt */
-    struct token_bucket asked;        /* SYNs that were passed on to one that is silent */
+    struct token_bucket silent_syns;  /* SYNs that were passed on to one that is silent */
     struct token_bucket unheard;      /* the same of networks that have had none within a second */
     struct server_grants grants;
     struct token_bucket openings;

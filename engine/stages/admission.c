@@ -46,7 +46,8 @@ admit_waiting(struct engine *engine, struct passage *passage, struct server *ser
         return;
     if (!late && !greets) {
         /* Also on a promise from before there was a greeting: the server greets for itself. */
-        open_limited(engine, passage, server, &proof, before, &(struct asked){.share = SHARE_NONE});
+        open_limited(engine, passage, server, &proof, before,
+                     &(struct client_said){.share = SHARE_NONE});
         return;
     }
     /*

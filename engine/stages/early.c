@@ -77,7 +77,8 @@ void early_is_over(struct engine *engine, const struct resend_entry *entry, stru
     if (!prove(engine, &passage, server, passage.frame.seq - 1, passage.frame.ack, &proof) ||
         served_already(engine, &passage, &proof))
         return;
-    open_limited(engine, &passage, server, &proof, flow, &(struct asked){.share = SHARE_NONE});
+    open_limited(engine, &passage, server, &proof, flow,
+                 &(struct client_said){.share = SHARE_NONE});
     if (verdict.action == VERDICT_REPLY)
         engine_emit_frame(engine, SIDE_CLIENT, buffer, verdict.bytes);
 }

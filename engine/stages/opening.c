@@ -205,7 +205,7 @@ void opening_ask(struct engine *engine, struct flow *flow, struct opening *openi
 }
 
 bool opening_begin(struct engine *engine, struct passage *passage, struct server *server,
-                   const struct proof *proof, struct flow *before, const struct asked *said)
+                   const struct proof *proof, struct flow *before, const struct client_said *said)
 {
     const uint64_t began_us = proved_us(engine, before, proof, passage->now_us);
     struct flow *flow = make_flow(engine, passage, server, before, said->promised > 0);

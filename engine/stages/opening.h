@@ -30,7 +30,7 @@
  * repeat it.
  */
 bool opening_begin(struct engine *engine, struct passage *passage, struct server *server,
-                   const struct proof *proof, struct flow *before, const struct asked *said);
+                   const struct proof *proof, struct flow *before, const struct client_said *said);
 
 /* A frame of a flow that is OPENING or GREETING, from either side. */
 void opening_frame(struct engine *engine, struct passage *passage, struct flow *flow);

@@ -30,7 +30,7 @@
  * believes.
  */
 static struct source_id judged_source(const struct engine *engine, const struct passage *passage,
-                                      const struct asked *said)
+                                      const struct client_said *said)
 {
     struct source_id client = source_of_passage(passage, &passage->key.client);
     struct ip_addr named;
@@ -44,7 +44,7 @@ static struct source_id judged_source(const struct engine *engine, const struct 
 
 /* Behind a proxy: its SYNs come from an address that many share. */
 static bool named_source_is_aside(const struct engine *engine, const struct passage *passage,
-                                  const struct asked *said)
+                                  const struct client_said *said)
 {
     const struct source_id judged = judged_source(engine, passage, said);
 
@@ -63,7 +63,8 @@ static bool is_kept_of(struct engine *engine, const struct flow *flow, const str
  * the client repeats it, and what is kept of it waits for that.
  */
 static bool open_or_wait(struct engine *engine, struct passage *passage, struct server *server,
-                         const struct proof *proof, struct flow *before, const struct asked *said)
+                         const struct proof *proof, struct flow *before,
+                         const struct client_said *said)
 {
     bool opened = opening_begin(engine, passage, server, proof, before, said);
 
@@ -80,7 +81,7 @@ static bool open_or_wait(struct engine *engine, struct passage *passage, struct 
  */
 static struct slot *await_place(struct engine *engine, struct passage *passage,
                                 struct server *server, const struct proof *proof,
-                                struct flow *before, const struct asked *said)
+                                struct flow *before, const struct client_said *said)
 {
     struct slot *slot;
     struct flow *flow;
@@ -108,7 +109,7 @@ static struct slot *await_place(struct engine *engine, struct passage *passage,
 /* --- opening without a check ----------------------------------------------------------------- */
 
 void open_limited(struct engine *engine, struct passage *passage, struct server *server,
-                  const struct proof *proof, struct flow *before, const struct asked *said)
+                  const struct proof *proof, struct flow *before, const struct client_said *said)
 {
     const struct server_policy *policy = server->policy;
     uint32_t per_server =
@@ -139,7 +140,7 @@ void open_limited(struct engine *engine, struct passage *passage, struct server 
 
 /* What is asked: all of it in the frame, or kept. */
 struct request {
-    struct asked said;
+    struct client_said said;
     struct flow *kept; /* NULL: it all stands in the frame */
     struct slot *slot; /* of it */
     struct checked checked;
@@ -151,7 +152,7 @@ struct request {
 };
 
 static void credit(struct engine *engine, const struct passage *passage,
-                   const struct server *server, const struct asked *said)
+                   const struct server *server, const struct client_said *said)
 {
     const struct source_id source = judged_source(engine, passage, said);
     struct observed_source released;
@@ -259,7 +260,7 @@ static enum refusal open_as_it_stands(struct engine *engine, struct passage *pas
                                       struct server *server, const struct proof *proof,
                                       struct flow *before, struct request *request)
 {
-    const struct asked *said = &request->said;
+    const struct client_said *said = &request->said;
     const enum refusal refusal = request_refusal(engine, server, &passage->key.client, said->data,
                                                  said->bytes, passage->now_us);
 
@@ -341,7 +342,7 @@ static void keep(struct engine *engine, struct passage *passage, struct server *
 /* A FIN ends it: a line, with its end or without it. */
 static bool is_ended_line(const struct server *server, const struct request *request)
 {
-    const struct asked *said = &request->said;
+    const struct client_said *said = &request->said;
 
     return said->fin &&
            (request->fits ? is_of_lines(request->checked.protocol)
@@ -378,7 +379,7 @@ static void decide_unfinished(struct engine *engine, struct passage *passage, st
 /* Is what fits there as a whole? Of what no file knows nobody can tell. */
 static enum match find_end(const struct server *server, struct request *request)
 {
-    const struct asked *said = &request->said;
+    const struct client_said *said = &request->said;
     size_t from = request->needed ? request->needed - 1 : 0; /* looked at in vain */
 
     request->needed = said->bytes;

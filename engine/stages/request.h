@@ -9,7 +9,7 @@
 #include "engine/stages/proof.h"
 
 /* What a client has said so far. */
-struct asked {
+struct client_said {
     const uint8_t *data;
     uint32_t bytes;
     uint32_t promised; /* of them, acknowledged to the client */
@@ -21,7 +21,7 @@ struct asked {
 
 /* rule 2.5: opens without a request check, under limits for the server and for each source. */
 void open_limited(struct engine *engine, struct passage *passage, struct server *server,
-                  const struct proof *proof, struct flow *before, const struct asked *said);
+                  const struct proof *proof, struct flow *before, const struct client_said *said);
 
 /* What the segment says, which begins at x+1. */
 void request_admit(struct engine *engine, struct passage *passage, struct server *server,

@@ -171,7 +171,7 @@ static bool leave_unanswered(struct engine *engine, struct passage *passage, str
 {
     const uint32_t limit = limit_share(engine, DOUBTED_PER_SECOND);
 
-    if (!is_of_the_few(engine, passage, server, &server->asked, 1)) {
+    if (!is_of_the_few(engine, passage, server, &server->silent_syns, 1)) {
         if (is_of_the_few(engine, passage, server, &server->doubted_syns, limit))
             return false;
         if (!is_of_who_had_none(engine, passage, server)) {
