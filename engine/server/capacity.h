@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "engine/base/addr.h"
+
 /* All zero at the begin of an attack. Connections are numbered as they are opened. */
 struct capacity {
     uint32_t limit;    /* its mark, where that is lowered; 0: it is not */
@@ -19,10 +21,11 @@ struct capacity {
     bool by_silence;           /* it was lowered last since SYNs were not answered */
     bool heard_syn;            /* it has answered somebody's first SYN in this attack: */
     uint32_t heard_born;       /* of the one who came last, when that was, in flow_clock() */
-    bool heard;                /* it has answered somebody in this attack */
-    bool prompt;               /* somebody was served at once while it held its limit, lately */
-    bool stuck;                /* somebody waits for too long: */
-    bool stuck_by_many;        /* clients of several networks */
+    struct ip_addr heard_client;
+    bool heard;          /* it has answered somebody in this attack */
+    bool prompt;         /* somebody was served at once while it held its limit, lately */
+    bool stuck;          /* somebody waits for too long: */
+    bool stuck_by_many;  /* clients of several networks */
     uint32_t served;     /* that it has begun to answer, and that are not idle, at the last look */
     uint32_t opened;     /* how many were */
     uint32_t asked;      /* with a whole request, lately, and nobody later was answered */

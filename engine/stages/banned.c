@@ -7,6 +7,8 @@
 #include "engine/stages/opening.h"
 #include "engine/stages/opening_due.h"
 
+#include <string.h>
+
 /* Or'ed with the server's index; request_check.c has the bit above */
 #define LIMIT_SCOPE_BANNED  0x04000000u
 #define LIMIT_SCOPE_UNHEARD 0x02000000u
@@ -84,11 +86,12 @@ bool banned_may_try(struct engine *engine, const struct server *server, const st
            !is_noted(engine, server, key, LIMIT_SCOPE_UNHEARD, now_us);
 }
 
-/* Somebody who came later was answered at once. */
+/* Somebody else who came later was answered at once. */
 static bool is_passed_over(const struct engine *engine, const struct server *server,
                            const struct flow *flow)
 {
     return server->capacity.heard_syn &&
+           memcmp(&server->capacity.heard_client, &flow->key.client, sizeof(struct ip_addr)) != 0 &&
            (int32_t)(server->capacity.heard_born - flow_cold(&engine->flows, flow)->born) > 0;
 }
 
@@ -131,8 +134,10 @@ void banned_heard(struct engine *engine, struct flow *flow, const struct opening
         forget(engine, server, &flow->key, now_us);
     if (opening->attempts > 1)
         return;
-    if (!capacity->heard_syn || (int32_t)(born - capacity->heard_born) > 0)
+    if (!capacity->heard_syn || (int32_t)(born - capacity->heard_born) > 0) {
         capacity->heard_born = born;
+        capacity->heard_client = flow->key.client;
+    }
     capacity->heard_syn = true;
     if (server->unheard_now < JUDGED_LEAST || now_us < server->judged_us)
         return;

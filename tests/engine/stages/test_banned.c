@@ -180,6 +180,22 @@ Test(banned, who_is_heard_again_is_so_at_once)
     bench_end(b);
 }
 
+/* Many behind one address, some of whose SYNs are lost: the server hears it. */
+Test(banned, who_is_heard_meanwhile_is_none)
+{
+    struct bench *b = attacked();
+
+    for (unsigned port = 1; port <= 5; port++)
+        asks(b, 11, port);
+    wait_ms(b, 900);
+    asks(b, 11, 6);
+    is_served(b, 11, 6);
+    wait_ms(b, 300);
+    cr_assert_eq(opening_of(b, 1, 5), 5, "these are asked for again");
+    cr_assert_eq(bench_server(b, HTTP)->banned_now, 0);
+    bench_end(b);
+}
+
 /* Where nobody who came later is answered either it is the accept queue: nothing is said of
  * anybody, and few go on asking. */
 Test(banned, a_full_queue_bans_nobody)
