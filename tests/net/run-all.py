@@ -108,6 +108,7 @@ MORE = [
     "transparency.py@2",
     "test_protocols.py@4",
     "test_loss.py@splice",
+    "test_dead.py@often kills",
     "test_protect.py@4k 0000",
     "test_attacks.py@4k memory",
     "test_bridge.py@4k memory",
@@ -141,6 +142,8 @@ BESIDE_LIMIT_S = 1200  # it has what the files leave
 def environment_of(variant):
     if variant == "4k":
         return {"SYNWARD_HUGE_PAGES": "0"}
+    if variant == "often":
+        return {"DEAD_KILLS": "25"}
     if variant == "splice":
         return {"SYNWARD_HOOK": "off"}
     return {"SYNWARD_WORKERS": variant} if variant else {}
