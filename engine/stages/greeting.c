@@ -7,12 +7,10 @@
 #include "engine/stages/speak.h"
 
 /* Of any client, without timestamps: the cookie's smallest entry less 12 */
-#define MSS_LEAST      204
-#define ASKED_APART_MS 200
-#define ASKED_AGAIN    0x415341u /* its tags: stray.c has others */
-#define LIMIT_SCOPE_GREETING                                                                       \
-    0x10000000u /* the bits above are request.c's and request_check.c's                            \
-                 */
+#define MSS_LEAST            204
+#define ASKED_APART_MS       200
+#define ASKED_AGAIN          0x415341u   /* its tags: stray.c has others */
+#define LIMIT_SCOPE_GREETING 0x00800000u /* the bits above are others' (syn.c, banned.c) */
 
 bool greeting_fits(const struct passage *passage, const struct proof *proof)
 {
