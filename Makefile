@@ -178,7 +178,7 @@ $(BUILD)/tests/unit-$(1): $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/$(1)/*.c 
 endef
 $(foreach folder,engine profiles bridge cli,$(eval $(call unit_program,$(folder))))
 
-# What the tests themselves do takes little time, and most of it where it is compiled.
+# Tests run for a moment, and take long to compile: -O1 is enough.
 UNIT_TESTS := $(foreach folder,engine profiles bridge cli,$(wildcard tests/$(folder)/test_*.c tests/$(folder)/*/test_*.c))
 $(UNIT_TESTS:%.c=$(BUILD)/%.o): OPT := -O1 -g
 
@@ -224,7 +224,7 @@ check: deps
 	@$(MAKE) --no-print-directory fuzz-build
 	@SYNWARD=$(BUILD)/synward sh tests/run.sh $(BUILD) all
 
-#: make check-more what says the same in another dress, or for longer: several workers, virtual machines, small pages,
+#: make check-more what says the same in other forms, or for longer: several workers, virtual machines, small pages,
 #:                 more random worlds, longer fuzzing (as root)
 check-more: deps deps-vm deps-more
 	@$(MAKE) --no-print-directory -j$$(($(JOBS) + 1)) check-root check-vm check-prometheus check-stunnel all $(SERVERS) $(SIM) $(BUILD)/tests/unit-bridge

@@ -438,6 +438,7 @@ void takeover_done(struct takeover *takeover, const struct file_hands *hands)
         hands->remove(hands->context, KEPT_FLOWS);
     else
         (void)unlink(takeover->path);
+    /* Whatever there may be: it is as old as what was taken over. */
     notify_forget(takeover->notify, TAKEOVER_KEPT_NAME);
     forget(takeover);
 }

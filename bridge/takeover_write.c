@@ -247,8 +247,8 @@ static bool write_file(const struct takeover *takeover, const struct workers *wo
                  : write_ourselves(takeover, workers, prefix, tail, error);
 }
 
-/* Not on the disk: `why` says why. Whether the manager keeps it is not known: so what is left in
- * case of a kill is left, too. */
+/* Not on the disk: `why` says why. The manager may not keep it: so the log is not marked as ended,
+ * and the next start has at least what a kill leaves. */
 static bool give_away(struct takeover *takeover, const struct workers *workers,
                       struct takeover_prefix *prefix, struct takeover_tail *tail,
                       const struct error *why)

@@ -100,7 +100,7 @@ all)
 	;;
 more)
 	script python3 "$here/cli/shells.py" "$SYNWARD" zsh fish
-	# From the seed on where test_random.c ends.
+	# From RUNS + 1 of tests/sim/test_random.c on.
 	export SIM_FIRST=301 SIM_RUNS=600
 	criterion "$build/tests/simulator" --filter 'random/*'
 	in_namespaces 23 4750000 --more

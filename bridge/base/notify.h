@@ -34,8 +34,8 @@ void notify_alive(struct notify *notify);
 void notify_reloading(struct notify *notify, uint64_t now_us);
 void notify_stopping(struct notify *notify);
 
-/* The manager is asked to keep this file under a name without colons. False: nobody hears it;
- * whether he does keep it is not known. */
+/* The manager is asked to keep this file, under a name without colons. False: nobody hears it.
+ * Whether he keeps it is not known. */
 bool notify_keep(const struct notify *notify, const char *name, int fd);
 /* He need not keep it any more. */
 void notify_forget(const struct notify *notify, const char *name);

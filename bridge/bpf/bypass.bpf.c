@@ -170,7 +170,8 @@ int bypass_killed(__u64 *arguments)
     return 0;
 }
 
-/* Of any thread, as the last one may take its time. One that ends alone is of an end in order. */
+/* Of any thread: the last may take long to go. One that ends while the process goes on says
+ * nothing. */
 SEC("tp_btf/sched_process_exit")
 int bypass_ended(__u64 *arguments)
 {

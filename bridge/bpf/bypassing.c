@@ -32,7 +32,7 @@ struct bypassing {
     struct bpf_link *ends[2]; /* what sees the process end; NULL: nothing does */
 };
 
-/* What looks at a process; not every kernel has it (type information, Linux 5.11). */
+/* What looks at a process; not every kernel has it (type information, Linux 5.13). */
 static const char *const end_programs[2] = {BYPASS_KILLED, BYPASS_ENDED};
 
 static bool find_parts(struct bypassing *bypassing)

@@ -324,7 +324,8 @@ INLINE bool is_for_engine(const struct segment *segment, bool spliced, bool alon
 }
 
 /* Not carried where the engine cannot be told of it: the end of a splice, and that a server has a
- * connection which its own TCP was to make. */
+ * connection which its own TCP was to make: `empty` is not 0 where a first word without data was
+ * told of in this tick. */
 INLINE bool must_be_told(const struct gate *gate, const struct segment *segment)
 {
     const struct flow_record *record = gate->record;
@@ -337,7 +338,7 @@ INLINE bool must_be_told(const struct gate *gate, const struct segment *segment)
 }
 
 /*
- * What of a splice the engine is to be told of: that, and that the client has closed its window,
+ * What of a splice the engine is to be told of: its end, and that the client has closed its window,
  * once until it has looked (stages/slow.h). That one is not sent up: it must not come behind the
  * one that opens it again. Where there is no room for it, or the worker sleeps, he reads it in the
  * record when he looks.

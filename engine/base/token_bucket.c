@@ -86,6 +86,18 @@ static uint64_t source_tag(const struct source_limiter *limiter, const struct ip
     return tag != 0 ? tag : 1;
 }
 
+/* NULL: it has none. */
+static struct source_bucket *find_bucket(const struct source_limiter *limiter, uint64_t tag)
+{
+    struct source_bucket *set =
+        &limiter->slots[(tag & (limiter->count / LIMITER_WAYS - 1)) * LIMITER_WAYS];
+
+    for (uint32_t i = 0; i < LIMITER_WAYS; i++)
+        if (set[i].tag == tag)
+            return &set[i];
+    return NULL;
+}
+
 /* The bucket of `tag`; where it has none, a free one of its set or the one used longest ago, made
  * full. */
 static struct source_bucket *source_bucket(const struct source_limiter *limiter, uint64_t tag)
@@ -119,8 +131,10 @@ bool source_limiter_take(struct source_limiter *limiter, const struct ip_addr *a
 bool source_limiter_is_noted(struct source_limiter *limiter, const struct ip_addr *addr,
                              uint32_t scope, uint64_t now_us)
 {
-    struct source_bucket *slot = source_bucket(limiter, source_tag(limiter, addr, scope));
+    struct source_bucket *slot = find_bucket(limiter, source_tag(limiter, addr, scope));
 
+    if (!slot)
+        return false;
     slot->used_us = now_us;
     return slot->bucket.full_at > now_us * TICKS_PER_US;
 }
@@ -128,8 +142,12 @@ bool source_limiter_is_noted(struct source_limiter *limiter, const struct ip_add
 void source_limiter_note(struct source_limiter *limiter, const struct ip_addr *addr, uint32_t scope,
                          uint64_t until_us, uint64_t now_us)
 {
-    struct source_bucket *slot = source_bucket(limiter, source_tag(limiter, addr, scope));
+    const uint64_t tag = source_tag(limiter, addr, scope);
+    struct source_bucket *slot =
+        until_us > now_us ? source_bucket(limiter, tag) : find_bucket(limiter, tag);
 
+    if (!slot)
+        return;
     slot->used_us = now_us;
     slot->bucket.full_at = until_us * TICKS_PER_US;
 }

@@ -58,7 +58,8 @@ void source_limiter_init(struct source_limiter *limiter, struct source_bucket *s
  */
 bool source_limiter_take(struct source_limiter *limiter, const struct ip_addr *addr, uint32_t scope,
                          uint32_t per_second, uint32_t burst, uint64_t now_us);
-/* In a scope of its own, in place of tokens: addr's prefix is noted until then. */
+/* In a scope of its own, in place of tokens: addr's prefix is noted until then; not later than now:
+ * it is none any more. Asking takes no place. */
 void source_limiter_note(struct source_limiter *limiter, const struct ip_addr *addr, uint32_t scope,
                          uint64_t until_us, uint64_t now_us);
 bool source_limiter_is_noted(struct source_limiter *limiter, const struct ip_addr *addr,

@@ -10,9 +10,9 @@
  * (SaslHandshake) or another below 100.
  *
  * PostgreSQL's start has the same form, with the letters of its first parameter ("user") where the
- * number stands: four letters are no number. ZooKeeper's has zeros where key and version stand, and
- * its answer, too, where the number would: 44 or 45 bytes, in which Produce (0) has no room for a
- * record.
+ * number stands: four letters are no number. A start of ZooKeeper has zeros where key and
+ * version stand, and so has the answer to it where the number stands: 44 or 45 bytes, in which
+ * Produce (0) has no room for a record.
  *
  * Limits: a first request beyond 16 MiB is none.
  */

@@ -19,8 +19,9 @@ struct capacity {
     uint64_t room_us;          /* when slow ones were ended there last */
     uint64_t unheard_until_us; /* it had no room for SYNs lately; 0: it had */
     bool by_silence;           /* it was lowered last since SYNs were not answered */
+    uint32_t limit_before;     /* what `limit` was before that */
     bool heard_syn;            /* it has answered somebody's first SYN in this attack: */
-    uint32_t heard_born;       /* of the one who came last, when that was, in flow_clock() */
+    uint32_t heard_asked;      /* of the one who came last, when that was, in flow_clock() */
     struct ip_addr heard_client;
     bool heard;          /* it has answered somebody in this attack */
     bool prompt;         /* somebody was served at once while it held its limit, lately */

@@ -87,12 +87,12 @@ bool banned_may_try(struct engine *engine, const struct server *server, const st
 }
 
 /* Somebody else who came later was answered at once. */
-static bool is_passed_over(const struct engine *engine, const struct server *server,
-                           const struct flow *flow)
+static bool is_passed_over(const struct server *server, const struct flow *flow,
+                           const struct opening *opening)
 {
     return server->capacity.heard_syn &&
            memcmp(&server->capacity.heard_client, &flow->key.client, sizeof(struct ip_addr)) != 0 &&
-           (int32_t)(server->capacity.heard_born - flow_cold(&engine->flows, flow)->born) > 0;
+           (int32_t)(server->capacity.heard_asked - opening->asked) > 0;
 }
 
 bool banned_judge(struct engine *engine, struct flow *flow, struct opening *opening,
@@ -104,15 +104,17 @@ bool banned_judge(struct engine *engine, struct flow *flow, struct opening *open
     if (opening->banned)
         return true;
     note(engine, server, &flow->key, LIMIT_SCOPE_UNHEARD, now_us + BANNED_NOTED_US, now_us);
-    if (server->mode != MODE_ATTACK || !is_passed_over(engine, server, flow))
+    if (server->mode != MODE_ATTACK || !is_passed_over(server, flow, opening))
         return false;
     note(engine, server, &flow->key, LIMIT_SCOPE_BANNED, now_us + BANNED_NOTED_US, now_us);
     opening_judged_apart(engine, flow, opening);
     asks(engine, server, &flow->key, now_us);
     /* What its silence has said of the server is taken back. */
     capacity->unheard_until_us = 0;
-    if (capacity->by_silence)
-        capacity->limit = 0;
+    if (capacity->by_silence && capacity->limit &&
+        (!capacity->limit_before || capacity->limit_before > capacity->limit))
+        capacity->limit = capacity->limit_before;
+    capacity->by_silence = false;
     return true;
 }
 
@@ -128,14 +130,13 @@ void banned_heard(struct engine *engine, struct flow *flow, const struct opening
 {
     struct server *server = flow_server(engine, flow);
     struct capacity *capacity = &server->capacity;
-    const uint32_t born = flow_cold(&engine->flows, flow)->born;
 
     if (now_us < server->unheard_noted_us)
         forget(engine, server, &flow->key, now_us);
     if (opening->attempts > 1)
         return;
-    if (!capacity->heard_syn || (int32_t)(born - capacity->heard_born) > 0) {
-        capacity->heard_born = born;
+    if (!capacity->heard_syn || (int32_t)(opening->asked - capacity->heard_asked) > 0) {
+        capacity->heard_asked = opening->asked;
         capacity->heard_client = flow->key.client;
     }
     capacity->heard_syn = true;

@@ -286,8 +286,9 @@ static bool has_lowered(const struct capacity *capacity, uint64_t network, uint6
 
 /*
  * What one network alone is told may be meant for it: it is banned there. Two banned ones could
- * have a mark lowered that is none, and idle ones ended for it: once in ten minutes, as whose
- * refusal has lowered it counts no more before two others' has, and never where no server is full.
+ * lower the mark of a server that has room, and end idle ones: they do so once in ten minutes, as a
+ * network whose refusal has lowered it does not count again until two others' have. It never falls
+ * below what may be handed over at once.
  */
 void capacity_refused(struct engine *engine, const struct flow *flow, uint64_t now_us)
 {
@@ -329,9 +330,13 @@ bool capacity_unheard(struct engine *engine, struct server *server, uint32_t att
     /* Grants are looked at so often that some are before the server can have used what is free. */
     if (attempts || now_us - capacity->room_us >= SYN_UNHEARD_US) {
         const uint32_t limit = capacity->limit;
+        const bool again = capacity->by_silence;
 
         lower(engine, server, others, 1, now_us);
-        capacity->by_silence |= capacity->limit != limit;
+        if (capacity->limit != limit) {
+            capacity->by_silence = true;
+            capacity->limit_before = again ? capacity->limit_before : limit;
+        }
     } else {
         make_room(engine, server, now_us);
     }

@@ -2,9 +2,8 @@
 /* granting.c - see granting.h. */
 #include "engine/stages/granting.h"
 
-#include "engine/stages/banned.h"
-
 #include "engine/shard/connection.h"
+#include "engine/stages/banned.h"
 #include "engine/stages/opening.h"
 #include "engine/stages/opening_say.h"
 #include "engine/stages/splice.h"
@@ -190,6 +189,7 @@ bool granting_begin(struct engine *engine, struct flow *flow, struct opening *op
     grant_of(engine, opening)->outcome = GRANT_unseen;
     grant_of(engine, opening)->client_tsval = opening->client_tsval;
     opening->granted_us = opening->first_granted_us = now_us;
+    opening->asked = flow_clock(now_us);
     cold->server_isn = opening->c;
     cold->server_next = opening->c + 1;
     cold->server_mss = promised_mss(flow, opening, promise);
@@ -354,8 +354,7 @@ static void join(struct engine *engine, struct passage *passage, struct flow *fl
     engine->counters.hook_taken++;
     server->figures.taken++;
     server->grants.missed = 0;
-    engine_server_answered(engine, server, passage->now_us);
-    banned_heard(engine, flow, opening, passage->now_us);
+    opening_heard(engine, flow, opening, passage->now_us);
     cold->server_isn = opening->c;
     cold->server_next = opening->c + 1;
     cold->client_next = seq_max(

@@ -38,12 +38,12 @@ bool granting_finds_no_room(const struct engine *engine, const struct opening *o
 /* A segment from the server, of an opening that is or was granted. True: that was it. */
 bool granting_answered(struct engine *engine, struct passage *passage, struct flow *flow,
                        struct opening *opening);
+/* The same, which the kernel has passed on to the client already: the engine is only told of it. */
+void granting_told(struct engine *engine, struct passage *passage, struct flow *flow);
 /* Sends what came behind the data that was granted: the server has answered. */
 void granting_send_rest(struct engine *engine, struct flow *flow, struct opening *opening);
 /* The server has answered our SYN, after its TCP had been given the connection in vain. */
 void granting_heard_by_syn(struct server *server, struct opening *opening, uint64_t now_us);
-/* The same, which has gone on to the client already: the engine is but told of it. */
-void granting_told(struct engine *engine, struct passage *passage, struct flow *flow);
 /* It has a grant, and the server has not answered. */
 bool granting_is_open(const struct engine *engine, uint32_t opening);
 /* The opening ends, or is asked by a SYN: nobody may use the grant any more. */

@@ -226,16 +226,17 @@ bool kept_tick(struct engine *engine, uint64_t now_us)
         kept_cut(engine, flow, now_us);
         return true;
     }
+    /* Before all else, or the timer would be due again at once. */
+    if (waits_to_promise(engine, slot) &&
+        (uint32_t)(now_us / 1000) - slot->since_ms >= PROMISE_AFTER_MS) {
+        slot_promise(&engine->slots, slot);
+        emit(engine, flow, slot, false);
+    }
     if (is_over || is_tried_again(slot)) {
         slot->flags = (uint16_t)((slot->flags & ~SLOT_BRIEF) | SLOT_AS_IS);
         set_timer(engine, flow, slot, now_us);
         request_again(engine, flow, now_us);
         return true;
-    }
-    if (waits_to_promise(engine, slot) &&
-        (uint32_t)(now_us / 1000) - slot->since_ms >= PROMISE_AFTER_MS) {
-        slot_promise(&engine->slots, slot);
-        emit(engine, flow, slot, false);
     }
     set_timer(engine, flow, slot, now_us);
     return true;

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* opening.c - opens the connection of a client that has proved itself, and splices it. See
- * opening.h. */
+/*
+ * opening.c - opens the connection of a client that has proved itself, and splices it. See
+ * opening.h.
+ *
+ * It is longer than most: all that a server may answer to one SYN stands here.
+ */
 #include "engine/stages/opening.h"
 
 #include "engine/base/bytes.h"
@@ -155,6 +159,17 @@ static void banned_no_more(struct server *server, struct opening *opening)
     opening->banned = false;
 }
 
+void opening_heard(struct engine *engine, struct flow *flow, struct opening *opening,
+                   uint64_t now_us)
+{
+    struct server *server = flow_server(engine, flow);
+
+    engine_server_answered(engine, server, now_us);
+    unheard_no_more(engine, server, opening);
+    banned_no_more(server, opening);
+    banned_heard(engine, flow, opening, now_us);
+}
+
 void opening_done(struct engine *engine, struct flow *flow)
 {
     struct flow_cold *cold = flow_cold(&engine->flows, flow);
@@ -201,6 +216,7 @@ void opening_ask(struct engine *engine, struct flow *flow, struct opening *openi
 {
     opening_send_syn(engine, flow, opening);
     opening->attempts = 1;
+    opening->asked = flow_clock(now_us);
     opening_set_timer(engine, flow, now_us + OPENING_SYN_FIRST_US);
 }
 
@@ -432,10 +448,7 @@ static void server_accepts(struct engine *engine, struct passage *passage, struc
     }
     opening->granted = false; /* nothing of what was said then has been taken */
     granting_heard_by_syn(flow_server(engine, flow), opening, passage->now_us);
-    engine_server_answered(engine, flow_server(engine, flow), passage->now_us);
-    unheard_no_more(engine, flow_server(engine, flow), opening);
-    banned_no_more(flow_server(engine, flow), opening);
-    banned_heard(engine, flow, opening, passage->now_us);
+    opening_heard(engine, flow, opening, passage->now_us);
     fix_offsets(engine, passage, flow, opening);
     note_grants(engine, passage, flow, opening);
     cold->offered = offer_to_server(opening);

@@ -42,7 +42,10 @@ void opening_frame(struct engine *engine, struct passage *passage, struct flow *
 #define OPENING_GREETING_LEAST_US (30ull * 1000 * 1000)
 /* Its request is no reason for others to wait any more: the server does not hear of it. */
 void opening_asks_in_vain(struct engine *engine, struct flow *flow, struct opening *opening);
-/* The same, and it says nothing of the server either: banned.c counts it. */
+/* The server has answered for it. */
+void opening_heard(struct engine *engine, struct flow *flow, struct opening *opening,
+                   uint64_t now_us);
+/* As opening_asks_in_vain(), and it says nothing of the server either: banned.c counts it. */
 void opening_judged_apart(struct engine *engine, const struct flow *flow, struct opening *opening);
 
 /* --- for granting.c -------------------------------------------------------------------------- */

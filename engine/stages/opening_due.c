@@ -16,6 +16,8 @@
 /* RFC 5321 4.5.3.2.1: DNS look-ups, tarpits; down to the least as the pool fills */
 #define GREETING_WAIT_US (300ull * 1000 * 1000)
 #define GREETING_LOOK_US (5ull * 1000 * 1000) /* between two looks how full it is */
+/* A RST each, of what may be said at once (OUTBOX_FRAMES); the others have times of their own. */
+#define JUDGED_AT_ONCE 16u
 
 /* How long a server's greeting is waited for: all the time while half of the pool is free, the
  * least when it is full. */
@@ -81,18 +83,20 @@ void openings_judge(struct engine *engine, const struct server *server, uint64_t
 {
     struct opening_pool *pool = &engine->openings;
 
-    for (uint32_t i = 0; i < pool->openings_touched; i++) {
+    uint32_t left = JUDGED_AT_ONCE;
+
+    for (uint32_t i = 0; i < pool->openings_touched && left > 0; i++) {
         struct opening *opening = &pool->openings[i];
         struct flow *flow;
 
-        if (opening->flow == FLOW_NONE || !opening->unheard || opening->grant)
+        /* Asked once, it has been unanswered for less than a second. */
+        if (opening->flow == FLOW_NONE || !opening->unheard || opening->grant ||
+            opening->attempts < 2)
             continue;
         flow = &engine->flows.flows[opening->flow];
-        if (flow_server(engine, flow) == server &&
-            flow_clock(now_us) - flow_cold(&engine->flows, flow)->born >
-                flow_clock(OPENING_SYN_FIRST_US) &&
-            banned_judge(engine, flow, opening, now_us))
-            withdraws(engine, flow, opening, now_us);
+        if (flow_server(engine, flow) == server && banned_judge(engine, flow, opening, now_us) &&
+            withdraws(engine, flow, opening, now_us))
+            left--;
     }
 }
 

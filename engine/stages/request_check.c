@@ -41,43 +41,47 @@ enum match request_check_whole(struct engine *engine, struct server *server,
     return match;
 }
 
-/* One of `bucket`, whose last half is for networks that had none lately. */
+struct shared {
+    struct token_bucket *bucket;
+    uint32_t per_second, burst;
+};
+
+/* One of its bucket, whose last half is for networks that had none lately. */
 static bool take_shared(struct engine *engine, const struct server *server,
-                        const struct ip_addr *client, struct token_bucket *bucket,
-                        uint32_t per_second, uint32_t burst, uint64_t now_us)
+                        const struct ip_addr *client, const struct shared *shared, uint64_t now_us)
 {
     const struct ip_addr network = prefix_masked(client, prefix_neighbour_bits(client));
     const uint32_t scope = LIMIT_SCOPE_NETWORK | (uint32_t)(server - engine->servers.slots);
+    const uint32_t per_second = shared->per_second, burst = shared->burst;
 
-    if (token_next_us(bucket, per_second, burst) > now_us ||
-        (token_next_us(bucket, per_second, burst / 2) > now_us &&
+    if (token_next_us(shared->bucket, per_second, burst) > now_us ||
+        (token_next_us(shared->bucket, per_second, burst / 2) > now_us &&
          source_limiter_is_noted(&engine->limits, &network, scope, now_us)))
         return false;
     source_limiter_note(&engine->limits, &network, scope, now_us + UNDESCRIBED_APART_US, now_us);
-    return token_take(bucket, per_second, burst, now_us);
+    return token_take(shared->bucket, per_second, burst, now_us);
 }
 
 static bool may_be_minor(struct engine *engine, struct server *server, const struct ip_addr *client,
                          uint64_t now_us)
 {
+    const struct shared shared = {&server->minor, MINOR_PER_SECOND, MINOR_PER_SECOND};
     uint32_t scope = LIMIT_SCOPE_MINOR | (uint32_t)(server - engine->servers.slots);
 
     return source_limiter_take(&engine->limits, client, scope, MINOR_PER_SOURCE, MINOR_PER_SOURCE,
                                now_us) &&
-           take_shared(engine, server, client, &server->minor, MINOR_PER_SECOND, MINOR_PER_SECOND,
-                       now_us);
+           take_shared(engine, server, client, &shared, now_us);
 }
 
 enum refusal request_refusal(struct engine *engine, struct server *server,
                              const struct ip_addr *client, const uint8_t *request, size_t bytes,
                              uint64_t now_us)
 {
+    const struct shared probes = {&server->probes, PROBES_PER_SECOND, PROBES_AT_ONCE};
+
     switch (policy_refused_as(server->policy, request, bytes)) {
     case REFUSED_PROBE:
-        return take_shared(engine, server, client, &server->probes, PROBES_PER_SECOND,
-                           PROBES_AT_ONCE, now_us)
-                   ? REFUSAL_OPEN
-                   : REFUSAL_BLAMED;
+        return take_shared(engine, server, client, &probes, now_us) ? REFUSAL_OPEN : REFUSAL_BLAMED;
     case REFUSED_MINOR:
         return may_be_minor(engine, server, client, now_us) ? REFUSAL_OPEN : REFUSAL_UNBLAMED;
     case REFUSED_LIMITED:

@@ -63,8 +63,9 @@ enum refusal {
  * though few clients speak so (server_policy.minor): of a service whose requests no file knows the
  * pattern may be too narrow, and what its server then accepts widens it. MINOR_PER_SECOND for a
  * server and MINOR_PER_SOURCE for a source; where the pattern is proved PROBES_PER_SECOND for a
- * server. The last of them are for networks (IPv4 /24, IPv6 /48) that had none in this last while:
- * so who says such things without end takes nothing from a client that comes once.
+ * server. The last half of what may be saved up is for networks (IPv4 /24, IPv6 /48) that had none
+ * within UNDESCRIBED_APART_US: so who says such things without end takes nothing from a client that
+ * comes once.
  */
 #define MINOR_PER_SECOND     20u
 #define MINOR_PER_SOURCE     2u

@@ -60,6 +60,7 @@ struct opening {
     bool collects;           /* the real greeting is kept until it is whole: a template */
     uint32_t server_tsval;   /* newest */
     uint8_t attempts;        /* SYNs sent */
+    uint32_t asked;          /* when the first one was, or the first grant: flow_clock() */
     uint8_t old_connections; /* RSTs sent to an old connection on this tuple (rule 5.5) */
     uint32_t refused_isn;    /* of the SYN-ACK that was reset because it answers another SYN */
     bool refused;            /* there was one */

@@ -21,8 +21,8 @@
  *              engine is told of it
  *
  * The rest is written by the engine, before the gate opens, but for the floor of acks, which the
- * kernel moves as stages/splice.c does, and for `used` and `empty`, where a lost update costs
- * nothing.
+ * kernel moves as stages/splice.c does, for `closed` and `ended`, which it sets, and for `used` and
+ * `empty`, where a lost update costs nothing.
  */
 #ifndef SYNWARD_ENGINE_TCP_FLOW_RECORD_H
 #define SYNWARD_ENGINE_TCP_FLOW_RECORD_H

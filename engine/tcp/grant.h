@@ -57,10 +57,11 @@ struct grant {
     uint16_t mss;   /* the client's */
     uint8_t flags;  /* enum grant_flags */
     uint8_t scales; /* of windows: low half the client's, high half the server's */
-    /* The client's first of those that are sent: a segment of before would be dropped by the socket
-     * that it makes (PAWS, RFC 7323 5.3), and the server's program never hears of one that a later
-     * segment completes. What the server's begin above. */
-    uint32_t client_tsval, tsval;
+    /* Of the first segment that was given: with a later one the socket would drop that segment
+     * (PAWS, RFC 7323 5.3), and the server's program would not hear of a socket that another
+     * segment completes. */
+    uint32_t client_tsval;
+    uint32_t tsval; /* the server's begin above it */
 };
 
 _Static_assert(sizeof(struct grant) == 72, "no padding");

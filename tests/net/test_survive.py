@@ -132,7 +132,11 @@ def test_service_manager():
         manager.hear("READY=1")
         check_equal(
             list(filter(None, manager.heard)),
-            ["STATUS=mode auto, 0 profiles, no server is attacked", "READY=1"],
+            [
+                "FDSTOREREMOVE=1\nFDNAME=flows",
+                "STATUS=mode auto, 0 profiles, no server is attacked",
+                "READY=1",
+            ],
             "said at the start",
         )
         manager.hear("WATCHDOG=1")

@@ -38,6 +38,27 @@ static void client(struct bench *b, unsigned number, unsigned port)
     b->client = b->client_text;
 }
 
+/* The same, where the server's own TCP is to make it; what our SYN-ACK began at. */
+static uint32_t asks_by_grant(struct bench *b, unsigned number)
+{
+    uint32_t isn;
+
+    client(b, number, 1000);
+    bench_forget(b);
+    client_says(b, .flags = "S", .seq = X, .options = OFFERS);
+    isn = take(b, SIDE_CLIENT)->seq;
+    client_says(b, .flags = "P.", .seq = X + 1, .ack = isn + 1, .payload = REQUEST);
+    cr_assert_eq(take(b, SIDE_SERVER)->ack, isn + 1, "no SYN");
+    return isn;
+}
+
+static void socket_answers(struct bench *b, unsigned number, uint32_t isn)
+{
+    client(b, number, 1000);
+    server_says(b, .flags = ".", .seq = isn + 1, .ack = ASKED);
+    bench_forget(b);
+}
+
 static const char *state(struct bench *b, unsigned number, unsigned port)
 {
     client(b, number, port);
@@ -219,5 +240,31 @@ Test(banned, a_full_queue_bans_nobody)
     cr_assert_leq(bench_server(b, HTTP)->unheard_now, AT_ONCE + 2 * BANNED_TRIES_PER_SECOND);
     cr_assert_lt(held_mark(b->engine, bench_server(b, HTTP)), 64);
     bench_forget(b);
+    bench_end(b);
+}
+
+/* One whose grant met a full queue until somebody who came later was answered: it is not judged by
+ * the answer that makes it. */
+Test(banned, whose_socket_is_late_is_joined_all_the_same)
+{
+    static struct grant grants[GRANTS];
+    struct bench *b = attacked();
+    uint32_t first;
+
+    b->engine->config.grants = grants;
+    first = asks_by_grant(b, 11);
+    for (unsigned i = 12; i <= 16; i++)
+        asks_by_grant(b, i);
+    for (uint32_t i = 0; i < GRANTS; i++)
+        grants[i].outcome = GRANT_queue_full;
+    bench_wait(b, SECOND_US / 10 * 8);
+    socket_answers(b, 30, asks_by_grant(b, 30));
+    cr_assert_str_eq(state(b, 30, 1000), "spliced");
+    for (unsigned i = 0; i < 4; i++) {
+        bench_wait(b, SECOND_US / 10);
+        bench_forget(b);
+    }
+    socket_answers(b, 11, first);
+    cr_assert_str_eq(state(b, 11, 1000), "spliced");
     bench_end(b);
 }
