@@ -57,13 +57,6 @@ static bool has_ended(const struct handed_flow *row)
     return (row->flags & both) == both || (row->flags & FLOW_RESET);
 }
 
-/* A row is a minute old at most, in which there may be more than half of all numbers: but for what
- * went up meanwhile the record is ahead. */
-static uint32_t newer(uint32_t record, uint32_t row)
-{
-    return row - record < RECORD_NEAR_BYTES ? row : record;
-}
-
 /* Of this connection the kernel has carried more since. By its offsets it is the same one. */
 static void go_on_from(const struct flow_record *record, struct handed_flow *row)
 {
@@ -72,8 +65,8 @@ static void go_on_from(const struct flow_record *record, struct handed_flow *row
     if (!record->added || !(record->flags & RECORD_EDIT) || record->delta != row->words[0] ||
         record->ts_delta != row->words[1] || !record_serial(record->way[SIDE_CLIENT]))
         return;
-    row->client_next = newer(record_next(record->way[SIDE_CLIENT]), row->client_next);
-    row->server_next = newer(record_next(record->way[SIDE_SERVER]), row->server_next);
+    row->client_next = record_newest(record_next(record->way[SIDE_CLIENT]), row->client_next);
+    row->server_next = record_newest(record_next(record->way[SIDE_SERVER]), row->server_next);
     row->words[2] = record_later(row->words[2], record->ack_floor);
     row->used = record_later(row->used, record->used);
     for (int side = 0; side < 2; side++) {

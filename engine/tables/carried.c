@@ -33,10 +33,10 @@ void carried_recall(const struct flow_table *table, uint32_t index)
     if (!record->added)
         return;
     flow->used = seq_max(flow->used, __atomic_load_n(&record->used, __ATOMIC_RELAXED));
-    cold->client_next =
-        seq_max(cold->client_next, record_next(__atomic_load_n(&record->way[0], __ATOMIC_ACQUIRE)));
-    cold->server_next =
-        seq_max(cold->server_next, record_next(__atomic_load_n(&record->way[1], __ATOMIC_ACQUIRE)));
+    cold->client_next = record_newest(
+        record_next(__atomic_load_n(&record->way[0], __ATOMIC_ACQUIRE)), cold->client_next);
+    cold->server_next = record_newest(
+        record_next(__atomic_load_n(&record->way[1], __ATOMIC_ACQUIRE)), cold->server_next);
     if (flow->flags & FLOW_EDIT)
         flow->ack_floor =
             seq_max(flow->ack_floor, __atomic_load_n(&record->ack_floor, __ATOMIC_RELAXED));

@@ -83,6 +83,7 @@ struct record_figures {
 #define RECORD_NEAR_BYTES       (1u << 20)
 #define RECORD_OLD_BYTES        (1u << 26)
 #define RECORD_WINDOW_BYTES     (1u << 30)
+#define RECORD_AHEAD_BYTES      (1u << 27)
 #define RECORD_FLOOR_DISTANCE   (1u << 30)
 #define RECORD_FLOOR_FARTHEST   (RECORD_FLOOR_DISTANCE + RECORD_FLOOR_DISTANCE / 2)
 #define RECORD_WATCH_BYTES      4096u
@@ -108,6 +109,13 @@ static inline uint32_t record_gate(uint64_t way)
 static inline uint32_t record_next(uint64_t way)
 {
     return (uint32_t)way;
+}
+
+/* What the engine knows and the record does not is at most what it has let through since it wrote
+ * there; what the kernel has carried since may be more than half of all numbers. */
+static inline uint32_t record_newest(uint32_t record, uint32_t known)
+{
+    return known - record < RECORD_AHEAD_BYTES ? known : record;
 }
 
 /* As seq_max() and seq_before() (RFC 9293 3.4). */

@@ -197,7 +197,7 @@ Test(carry, client_is_carried_no_further_behind_its_fin)
     bench_end(b);
 }
 
-Test(carry, what_the_kernel_has_moved_is_read_back)
+static void is_read_back(uint32_t bytes)
 {
     struct bench *b = begin();
     struct flow_record *record;
@@ -206,12 +206,21 @@ Test(carry, what_the_kernel_has_moved_is_read_back)
     request_and_answer(b);
     goes_on(b);
     record = record_of(b);
-    record->way[SIDE_SERVER] = record_way(record->serial, RECORD_CARRY, Y + 5000101);
+    record->way[SIDE_SERVER] = record_way(record->serial, RECORD_CARRY, Y + 101 + bytes);
     /* Were it not, this FIN would be too far from the newest number to count. */
-    server_crosses(b, .flags = "F.", .seq = Y + 5000101, .ack = X + 19, .options = ts(20, 2));
-    client_crosses(b, .flags = "F.", .seq = X + 19, .ack = Y + 5000102, .options = ts(21, 20));
-    cr_assert_str_eq(bench_flow_state(b), "closing");
+    server_crosses(b, .flags = "F.", .seq = Y + 101 + bytes, .ack = X + 19, .options = ts(20, 2));
+    client_crosses(b, .flags = "F.", .seq = X + 19, .ack = Y + 102 + bytes, .options = ts(21, 20));
+    cr_assert_str_eq(bench_flow_state(b), "closing", "%u bytes", bytes);
     bench_end(b);
+}
+
+/* The last: more than half of all numbers since the engine has looked. */
+Test(carry, what_the_kernel_has_moved_is_read_back)
+{
+    is_read_back(5000000);
+    is_read_back(1u << 31);
+    is_read_back(3u << 30);
+    is_read_back(UINT32_MAX - (1u << 28));
 }
 
 Test(carry, connection_that_only_the_kernel_sees_does_not_idle)
