@@ -77,7 +77,7 @@ class Apache:
             file.write(data)
 
 
-def fetch(lab, address, timeout=5):
+def fetch(lab, address, timeout=10):
     """True where the page came."""
     request = b"GET / HTTP/1.0\r\nHost: localhost\r\n\r\n"
     with lab.client.inside():
