@@ -40,8 +40,7 @@ bool notify_keep(const struct notify *notify, const char *name, int fd);
 /* He need not keep it any more. */
 void notify_forget(const struct notify *notify, const char *name);
 /* One that was kept, by the environment: LISTEN_FDS, LISTEN_FDNAMES, LISTEN_PID. The caller's, and
- * closed on exec; -1: none of that name, or
- * one was taken already. */
+ * closed on exec; -1: none of that name, or one was taken already. */
 int notify_kept(const char *name);
 
 #endif
