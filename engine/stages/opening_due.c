@@ -82,7 +82,6 @@ static bool withdraws(struct engine *engine, struct flow *flow, const struct ope
 void openings_judge(struct engine *engine, const struct server *server, uint64_t now_us)
 {
     struct opening_pool *pool = &engine->openings;
-
     uint32_t left = JUDGED_AT_ONCE;
 
     for (uint32_t i = 0; i < pool->openings_touched && left > 0; i++) {
