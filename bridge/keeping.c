@@ -313,7 +313,7 @@ static int hand_begin(void *context, enum kept_file which, struct error *error)
     struct keeper_answer answer;
     int files[KEEPER_FILES_MAX];
 
-    if (!keeper_ask(&keeping->keeper, KEEPER_FILE_BEGIN, which, NULL, &answer, files, error))
+    if (!keeper_ask_files(&keeping->keeper, KEEPER_FILE_BEGIN, which, &answer, files, error))
         return -1;
     if (answer.files == 1)
         return files[0];
@@ -327,7 +327,7 @@ static bool hand_end(void *context, enum kept_file which, int reason, struct err
     const uint64_t figures[2] = {(uint64_t)reason};
     struct keeper_answer answer;
 
-    return keeper_ask(&keeping->keeper, KEEPER_FILE_END, which, figures, &answer, NULL, error);
+    return keeper_ask_figures(&keeping->keeper, KEEPER_FILE_END, which, figures, &answer, error);
 }
 
 static bool hand_exists(void *context, enum kept_file which)
@@ -335,7 +335,7 @@ static bool hand_exists(void *context, enum kept_file which)
     struct keeping *keeping = context;
     struct keeper_answer answer;
 
-    return keeper_ask(&keeping->keeper, KEEPER_FILE_EXISTS, which, NULL, &answer, NULL, NULL) &&
+    return keeper_ask(&keeping->keeper, KEEPER_FILE_EXISTS, which, &answer, NULL) &&
            answer.number != 0;
 }
 
@@ -344,7 +344,7 @@ static void hand_remove(void *context, enum kept_file which)
     struct keeping *keeping = context;
     struct keeper_answer answer;
 
-    keeper_ask(&keeping->keeper, KEEPER_FILE_REMOVE, which, NULL, &answer, NULL, NULL);
+    keeper_ask(&keeping->keeper, KEEPER_FILE_REMOVE, which, &answer, NULL);
 }
 
 static void hand_over(struct keeping *keeping)
@@ -417,7 +417,7 @@ int keeping_config(struct keeping *keeping, const char *path, struct error *erro
 
     if (!keeping)
         return config_open(path, error);
-    if (!keeper_ask(&keeping->keeper, KEEPER_CONFIG, 0, NULL, &answer, files, error))
+    if (!keeper_ask_files(&keeping->keeper, KEEPER_CONFIG, 0, &answer, files, error))
         return -1;
     if (answer.files == 1)
         return files[0];
@@ -448,7 +448,7 @@ void keeping_look(struct keeping *keeping, struct sides *sides, enum side side,
         return;
     }
     as_before(sides, side, news);
-    if (!keeper_ask(&keeping->keeper, KEEPER_FOLLOW, side, NULL, &answer, NULL, &error)) {
+    if (!keeper_ask(&keeping->keeper, KEEPER_FOLLOW, side, &answer, &error)) {
         log_line(LOG_LEVEL_ERROR, "%s has changed: %s", sides_spec(sides, side)->text, error.text);
         return;
     }
@@ -466,7 +466,7 @@ void keeping_look_at_hook(struct keeping *keeping, struct hook *hook)
         return;
     if (!keeping)
         hook_look(hook);
-    else if (keeper_ask(&keeping->keeper, KEEPER_HOOK, 0, NULL, &answer, NULL, NULL))
+    else if (keeper_ask(&keeping->keeper, KEEPER_HOOK, 0, &answer, NULL))
         hook_note(hook, answer.error.text);
 }
 
@@ -480,7 +480,7 @@ bool keeping_anew(struct keeping *keeping, struct sides *sides, struct rejoin_ne
         struct keeper_answer answer;
 
         as_before(sides, (enum side)side, &news[side]);
-        if (!keeper_ask(&keeping->keeper, KEEPER_ANEW, side, NULL, &answer, NULL, NULL))
+        if (!keeper_ask(&keeping->keeper, KEEPER_ANEW, side, &answer, NULL))
             continue;
         anew = answer.number != 0;
         take_text(&answer, news[side].cut);
@@ -501,7 +501,7 @@ void keeping_mirror(struct keeping *keeping, struct sides *sides, enum carrier_s
         struct keeper_answer answer;
 
         news[side] = *sides_carrier(sides, (enum side)side);
-        if (!keeper_ask(&keeping->keeper, KEEPER_CARRIER, side, figures, &answer, NULL, NULL) ||
+        if (!keeper_ask_figures(&keeping->keeper, KEEPER_CARRIER, side, figures, &answer, NULL) ||
             answer.number > CARRIER_HELD)
             continue;
         news[side].state = (enum carrier_state)answer.number;
@@ -516,7 +516,7 @@ void keeping_unplace(struct keeping *keeping, const struct place *place)
     struct keeper_answer answer;
 
     if (keeping && place->inode != 0)
-        keeper_ask(&keeping->keeper, KEEPER_UNPLACE, 0, figures, &answer, NULL, NULL);
+        keeper_ask_figures(&keeping->keeper, KEEPER_UNPLACE, 0, figures, &answer, NULL);
 }
 
 void keeping_leave(struct keeping *keeping, enum keeping_end end)
@@ -524,5 +524,5 @@ void keeping_leave(struct keeping *keeping, enum keeping_end end)
     struct keeper_answer answer;
 
     if (keeping)
-        keeper_ask(&keeping->keeper, KEEPER_LEAVE, end, NULL, &answer, NULL, NULL);
+        keeper_ask(&keeping->keeper, KEEPER_LEAVE, end, &answer, NULL);
 }

@@ -194,8 +194,16 @@ void sync_note(struct sync *sync, struct sync_known *known, const struct sync_va
 bool sync_take(struct sync *sync, const char *name, const char *field, const redisReply *text,
                struct sync_value *value, struct sync_known **known);
 
-typedef void value_taker(struct sync *sync, const char *field, const struct sync_value *value,
-                         struct sync_known *known, struct json_object *content, uint64_t now_ms);
+/* A value of a hash that was read. */
+struct sync_heard {
+    const char *field;
+    const struct sync_value *value;
+    struct sync_known *known;
+    struct json_object *content;
+    uint64_t now_ms;
+};
+
+typedef void value_taker(struct sync *sync, const struct sync_heard *heard);
 /* Values of a hash whose time is not over, and ends within `most_ms`: all, as far as the round's
  * time goes. */
 bool sync_read_hash(struct sync *sync, enum sync_hash hash, uint64_t most_ms, value_taker *take,

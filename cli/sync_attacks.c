@@ -31,39 +31,40 @@ static bool is_to_tell(struct sync *sync, const struct sync_known *known, bool t
     return false;
 }
 
-static void hand_on(struct sync *sync, struct json_object *array, const char *field,
-                    const struct sync_value *value, struct sync_known *known,
-                    struct json_object *content, uint64_t now_ms)
+static void hand_on(struct sync *sync, struct json_object *array, const struct sync_heard *heard)
 {
-    const uint64_t for_ms = value->until_ms - now_ms;
+    struct sync_known *known = heard->known;
+    struct json_object *content = heard->content;
+    const uint64_t for_ms = heard->value->until_ms - heard->now_ms;
 
-    json_object_object_add(content, "field", json_object_new_string(field));
-    json_object_object_add(content, "node", json_object_new_string(value->writer));
+    json_object_object_add(content, "field", json_object_new_string(heard->field));
+    json_object_object_add(content, "node", json_object_new_string(heard->value->writer));
     json_object_object_add(content, "for_s", json_object_new_int64((int64_t)(for_ms / 1000 + 1)));
     json_object_array_add(array, json_object_get(content));
-    known->told_ms = now_ms;
-    known->told_version = value->version;
+    known->told_ms = heard->now_ms;
+    known->told_version = heard->value->version;
     known->daemon = sync->daemon;
 }
 
 /* Each is handed on now and then, as long as it is renewed; ours, too, so that it ends everywhere
  * at once. */
-static void take_attack(struct sync *sync, const char *field, const struct sync_value *value,
-                        struct sync_known *known, struct json_object *content, uint64_t now_ms)
+static void take_attack(struct sync *sync, const struct sync_heard *heard)
 {
-    const bool told = now_ms < known->told_ms + TOLD_AGAIN_MS && now_ms >= known->told_ms;
+    struct sync_known *known = heard->known;
+    const bool told =
+        heard->now_ms < known->told_ms + TOLD_AGAIN_MS && heard->now_ms >= known->told_ms;
 
-    if (is_to_tell(sync, known, told, sync->attacks, now_ms))
-        hand_on(sync, sync->attacks, field, value, known, content, now_ms);
+    if (is_to_tell(sync, known, told, sync->attacks, heard->now_ms))
+        hand_on(sync, sync->attacks, heard);
 }
 
 /* Each is handed on once. */
-static void take_aside(struct sync *sync, const char *field, const struct sync_value *value,
-                       struct sync_known *known, struct json_object *content, uint64_t now_ms)
+static void take_aside(struct sync *sync, const struct sync_heard *heard)
 {
-    if (strcmp(value->writer, sync->node) != 0 &&
-        is_to_tell(sync, known, known->told_version == value->version, sync->asides, now_ms))
-        hand_on(sync, sync->asides, field, value, known, content, now_ms);
+    if (strcmp(heard->value->writer, sync->node) != 0 &&
+        is_to_tell(sync, heard->known, heard->known->told_version == heard->value->version,
+                   sync->asides, heard->now_ms))
+        hand_on(sync, sync->asides, heard);
 }
 
 bool sync_attacks_hear(struct sync *sync, struct error *error)

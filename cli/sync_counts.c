@@ -33,20 +33,20 @@ static void smooth(double *pace, double now)
     *pace = *pace == 0 ? now : (2 * *pace + now) / 3;
 }
 
-static void take_count(struct sync *sync, const char *field, const struct sync_value *value,
-                       struct sync_known *known, struct json_object *content, uint64_t now_ms)
+static void take_count(struct sync *sync, const struct sync_heard *heard)
 {
+    struct sync_known *known = heard->known;
+    struct json_object *content = heard->content;
     const uint64_t sent = json_object_get_uint64(json_object_object_get(content, "sent"));
     const uint64_t foreign = json_object_get_uint64(json_object_object_get(content, "foreign"));
     struct json_object *object;
     char server[SYNC_NAME_BYTES];
 
-    (void)field;
     if (known->seen == sync->scan[SYNC_COUNTS].pass ||
         !sync_name_of_server(content, server, sizeof(server)))
         return; /* a scan may show a value twice */
-    if (value->version != known->count_version) {
-        const uint64_t ms = now_ms - known->count_ms;
+    if (heard->value->version != known->count_version) {
+        const uint64_t ms = heard->now_ms - known->count_ms;
         const bool first = !known->count_ms || ms < LEAST_MS || ms > COUNT_MS;
 
         if (!first) {
@@ -55,11 +55,11 @@ static void take_count(struct sync *sync, const char *field, const struct sync_v
         }
         known->sent = sent;
         known->foreign = foreign;
-        known->count_ms = now_ms;
-        known->count_version = value->version;
+        known->count_ms = heard->now_ms;
+        known->count_version = heard->value->version;
     }
     object = json_object_get(content);
-    json_object_object_add(object, "writer", json_object_new_string(value->writer));
+    json_object_object_add(object, "writer", json_object_new_string(heard->value->writer));
     json_object_object_add(object, "name", json_object_new_string(server));
     json_object_object_add(object, "sent_pace", json_object_new_double(known->sent_pace));
     json_object_object_add(object, "foreign_pace", json_object_new_double(known->foreign_pace));

@@ -56,7 +56,7 @@ int sync_dialer_open(struct sync_dialer *dialer, struct error *error)
     struct keeper_answer answer;
     int files[KEEPER_FILES_MAX];
 
-    return keeper_ask(&dialer->keeper, KEEPER_DIAL, 0, NULL, &answer, files, error) ? files[0] : -1;
+    return keeper_ask_files(&dialer->keeper, KEEPER_DIAL, 0, &answer, files, error) ? files[0] : -1;
 }
 
 void sync_dialer_stop(struct sync_dialer *dialer)

@@ -84,20 +84,20 @@ static bool has(struct json_object *lists, const char *name, const char *digest)
 
 /* --- what others say -------------------------------------------------------------------------- */
 
-static void take_list(struct sync *sync, const char *field, const struct sync_value *value,
-                      struct sync_known *known, struct json_object *content, uint64_t now_ms)
+static void take_list(struct sync *sync, const struct sync_heard *heard)
 {
-    const char *digest = digest_of(content);
-    const uint64_t pieces = json_object_get_uint64(json_object_object_get(content, "pieces"));
+    struct sync_known *known = heard->known;
+    const char *digest = digest_of(heard->content);
+    const uint64_t pieces =
+        json_object_get_uint64(json_object_object_get(heard->content, "pieces"));
 
-    (void)value;
-    if (digest && has(json_object_object_get(sync->heard, "lists"), field, digest))
+    if (digest && has(json_object_object_get(sync->heard, "lists"), heard->field, digest))
         remember(sync, known, digest); /* it is there already */
     if (!digest || strlen(digest) >= sizeof(known->state) || pieces > PIECES_MOST ||
         (is_known(known, digest) && known->daemon == sync->daemon) ||
-        sync->list.work != SYNC_LIST_IDLE || now_ms < sync->list_again_ms)
+        sync->list.work != SYNC_LIST_IDLE || heard->now_ms < sync->list_again_ms)
         return;
-    begin(&sync->list, SYNC_LIST_READ, field, digest, (uint32_t)pieces);
+    begin(&sync->list, SYNC_LIST_READ, heard->field, digest, (uint32_t)pieces);
 }
 
 /* Hands a piece to the daemon, which has so many prefixes of it then. */

@@ -172,22 +172,20 @@ static void note_node(struct sync *sync, const char *name, uint64_t until_ms)
     sync->nodes[sync->nodes_count++].until_ms = until_ms;
 }
 
-static void take_node(struct sync *sync, const char *field, const struct sync_value *value,
-                      struct sync_known *known, struct json_object *content, uint64_t now_ms)
+static void take_node(struct sync *sync, const struct sync_heard *heard)
 {
-    const char *instance = document_string(content, "instance");
+    const char *instance = document_string(heard->content, "instance");
 
-    (void)now_ms;
-    if (strcmp(field, value->writer) != 0 || !instance)
+    if (strcmp(heard->field, heard->value->writer) != 0 || !instance)
         return;
     /* Written by another one of our name since we wrote: of before, it is our own last life. */
-    if (strcmp(field, sync->node) == 0 && strcmp(instance, sync->instance) != 0 &&
-        known->acted_ms && value->version > known->version) {
+    if (strcmp(heard->field, sync->node) == 0 && strcmp(instance, sync->instance) != 0 &&
+        heard->known->acted_ms && heard->value->version > heard->known->version) {
         error_set(&sync->why, EXIT_FAILED, "another bridge calls itself %s: give each its --node",
                   sync->node);
         return;
     }
-    note_node(sync, field, value->until_ms);
+    note_node(sync, heard->field, heard->value->until_ms);
 }
 
 /* What others say could be written meanwhile: a store that refuses writes has them all over. */

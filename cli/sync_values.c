@@ -119,7 +119,11 @@ static void take_value(struct sync *sync, enum sync_hash hash, const redisReply 
         return;
     content = json_document(value.content, value.bytes, JSON_UTF8, &flaw);
     if (content)
-        take(sync, field->str, &value, known, content, now_ms);
+        take(sync, &(struct sync_heard){.field = field->str,
+                                        .value = &value,
+                                        .known = known,
+                                        .content = content,
+                                        .now_ms = now_ms});
     json_object_put(content);
     sync_note(sync, known, &value);
     known->seen = sync->scan[hash].pass;

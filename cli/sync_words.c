@@ -85,19 +85,19 @@ static bool is_settled(const struct sync *sync, const struct sync_known *known, 
 
 /* --- what others say -------------------------------------------------------------------------- */
 
-static void take_word(struct sync *sync, enum sync_word kind_number, const char *field,
-                      const struct sync_value *value, struct sync_known *known,
-                      struct json_object *content, uint64_t now_ms)
+static void take_word(struct sync *sync, enum sync_word kind_number, const struct sync_heard *heard)
 {
+    struct sync_known *known = heard->known;
+    struct json_object *content = heard->content;
     const struct word_kind *kind = &kinds[kind_number];
     const char *state = document_string(content, kind->state);
-    const int64_t until_s = until_of(content), now_s = (int64_t)(now_ms / 1000);
+    const int64_t until_s = until_of(content), now_s = (int64_t)(heard->now_ms / 1000);
     struct json_object *told = sync->words[kind_number];
     char name[NAME_BYTES];
 
     /* One that was only written again is no new word, and one said here meanwhile counts. */
-    if (!state || !kind->name_of(content, name) || strcmp(name, field) != 0 ||
-        (is_known(known, state, until_s) && is_settled(sync, known, now_ms)) ||
+    if (!state || !kind->name_of(content, name) || strcmp(name, heard->field) != 0 ||
+        (is_known(known, state, until_s) && is_settled(sync, known, heard->now_ms)) ||
         (until_s && until_s <= now_s))
         return;
     if (json_object_array_length(told) == TOLD_WORDS) {
@@ -108,23 +108,21 @@ static void take_word(struct sync *sync, enum sync_word kind_number, const char 
         known->refused_ms = 0; /* another word: where it is not taken, that is said */
     remember(sync, known, state, until_s);
     known->handed = sync->round;
-    json_object_object_add(content, "field", json_object_new_string(field));
-    json_object_object_add(content, "node", json_object_new_string(value->writer));
+    json_object_object_add(content, "field", json_object_new_string(heard->field));
+    json_object_object_add(content, "node", json_object_new_string(heard->value->writer));
     json_object_object_add(content, "for_s",
                            json_object_new_int64(until_s ? for_s(until_s - now_s) : 0));
     json_object_array_add(told, json_object_get(content));
 }
 
-static void take_rule(struct sync *sync, const char *field, const struct sync_value *value,
-                      struct sync_known *known, struct json_object *content, uint64_t now_ms)
+static void take_rule(struct sync *sync, const struct sync_heard *heard)
 {
-    take_word(sync, SYNC_WORD_RULE, field, value, known, content, now_ms);
+    take_word(sync, SYNC_WORD_RULE, heard);
 }
 
-static void take_setting(struct sync *sync, const char *field, const struct sync_value *value,
-                         struct sync_known *known, struct json_object *content, uint64_t now_ms)
+static void take_setting(struct sync *sync, const struct sync_heard *heard)
 {
-    take_word(sync, SYNC_WORD_SETTING, field, value, known, content, now_ms);
+    take_word(sync, SYNC_WORD_SETTING, heard);
 }
 
 /* --- what is said here ------------------------------------------------------------------------ */

@@ -227,47 +227,67 @@ static bool still_owes(struct keeper *keeper)
     return keeper->owed;
 }
 
-static bool send_request(struct keeper *keeper, enum keeper_what what, uint32_t number,
-                         const uint64_t figures[2], struct error *error)
+static bool send_request(struct keeper *keeper, struct keeper_request *request, struct error *error)
 {
-    struct keeper_request request = {.what = what, .number = number};
-
     if (still_owes(keeper))
         return error_set(error, EXIT_FAILED, "the keeper does not answer");
-    request.sequence = ++keeper->sequence;
-    keeper->dials = what == KEEPER_DIAL;
-    if (figures)
-        memcpy(request.figures, figures, sizeof(request.figures));
-    return send(keeper->fd, &request, sizeof(request), MSG_NOSIGNAL) == (ssize_t)sizeof(request) ||
+    request->sequence = ++keeper->sequence;
+    keeper->dials = request->what == KEEPER_DIAL;
+    return send(keeper->fd, request, sizeof(*request), MSG_NOSIGNAL) == (ssize_t)sizeof(*request) ||
            no_keeper(keeper, error);
 }
 
-static uint64_t limit_us(enum keeper_what what)
+static uint64_t limit_us(uint32_t what)
 {
     if (what == KEEPER_DIAL)
         return KEEPER_DIAL_US;
     return what == KEEPER_FILE_END ? KEEPER_FILE_US : KEEPER_ANSWER_US;
 }
 
-bool keeper_ask(struct keeper *keeper, enum keeper_what what, uint32_t number,
-                const uint64_t figures[2], struct keeper_answer *answer,
+/* `files` may be NULL: what comes is closed. */
+static bool ask(struct keeper *keeper, struct keeper_request *request, struct keeper_answer *answer,
                 int files[KEEPER_FILES_MAX], struct error *error)
 {
     int unwanted[KEEPER_FILES_MAX], *got = files ? files : unwanted;
-    const bool asked = keeper->owed && keeper->dials && what == KEEPER_DIAL;
+    const bool asked = keeper->owed && keeper->dials && request->what == KEEPER_DIAL;
 
     if (keeper->fd < 0)
         return no_keeper(keeper, error);
-    if (!asked && !send_request(keeper, what, number, figures, error))
+    if (!asked && !send_request(keeper, request, error))
         return false;
     keeper->owed = 0;
-    if (!await(keeper, asked ? LATE_US : limit_us(what), answer, got, error))
+    if (!await(keeper, asked ? LATE_US : limit_us(request->what), answer, got, error))
         return false;
     if (!files)
         close_files(unwanted, answer->files);
     if (answer->error.code == EXIT_DONE)
         return true;
     return error_set(error, answer->error.code, "%s", answer->error.text);
+}
+
+bool keeper_ask_files(struct keeper *keeper, enum keeper_what what, uint32_t number,
+                      struct keeper_answer *answer, int files[KEEPER_FILES_MAX],
+                      struct error *error)
+{
+    struct keeper_request request = {.what = what, .number = number};
+
+    return ask(keeper, &request, answer, files, error);
+}
+
+bool keeper_ask_figures(struct keeper *keeper, enum keeper_what what, uint32_t number,
+                        const uint64_t figures[2], struct keeper_answer *answer,
+                        struct error *error)
+{
+    struct keeper_request request = {
+        .what = what, .number = number, .figures = {figures[0], figures[1]}};
+
+    return ask(keeper, &request, answer, NULL, error);
+}
+
+bool keeper_ask(struct keeper *keeper, enum keeper_what what, uint32_t number,
+                struct keeper_answer *answer, struct error *error)
+{
+    return keeper_ask_figures(keeper, what, number, (const uint64_t[2]){0}, answer, error);
 }
 
 void keeper_stop(struct keeper *keeper)

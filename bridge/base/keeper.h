@@ -91,15 +91,21 @@ bool keeper_gone(struct keeper *keeper);
  * Asks, and waits for the answer at most KEEPER_ANSWER_US, for a file on its disk KEEPER_FILE_US,
  * for a connection KEEPER_DIAL_US. Until a late answer has come the next request fails at once; a
  * connection that comes late is the answer to the next request for one, as the name is the same,
- * and a resolver may take longer than anybody waits. `files` (may be NULL) gets the
- * files, which are the caller's then. False: `error` says why; it was not done, or nobody knows.
+ * and a resolver may take longer than anybody waits. False: `error` (may be NULL) says why; it was
+ * not done, or nobody knows.
  */
 #define KEEPER_ANSWER_US (5000ull * 1000)
 #define KEEPER_FILE_US   (15000ull * 1000)
 #define KEEPER_DIAL_US   (1000ull * 1000)
 bool keeper_ask(struct keeper *keeper, enum keeper_what what, uint32_t number,
-                const uint64_t figures[2], struct keeper_answer *answer,
-                int files[KEEPER_FILES_MAX], struct error *error);
+                struct keeper_answer *answer, struct error *error);
+bool keeper_ask_figures(struct keeper *keeper, enum keeper_what what, uint32_t number,
+                        const uint64_t figures[2], struct keeper_answer *answer,
+                        struct error *error);
+/* `files` gets answer->files files, which are the caller's then. */
+bool keeper_ask_files(struct keeper *keeper, enum keeper_what what, uint32_t number,
+                      struct keeper_answer *answer, int files[KEEPER_FILES_MAX],
+                      struct error *error);
 /* It is told to end, and waited for. */
 void keeper_stop(struct keeper *keeper);
 

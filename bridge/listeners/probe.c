@@ -95,7 +95,7 @@ static bool fetch_sockets(struct stack_probe *probe, struct error *error)
     struct keeper_answer answer;
     int files[KEEPER_FILES_MAX];
 
-    if (!keeper_ask(probe->keeper, KEEPER_LISTENERS, 0, NULL, &answer, files, error))
+    if (!keeper_ask_files(probe->keeper, KEEPER_LISTENERS, 0, &answer, files, error))
         return false;
     if (answer.files != 2)
         return error_set(error, EXIT_FAILED, "the keeper has handed over no sockets");

@@ -189,8 +189,7 @@ static void take_name(struct stack_programs *programs, struct wanted *wanted)
 {
     struct keeper_answer answer;
 
-    if (!keeper_ask(programs->keeper, KEEPER_PROGRAM_NAME, wanted->inode, NULL, &answer, NULL,
-                    NULL) ||
+    if (!keeper_ask(programs->keeper, KEEPER_PROGRAM_NAME, wanted->inode, &answer, NULL) ||
         answer.number == 0)
         return;
     wanted->found = true;
@@ -205,13 +204,12 @@ static bool turn_of_keeper(struct stack_programs *programs)
     if (!programs->walks) {
         take_waiting(programs);
         for (uint32_t i = 0; i < programs->count; i++)
-            if (!keeper_ask(programs->keeper, KEEPER_PROGRAM_WANT, programs->wanted[i].inode, NULL,
-                            &answer, NULL, NULL))
+            if (!keeper_ask(programs->keeper, KEEPER_PROGRAM_WANT, programs->wanted[i].inode,
+                            &answer, NULL))
                 break;
     }
     programs->walks =
-        keeper_ask(programs->keeper, KEEPER_PROGRAM_TURN, 0, NULL, &answer, NULL, NULL) &&
-        answer.number == 0;
+        keeper_ask(programs->keeper, KEEPER_PROGRAM_TURN, 0, &answer, NULL) && answer.number == 0;
     for (uint32_t i = 0; !programs->walks && i < programs->count; i++)
         take_name(programs, &programs->wanted[i]);
     return !programs->walks;

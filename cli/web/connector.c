@@ -76,7 +76,7 @@ int connector_open(struct connector *connector, struct error *error)
     struct keeper_answer answer;
     int files[KEEPER_FILES_MAX];
 
-    return keeper_ask(&connector->keeper, KEEPER_VIEW, 0, NULL, &answer, files, error) ? files[0]
+    return keeper_ask_files(&connector->keeper, KEEPER_VIEW, 0, &answer, files, error) ? files[0]
                                                                                        : -1;
 }
 
@@ -86,7 +86,7 @@ void connector_unplace(struct connector *connector)
     struct error error = {0};
 
     if (connector->place.inode != 0)
-        keeper_ask(&connector->keeper, KEEPER_UNPLACE, 0, NULL, &answer, NULL, &error);
+        keeper_ask(&connector->keeper, KEEPER_UNPLACE, 0, &answer, &error);
 }
 
 void connector_stop(struct connector *connector)

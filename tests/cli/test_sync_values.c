@@ -16,16 +16,11 @@ static struct error error;
 static unsigned taken;
 static char last[64];
 
-static void take(struct sync *one, const char *field, const struct sync_value *value,
-                 struct sync_known *known, struct json_object *content, uint64_t now_ms)
+static void take(struct sync *one, const struct sync_heard *heard)
 {
     (void)one;
-    (void)field;
-    (void)value;
-    (void)known;
-    (void)now_ms;
     taken++;
-    snprintf(last, sizeof(last), "%s", json_object_to_json_string_ext(content, 0));
+    snprintf(last, sizeof(last), "%s", json_object_to_json_string_ext(heard->content, 0));
 }
 
 /* How many values are believed. */

@@ -61,7 +61,7 @@ Test(keeper, answers_with_a_figure)
     struct error error = {0};
 
     for (uint32_t i = 0; i < 3; i++) {
-        cr_assert(keeper_ask(&keeper, KEEPER_FOLLOW, i, figures, &answer, NULL, &error), "%s",
+        cr_assert(keeper_ask_figures(&keeper, KEEPER_FOLLOW, i, figures, &answer, &error), "%s",
                   error.text);
         cr_assert_eq(answer.number, 320 + i);
     }
@@ -76,7 +76,7 @@ Test(keeper, hands_files_over)
     int files[KEEPER_FILES_MAX];
     char byte = 0;
 
-    cr_assert(keeper_ask(&keeper, KEEPER_LISTENERS, 0, NULL, &answer, files, NULL));
+    cr_assert(keeper_ask_files(&keeper, KEEPER_LISTENERS, 0, &answer, files, NULL));
     cr_assert_eq(answer.files, 2);
     cr_assert(fcntl(files[0], F_GETFD) & FD_CLOEXEC, "no program of ours gets them");
     cr_assert_eq(write(files[1], "x", 1), 1);
@@ -97,7 +97,7 @@ Test(keeper, files_that_nobody_wants_are_closed)
 
     close(before);
     for (int i = 0; i < 10; i++)
-        cr_assert(keeper_ask(&keeper, KEEPER_LISTENERS, 0, NULL, &answer, NULL, NULL));
+        cr_assert(keeper_ask(&keeper, KEEPER_LISTENERS, 0, &answer, NULL));
     after = dup(0);
     cr_assert_eq(after, before);
     close(after);
@@ -110,7 +110,7 @@ Test(keeper, says_why_not)
     struct keeper_answer answer;
     struct error error = {0};
 
-    cr_assert_not(keeper_ask(&keeper, KEEPER_FILE_END, 0, NULL, &answer, NULL, &error));
+    cr_assert_not(keeper_ask(&keeper, KEEPER_FILE_END, 0, &answer, &error));
     cr_assert_eq(error.code, EXIT_NOT_FOUND);
     cr_assert(strstr(error.text, "nothing known"), "%s", error.text);
     cr_assert_not(keeper_gone(&keeper), "it goes on");
@@ -123,10 +123,10 @@ Test(keeper, one_that_dies_is_missed_at_once)
     struct keeper_answer answer;
     struct error error = {0};
 
-    cr_assert_not(keeper_ask(&keeper, KEEPER_LEAVE, 0, NULL, &answer, NULL, &error));
+    cr_assert_not(keeper_ask(&keeper, KEEPER_LEAVE, 0, &answer, &error));
     cr_assert(strstr(error.text, "is gone"), "%s", error.text);
     cr_assert_eq(keeper_fd(&keeper), -1);
-    cr_assert_not(keeper_ask(&keeper, KEEPER_FOLLOW, 0, NULL, &answer, NULL, &error));
+    cr_assert_not(keeper_ask(&keeper, KEEPER_FOLLOW, 0, &answer, &error));
     cr_assert(keeper_gone(&keeper), "nobody was told yet");
     cr_assert_not(keeper_gone(&keeper), "once");
     keeper_stop(&keeper);
@@ -142,15 +142,15 @@ Test(keeper, one_that_stands_still_holds_us_up_once)
     uint64_t began_us;
 
     cr_assert_eq(kill(keeper.pid, SIGSTOP), 0);
-    cr_assert_not(keeper_ask(&keeper, KEEPER_FOLLOW, 0, NULL, &answer, NULL, &error));
+    cr_assert_not(keeper_ask(&keeper, KEEPER_FOLLOW, 0, &answer, &error));
     began_us = clock_now_us();
     for (int i = 0; i < 1000; i++)
-        cr_assert_not(keeper_ask(&keeper, KEEPER_FOLLOW, 0, NULL, &answer, NULL, &error));
+        cr_assert_not(keeper_ask(&keeper, KEEPER_FOLLOW, 0, &answer, &error));
     cr_assert_lt(clock_now_us() - began_us, KEEPER_ANSWER_US);
     cr_assert(strstr(error.text, "does not answer"), "%s", error.text);
     cr_assert_eq(kill(keeper.pid, SIGCONT), 0);
     cr_assert_eq(poll(&readable, 1, 10000), 1);
-    cr_assert(keeper_ask(&keeper, KEEPER_FOLLOW, 7, NULL, &answer, NULL, &error));
+    cr_assert(keeper_ask(&keeper, KEEPER_FOLLOW, 7, &answer, &error));
     cr_assert_eq(answer.number, 7);
     keeper_stop(&keeper);
 }
@@ -165,14 +165,14 @@ Test(keeper, a_connection_that_comes_late_is_for_the_next_who_asks)
     int files[KEEPER_FILES_MAX];
 
     cr_assert_eq(kill(keeper.pid, SIGSTOP), 0);
-    cr_assert_not(keeper_ask(&keeper, KEEPER_DIAL, 0, NULL, &answer, files, NULL));
+    cr_assert_not(keeper_ask_files(&keeper, KEEPER_DIAL, 0, &answer, files, NULL));
     cr_assert_lt(clock_now_us() - began_us, KEEPER_ANSWER_US, "who asks has other things to do");
-    cr_assert_not(keeper_ask(&keeper, KEEPER_DIAL, 0, NULL, &answer, files, NULL));
+    cr_assert_not(keeper_ask_files(&keeper, KEEPER_DIAL, 0, &answer, files, NULL));
     cr_assert_eq(kill(keeper.pid, SIGCONT), 0);
     cr_assert_eq(poll(&readable, 1, 10000), 1);
     cr_assert_not(keeper_gone(&keeper));
     for (uint32_t i = 1; i <= 2; i++) {
-        cr_assert(keeper_ask(&keeper, KEEPER_DIAL, 0, NULL, &answer, files, NULL));
+        cr_assert(keeper_ask_files(&keeper, KEEPER_DIAL, 0, &answer, files, NULL));
         cr_assert_eq(answer.number, i, "it was asked %u times, not %u", i, (unsigned)answer.number);
         cr_assert_eq(close(files[0]), 0);
     }
@@ -186,7 +186,7 @@ Test(keeper, one_that_dies_while_it_owes_a_connection_is_told)
     struct keeper_answer answer;
 
     cr_assert_eq(kill(keeper.pid, SIGSTOP), 0);
-    cr_assert_not(keeper_ask(&keeper, KEEPER_DIAL, 0, NULL, &answer, NULL, NULL));
+    cr_assert_not(keeper_ask(&keeper, KEEPER_DIAL, 0, &answer, NULL));
     cr_assert_eq(kill(keeper.pid, SIGKILL), 0);
     cr_assert_eq(poll(&end, 1, 10000), 1);
     cr_assert(keeper_gone(&keeper));
