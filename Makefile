@@ -218,14 +218,13 @@ $(LOADS): $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o
 	$(Q)$(SAY) "LINK $@"
 	$(Q)$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ -luring -pthread
 
-#: make check      the tests: unit, simulator, instruction counts, fuzz targets for a short while, namespaces (as root)
+#: make check      the tests: unit, simulator, instruction counts, namespaces (as root)
 check: deps
 	@$(MAKE) --no-print-directory -j$$(($(JOBS) + 1)) check-root all $(UNITS) $(SIM) $(SERVERS) $(BENCH) $(ORACLE)
-	@$(MAKE) --no-print-directory fuzz-build
 	@SYNWARD=$(BUILD)/synward sh tests/run.sh $(BUILD) all
 
 #: make check-more what says the same in other forms, or for longer: several workers, virtual machines, small pages,
-#:                 more random worlds, longer fuzzing (as root)
+#:                 more random worlds, fuzz targets (as root)
 check-more: deps deps-vm deps-more
 	@$(MAKE) --no-print-directory -j$$(($(JOBS) + 1)) check-root check-vm check-prometheus check-stunnel all $(SERVERS) $(SIM) $(BUILD)/tests/unit-bridge
 	@$(MAKE) --no-print-directory fuzz-build

@@ -6,9 +6,8 @@
 #
 # unit: Criterion programs, simulator, order of includes, list of rules, names in documents, tests
 # of threats, manual pages, completion.
-# all: also the engine's instruction counts, the fuzz targets, and the namespace tests, which need
-# root.
-# more: what says the same again in another dress, or for longer.
+# all: also the engine's instruction counts, and the namespace tests, which need root.
+# more: what says the same again in another dress, or for longer, and the fuzz targets.
 set -u
 build=$1
 what=$2
@@ -63,19 +62,14 @@ script() {
 	count $line
 }
 
-# in_namespaces SECONDS FRAMES [WORD...] - the namespace tests that run-all.py knows by WORD; they
-# wait most of their time. The fuzz targets, which need nothing but processors, run beside them.
+# in_namespaces [WORD...] - the namespace tests that run-all.py knows by WORD.
 in_namespaces() {
-	fuzz="sh $here/fuzz/run.sh $build/fuzz $1 $2"
-	shift 2
 	if [ "$(id -u)" = 0 ] && sh "$here/root/make-root.sh" "$build/root"; then
-		script python3 "$here/net/run-all.py" --beside "$fuzz" "$@"
+		script python3 "$here/net/run-all.py" "$@"
 	else
 		echo "FAILED namespace tests: they need root, and the private root that is made with it:" \
 			"run this as root"
 		count 0 1
-		# shellcheck disable=SC2086 # a command
-		script $fuzz
 	fi
 }
 
@@ -96,14 +90,15 @@ unit) units ;;
 all)
 	units
 	script python3 "$here/bench/instructions.py" "$build/tests/bench/engine-bench"
-	in_namespaces 2 250000
+	in_namespaces
 	;;
 more)
 	script python3 "$here/cli/shells.py" "$SYNWARD" zsh fish
 	# From RUNS + 1 of tests/sim/test_random.c on.
 	export SIM_FIRST=301 SIM_RUNS=600
 	criterion "$build/tests/simulator" --filter 'random/*'
-	in_namespaces 23 4750000 --more
+	# Those wait most of their time, and these need nothing but processors.
+	in_namespaces --more --beside "sh $here/fuzz/run.sh $build/fuzz 25 5000000"
 	;;
 esac
 echo "$passed passed, $failed failed"

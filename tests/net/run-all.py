@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Runs the namespace tests, file by file, and sums them up: `run-all.py [--beside COMMAND] [FILE
-...]`; those that say the same again in another dress: `run-all.py --more`; those of ../interop:
-`run-all.py --interop [FILE ...]`; those of ../redteam: `run-all.py --redteam [FILE ...]`.
+"""Runs the namespace tests, file by file, and sums them up: `run-all.py [FILE ...]`; those
+that say the same again in another dress: `run-all.py --more [--beside COMMAND]`; those of
+../interop: `run-all.py --interop [FILE ...]`; those of ../redteam: `run-all.py --redteam [FILE
+...]`.
 
 FILE@N runs with N workers in each daemon (SYNWARD_WORKERS, lab.py). All files hold with 2 and with
 4; a cheap choice of them is run so. FILE@4k runs without huge pages (SYNWARD_HUGE_PAGES): those
@@ -11,7 +12,7 @@ that measure memory hold with both, whatever this system is set to. FILE@splice 
 among its tests.
 
 Most files wait more than they work, and their namespaces have nothing to do with each other: of
-these four run at a time. Of those that load the machine as far as it goes one runs beside them. A
+these five run at a time. Of those that load the machine as far as it goes one runs beside them. A
 file's lines are printed when it has ended.
 
 --beside: a test command of another kind that runs beside the first, and has the processors while
@@ -133,7 +134,7 @@ INTEROP = [
 ]
 # A thousand clients each: one file at a time.
 REDTEAM = ["test_slow.py"]
-LANES, INTEROP_LANES = 4, 3
+LANES, MORE_LANES, INTEROP_LANES = 5, 4, 3
 BESIDE_NICE = 10  # so that the files have a processor when they want one
 LIMIT_S, INTEROP_LIMIT_S = 600, 600
 BESIDE_LIMIT_S = 1200  # it has what the files leave
@@ -279,7 +280,7 @@ def run_lanes(results, lanes, beside=None):
         raise
 
 
-def run_net(wanted, beside):
+def run_net(wanted):
     unlisted = sorted(
         f
         for f in os.listdir(HERE)
@@ -289,13 +290,13 @@ def run_net(wanted, beside):
     results = Results(HERE, LIMIT_S)
     light = [name for name in wanted if name in TOGETHER or name in unlisted]
     left, heavy = queue_of(light), queue_of([name for name in wanted if name not in light])
-    run_lanes(results, [[left]] * (LANES - 1) + [[left, heavy], [heavy]], beside)
+    run_lanes(results, [[left]] * (LANES - 1) + [[left, heavy], [heavy]])
     return results
 
 
 def run_more(beside):
     results = Results(HERE, LIMIT_S)
-    run_lanes(results, [[queue_of(MORE)]] * LANES, beside)
+    run_lanes(results, [[queue_of(MORE)]] * MORE_LANES, beside)
     run_lanes(results, [[queue_of(ALONE)]])
     return results
 
@@ -329,7 +330,7 @@ def main():
         kind, results = "red team", run_redteam(given.files)
     else:
         kind = f"namespace tests{' and what ran beside them' if given.beside else ''}"
-        results = run_more(given.beside) if given.more else run_net(given.files, given.beside)
+        results = run_more(given.beside) if given.more else run_net(given.files)
     took_s = time.monotonic() - begin
     print(f"{kind}: {results.passed} passed, {results.failed} failed ({took_s:.0f} s)")
     return 1 if results.failed else 0
