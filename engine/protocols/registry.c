@@ -164,8 +164,13 @@ static const struct protocol *const registry[PROTOCOLS_COUNT] = {PROTOCOLS(LISTE
     BYTES_4(make, b), BYTES_4(make, (b) + 4), BYTES_4(make, (b) + 8), BYTES_4(make, (b) + 12)
 #define BYTES_64(make, b)                                                                          \
     BYTES_16(make, b), BYTES_16(make, (b) + 16), BYTES_16(make, (b) + 32), BYTES_16(make, (b) + 48)
+#ifdef __clang_analyzer__
+/* Looks at each term by itself, and there are a million: four bytes show it all of each kind. */
+#define BYTES_256(make) BYTES_4(make, 'A')
+#else
 #define BYTES_256(make)                                                                            \
     BYTES_64(make, 0), BYTES_64(make, 64), BYTES_64(make, 128), BYTES_64(make, 192)
+#endif
 const uint64_t protocols_begin[4][256] = {
     {BYTES_256(FIRST)}, {BYTES_256(SECOND)}, {BYTES_256(THIRD)}, {BYTES_256(FOURTH)}};
 
