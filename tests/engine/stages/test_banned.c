@@ -243,6 +243,32 @@ Test(banned, a_full_queue_bans_nobody)
     bench_end(b);
 }
 
+/* It may have risen, or been lowered for something else, since silence has lowered it. */
+Test(banned, a_mark_is_only_given_back_upward)
+{
+    static const struct {
+        uint32_t before, now, then;
+    } marks[] = {{20, 10, 20}, {0, 10, 64}, {12, 20, 20}, {12, 0, 64}};
+    const struct flow_key key = {.client = addr_from_v4((const uint8_t[]){198, 51, 11, 1})};
+
+    for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++) {
+        struct bench *b = attacked();
+        struct server *server = bench_server(b, HTTP);
+
+        asks(b, 11, 1);
+        wait_ms(b, 300);
+        asks(b, 101, 1);
+        is_served(b, 101, 1);
+        server->capacity.limit = marks[i].now;
+        server->capacity.limit_before = marks[i].before;
+        server->capacity.by_silence = true;
+        wait_ms(b, 800);
+        cr_assert(banned_is(b->engine, server, &key, b->now_us));
+        cr_assert_eq(held_mark(b->engine, server), marks[i].then, "row %zu", i);
+        bench_end(b);
+    }
+}
+
 /* One whose grant met a full queue until somebody who came later was answered: it is not judged by
  * the answer that makes it. */
 Test(banned, whose_socket_is_late_is_joined_all_the_same)

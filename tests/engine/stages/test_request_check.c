@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "engine/stages/kept.h"
 #include "engine/stages/request_check.h"
 #include "tests/engine/protocols/support_hidden.h"
 #include "tests/engine/support_engine.h"
@@ -510,6 +511,44 @@ Test(request, a_message_that_says_it_is_longer_is_tried_again_each_second)
         cr_assert_eq(bench_counters(b)->requests_mismatched, 0, "nobody is blamed");
         bench_end(b);
     }
+}
+
+/* Of those that are still kept, how many are promised; `*kept`: how many there are. */
+static unsigned promised(struct bench *b, unsigned *kept)
+{
+    unsigned count = 0;
+
+    *kept = 0;
+    for (uint16_t i = 1; i <= 6; i++) {
+        bench_client(b, i);
+        if (strcmp(bench_flow_state(b), "kept") != 0)
+            continue;
+        ++*kept;
+        count += (kept_slot(b->engine, bench_flow(b))->flags & SLOT_PROMISED) != 0;
+    }
+    return count;
+}
+
+/* One that is due for both has its promise first: it would be due again at once, and for ever. */
+Test(request, what_is_tried_again_is_promised_once_slots_are_not_scarce)
+{
+    struct bench *b = takes_shapes(false, UNKNOWN_PROBED);
+    struct slot_pool *pool = &b->engine->slots;
+    const uint32_t others = pool->slots_max / 4 * 3;
+    unsigned kept;
+
+    for (uint16_t i = 1; i <= 6; i++)
+        says_all(b, i, "P.", "\x01\x09short");
+    pool->count += others;
+    bench_wait(b, SECOND_US * 3 / 2);
+    cr_assert_eq(promised(b, &kept), 0, "they are second ones of their source");
+    cr_assert_gt(kept, 0);
+    pool->count -= others;
+    bench_wait(b, SECOND_US);
+    cr_assert_eq(promised(b, &kept), kept);
+    cr_assert_gt(kept, 0);
+    bench_forget(b);
+    bench_end(b);
 }
 
 /* As much as its limits let in, it is never more, and whoever has no luck ends after a minute. */
