@@ -8,8 +8,9 @@
  *      program   dead_us = now, deaths + 1       the process is killed, or ends (of its own)
  *      keeper    dead_us = now, deaths + 1       it has seen that, where no program does
  *      program   dead_us = now, deaths + 1       the TAP is gone, or first_us is BYPASS_DEAD_US old
- *      worker    sees that `deaths` has grown: what it reads is stale, and is thrown away until
- *                there is nothing; then dead_us = 0
+ *      worker    old + 1, first_us = 0           it finds a first_us that is BYPASS_OLD_US old
+ *      worker    sees that `deaths` or `old` has grown: what it reads is stale, and is thrown away
+ *                until there is nothing; then dead_us = 0
  *
  * An idle worker is not late: nobody waits for it. A clock that jumps kills nobody: a worker that
  * runs has BYPASS_DOUBT_US to answer, once the time is over.
@@ -26,7 +27,8 @@
 #define BYPASS_ENDED       "bypass_ended"
 #define BYPASS_OWNER       "bypass_owner"
 
-#define BYPASS_LATE_US  5000u /* from then on it is asked whether the TAP is there */
+#define BYPASS_LATE_US  5000u   /* from then on it is asked whether the TAP is there */
+#define BYPASS_OLD_US   900000u /* so old a frame comes too late */
 #define BYPASS_DEAD_US  3000000u
 #define BYPASS_DOUBT_US 20000u
 
@@ -42,7 +44,8 @@ enum bypass_policy { BYPASS_OPEN, BYPASS_LIMITED };
 struct bypass_pulse {
     /* Written at nearly each batch. */
     uint64_t first_us, suspect_us;
-    uint64_t unused[6];
+    uint32_t old; /* times that what waited had waited for too long */
+    uint32_t unused[11];
     /* Seldom. Times are of the monotonic clock; 0: never. */
     uint64_t dead_us;
     uint32_t deaths, policy;
@@ -67,12 +70,30 @@ static inline void bypass_die(struct bypass_pulse *pulse, uint64_t now_us)
 
 /* --- the workers' part ----------------------------------------------------------------------- */
 
-/* At each batch, before it is handled; `*seen` is the worker's. True: it is stale. */
-static inline bool bypass_beat(struct bypass_pulse *pulse, const uint32_t *seen)
+static inline uint32_t bypass_turns(const struct bypass_pulse *pulse)
 {
-    if (__atomic_load_n(&pulse->deaths, __ATOMIC_ACQUIRE) != *seen)
+    return __atomic_load_n(&pulse->deaths, __ATOMIC_ACQUIRE) +
+           __atomic_load_n(&pulse->old, __ATOMIC_ACQUIRE);
+}
+
+/* All workers have stood still. Who sees that first_us was cleared sees that `old` has grown. */
+static inline void bypass_note_old(struct bypass_pulse *pulse, uint64_t first_us, uint64_t now_us)
+{
+    if (!first_us || (int64_t)(now_us - first_us) < (int64_t)BYPASS_OLD_US)
+        return;
+    __atomic_fetch_add(&pulse->old, 1, __ATOMIC_ACQ_REL);
+    __atomic_store_n(&pulse->first_us, 0, __ATOMIC_RELEASE);
+}
+
+/* At each batch, before it is handled; `*seen` is the worker's. True: it is stale. */
+static inline bool bypass_beat(struct bypass_pulse *pulse, const uint32_t *seen, uint64_t now_us)
+{
+    const uint64_t first_us = __atomic_load_n(&pulse->first_us, __ATOMIC_ACQUIRE);
+
+    bypass_note_old(pulse, first_us, now_us);
+    if (bypass_turns(pulse) != *seen)
         return true;
-    if (__atomic_load_n(&pulse->first_us, __ATOMIC_RELAXED)) {
+    if (first_us) {
         __atomic_store_n(&pulse->suspect_us, 0, __ATOMIC_RELAXED);
         __atomic_store_n(&pulse->first_us, 0, __ATOMIC_RELEASE);
     }
@@ -88,7 +109,7 @@ static inline bool bypass_is_dead(const struct bypass_pulse *pulse)
 /* Nothing is left of what was stale. */
 static inline void bypass_alive(struct bypass_pulse *pulse, uint32_t *seen)
 {
-    *seen = __atomic_load_n(&pulse->deaths, __ATOMIC_ACQUIRE);
+    *seen = bypass_turns(pulse);
     __atomic_store_n(&pulse->suspect_us, 0, __ATOMIC_RELAXED);
     __atomic_store_n(&pulse->first_us, 0, __ATOMIC_RELAXED);
     __atomic_store_n(&pulse->dead_us, 0, __ATOMIC_RELEASE);

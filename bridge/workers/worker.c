@@ -66,7 +66,7 @@ struct worker {
     bool ring_bell, nudge; /* what the main thread is told of: now, or when it next looks */
     struct kernel_share kernel;
     struct told told;
-    uint32_t deaths_seen; /* bpf/bypass.h */
+    uint32_t turns_seen; /* bpf/bypass.h */
     uint64_t
         stale_us; /* when it first threw away what came beside others that are alive; 0: not now */
 
@@ -322,18 +322,18 @@ static void throw_away(struct worker *worker, bool again, uint64_t now_us)
     if (any || !again)
         return;
     worker->stale_us = 0;
-    bypass_alive(worker->options.pulse, &worker->deaths_seen);
+    bypass_alive(worker->options.pulse, &worker->turns_seen);
 }
 
-static bool is_stale(struct worker *worker)
+static bool is_stale(struct worker *worker, uint64_t now_us)
 {
-    return worker->options.pulse && bypass_beat(worker->options.pulse, &worker->deaths_seen);
+    return worker->options.pulse && bypass_beat(worker->options.pulse, &worker->turns_seen, now_us);
 }
 
 static void run(struct worker *worker)
 {
-    bool more = false, stale = is_stale(worker);
     uint64_t now_us = clock_now_us();
+    bool more = false, stale = is_stale(worker, now_us);
 
     while (!worker->stopping) {
         const uint64_t deadline_us = more ? now_us : engine_next_deadline(worker->engine);
@@ -346,8 +346,8 @@ static void run(struct worker *worker)
         else if (deadline_us == UINT64_MAX)
             wait_us = UINT64_MAX;
         ring_wait(worker->ring, told_wait_us(&worker->told, wait_us));
-        stale = is_stale(worker);
         now_us = clock_now_us();
+        stale = is_stale(worker, now_us);
         adopt_policy(worker, now_us);
         told_begin(&worker->told, now_us);
         follow_told(worker, now_us);

@@ -61,7 +61,7 @@
     X(frames, server_out, "frames written to the server side")                                     \
     X(frames, tap_overflow, "frames that a TAP's queue had no room for")                           \
     X(frames, refused, "frames that a TAP would not take")                                         \
-    X(frames, stale, "frames thrown away that had waited while no worker was alive")               \
+    X(frames, stale, "frames thrown away that waited for 0.9 s, or while no worker was alive")     \
     X(cookies, syn, "SYNs that came to servers in attack mode")                                    \
     X(cookies, sent, "SYN-ACKs sent with a cookie")                                                \
     X(cookies, accepted, "handshakes completed with a good cookie")                                \

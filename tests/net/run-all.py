@@ -63,6 +63,7 @@ TOGETHER = [
     "test_loss.py",
     "test_modes.py",
     "test_survive.py",
+    "test_late.py",
     "test_reload.py",
     "test_imports.py",
     "test_cluster.py",
@@ -110,6 +111,9 @@ MORE = [
     "test_protocols.py@4",
     "test_loss.py@splice",
     "test_dead.py@often kills",
+    "test_dead.py@long dead_for_long",
+    "test_late.py@often plain",
+    "test_takeover.py@many many",
     "test_protect.py@4k 0000",
     "test_attacks.py@4k memory",
     "test_bridge.py@4k memory",
@@ -144,7 +148,11 @@ def environment_of(variant):
     if variant == "4k":
         return {"SYNWARD_HUGE_PAGES": "0"}
     if variant == "often":
-        return {"DEAD_KILLS": "25"}
+        return {"DEAD_KILLS": "25", "LATE_STOPS": "20"}
+    if variant == "long":
+        return {"DEAD_FOR_S": "250"}
+    if variant == "many":
+        return {"TAKEOVER_MANY": "500"}
     if variant == "splice":
         return {"SYNWARD_HOOK": "off"}
     return {"SYNWARD_WORKERS": variant} if variant else {}

@@ -164,7 +164,7 @@ Test(bypassing, who_answers_is_alive)
     for (int i = 0; i < 10; i++) {
         cr_assert_eq(run(SIDE_CLIENT), TC_ACT_UNSPEC);
         cr_assert_neq(pulse->first_us, 0);
-        cr_assert_not(bypass_beat(pulse, &seen));
+        cr_assert_not(bypass_beat(pulse, &seen, clock_now_us()));
         cr_assert_eq(pulse->first_us, 0);
     }
     bypassing_close(bypassing);
@@ -186,11 +186,34 @@ Test(bypassing, who_does_not_answer_is_dead_after_three_seconds_and_a_doubt)
     pulse->suspect_us = clock_now_us() - 2 * BYPASS_DOUBT_US;
     cr_assert_eq(run(SIDE_CLIENT), TC_ACT_REDIRECT);
     cr_assert_eq(pulse->deaths, 1);
-    cr_assert(bypass_beat(pulse, &seen), "what waited is stale");
+    cr_assert(bypass_beat(pulse, &seen, clock_now_us()), "what waited is stale");
     cr_assert_eq(run(SIDE_SERVER), TC_ACT_REDIRECT, "until nothing of it is left");
     bypass_alive(pulse, &seen);
     cr_assert_eq(run(SIDE_SERVER), TC_ACT_UNSPEC);
-    cr_assert_not(bypass_beat(pulse, &seen));
+    cr_assert_not(bypass_beat(pulse, &seen, clock_now_us()));
+    bypassing_close(bypassing);
+}
+
+/* Nobody is dead, and each worker throws away what waited for it; the first that sees it tells. */
+Test(bypassing, what_has_waited_for_too_long_is_stale_for_all_workers)
+{
+    uint32_t seen[2] = {0, 0};
+
+    open_with(BYPASS_LIMITED);
+    segment(1000, 80, ACK);
+    pulse->first_us = clock_now_us() - BYPASS_OLD_US / 2;
+    cr_assert_not(bypass_beat(pulse, &seen[0], clock_now_us()), "late, and not too late");
+    pulse->first_us = clock_now_us() - BYPASS_OLD_US;
+    cr_assert(bypass_beat(pulse, &seen[0], clock_now_us()));
+    cr_assert_eq(pulse->first_us, 0);
+    cr_assert(bypass_beat(pulse, &seen[1], clock_now_us()));
+    cr_assert_eq(run(SIDE_CLIENT), TC_ACT_UNSPEC, "nothing passes by itself");
+    for (int i = 0; i < 2; i++) {
+        cr_assert(bypass_beat(pulse, &seen[i], clock_now_us()), "until nothing of it is left");
+        bypass_alive(pulse, &seen[i]);
+        cr_assert_not(bypass_beat(pulse, &seen[i], clock_now_us()));
+    }
+    cr_assert_eq(pulse->deaths, 0);
     bypassing_close(bypassing);
 }
 

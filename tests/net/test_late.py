@@ -1,0 +1,226 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Workers that stand still for less than the 3 s that make them dead: what is known goes on, what
+is not waits, and nothing comes twice or a second late when they go on."""
+import contextlib
+import os
+import signal
+import threading
+import time
+
+import runner
+from beat import Beat
+from lab import Lab, check, check_equal, run, wait_until
+from services import Service, connect
+from ticks import Ticking, delays, latest_s, twice
+
+STOPS = int(os.environ.get("LATE_STOPS", "5"))  # of each kind of sides
+STILL_S = (0.3, 0.6, 1.2, 2.0, 0.3)  # how long, in turns
+HOLE_S = 0.05
+KINDS = {"port": ("plain", "spliced"), "netns": ("plain", "spliced"), "hook": ("plain", "hook")}
+
+
+def late_lab(kind):
+    lab = Lab(sides="netns" if kind == "hook" else kind)
+    if lab.stand_in:
+        raise runner.Skip("needs the daemon")
+    hook = "auto" if kind == "hook" else "off"
+    lab.start(mode="normal", extra=("--kernel-path", "on", "--hook", hook))
+    if kind == "hook" and not lab.cli("status")["hook"]["on"]:
+        raise runner.Skip(lab.cli("status")["hook"]["why"])
+    return lab
+
+
+def learn(lab):
+    for _ in range(12):
+        with connect(lab, 80) as client:
+            client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            while client.recv(4096):
+                pass
+    lab.wait_armed(80)
+
+
+def joined(lab):
+    return [flow["delta"] for flow in lab.flows() if flow["state"] == "spliced"]
+
+
+def carried_alone(lab, ticking):
+    """Nothing of them comes up any more: what the learner wanted of them it has."""
+
+    def quiet():
+        before = lab.stats()["kernel"]
+        ticking.go_on()
+        after = lab.stats()["kernel"]
+        return all(after[key] == before[key] for key in after if key.startswith("up_"))
+
+    wait_until(quiet, 20, f"the kernel carries all of it: {lab.stats()['kernel']}")
+
+
+def stop(pid, seconds, ticking):
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        time.sleep(seconds)  # so long it is late
+        ticking.go_on()
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def judged(way, sent, came, stops):
+    """The worst delay of what was sent in each stop, in s."""
+    check_equal(twice(came), 0, f"{way}: frames that came twice")
+    late = latest_s(came)
+    check(late < 1, f"{way}: a frame came {late:.2f} s late")
+    pieces = delays(sent, came)
+    return [
+        max(took for at_s, took in pieces if begin - 0.01 <= at_s <= end) for begin, end in stops
+    ]
+
+
+def stopped_often(kind):
+    """(name, holes in s) of each direction; and what the datagrams were late by."""
+    with late_lab(kind) as lab, Ticking(lab) as ticking:
+        Service(lab, 80, ticking.speak)
+        learn(lab)
+        ticking.add("plain", connect(lab, 80))
+        ticking.go_on(1)
+        lab.set_mode("attack")
+        ticking.add(KINDS[kind][1], connect(lab, 80))
+        wait_until(lambda: joined(lab), 5, "one is joined")
+        check((joined(lab) == [0]) == (kind == "hook"), f"as it should be: {joined(lab)}")
+        carried_alone(lab, ticking)
+        stops = []
+        with Beat(lab) as beat:
+            for number in range(STOPS):
+                begin = time.time()
+                stop(lab.daemon.pid, STILL_S[number % len(STILL_S)], ticking)
+                ticking.go_on()
+                stops.append((begin, time.time()))
+            came = beat.since(0)
+        check_equal(lab.cli("status")["when_dead"]["times"], 0, "times that no worker was alive")
+        lab.set_mode("normal")
+        ticking.go_on()
+        ticking.stopping = True
+        ticking.join()
+    numbers = [number for number, _, _ in came]
+    check_equal(len(numbers), len(set(numbers)), "datagrams that came twice")
+    late = max(received - sent for _, sent, received in came)
+    check(late < 1 + HOLE_S, f"a datagram came {late:.2f} s late")
+    return [(way, judged(way, *seen, stops)) for way, *seen in ticking.ways()], late
+
+
+def stops_of(kind):
+    ways, late = stopped_often(kind)
+    holes = sorted(hole for _, all_holes in ways for hole in all_holes)
+    worst = max(ways, key=lambda way: max(way[1]))
+    told = (
+        f"{STOPS} stops, holes each way: {holes[len(holes) // 2] * 1000:.1f} ms in the median, "
+        f"{holes[-1] * 1000:.1f} at most ({worst[0]}); the latest datagram {late * 1000:.0f} ms"
+    )
+    check(holes[-1] <= HOLE_S, told)
+    return told
+
+
+def test_plain_and_spliced_between_ports():
+    return stops_of("port")
+
+
+def test_plain_and_spliced_between_cards():
+    return stops_of("netns")
+
+
+def test_plain_and_of_the_servers_own_tcp():
+    return stops_of("hook")
+
+
+# --- who makes them late -----------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def made_late(pid, still_s, runs_s):
+    """It stands still again and again, as under a quota of CPU time."""
+    ended = threading.Event()
+
+    def turns():
+        while not ended.wait(runs_s):
+            os.kill(pid, signal.SIGSTOP)
+            ended.wait(still_s)
+            os.kill(pid, signal.SIGCONT)
+
+    thread = threading.Thread(target=turns)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def attacked_while_late(still_s, runs_s):
+    """Silent clients, wrong requests, floods of SYNs and of what must be looked at: nothing of it
+    comes to the server, which is in attack mode, as where nobody is late."""
+    with Lab(sides="port") as lab:
+        if lab.stand_in:
+            raise runner.Skip("needs the daemon")
+        lab.start(mode="normal")
+        http = lab.http()
+        lab.learn("http", 80)
+        lab.set_mode("attack")
+        before = http.accepted(), lab.server.counter("TcpPassiveOpens")
+        with made_late(lab.daemon.pid, still_s, runs_s):
+            patient = {"concurrency": 200, "hold_ms": 200, "connect_timeout_ms": 8000}
+            clients = [
+                lab.start_talkers(80, count=1000, say=word, **patient)
+                for word in ("nothing", "bittorrent")
+            ]
+            lab.flood(80, rate=10000, count=20000)
+            lab.flood(80, rate=10000, count=20000, ack="yes")
+            connected = sum(client.report()["connected"] for client in clients)
+        after = http.accepted(), lab.server.counter("TcpPassiveOpens")
+        check(connected > 1000, f"{connected} of 2,000 bad clients have spoken")
+        check_equal(after, before, "connections that were accepted, and made by the server's TCP")
+        check_equal(lab.cli("status")["when_dead"]["times"], 0, "times that no worker was alive")
+        check_equal(lab.fetch("http", 80, count=10)["failed"], 0, "fetches afterwards")
+        return f"{connected} of 2,000 bad clients have spoken, and none got through"
+
+
+def test_attacked_while_it_stands_still_for_seconds():
+    return attacked_while_late(1, 0.3)
+
+
+def test_attacked_while_it_runs_for_a_tenth_of_the_time():
+    return attacked_while_late(0.09, 0.01)
+
+
+# --- whose place somebody else wants -----------------------------------------------------------
+
+
+@contextlib.contextmanager
+def still(pid):
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def with_files_of_its_own(lab):
+    """The next daemon of this lab has its own store and control socket."""
+    lab.store = os.path.join(lab.folder, "other.json")
+    lab.control = os.path.join(lab.folder, "other.sock")
+
+
+def test_nobody_takes_the_place_of_one_that_stands_still():
+    """By the store, and by the sides."""
+    with late_lab("port") as lab:
+        lab.http()
+        first = lab.store, lab.control
+        with still(lab.daemon.pid):
+            done = run(*lab.daemon_command(), ok=False, timeout=20)
+            check(done.returncode == 1 and "in use" in done.stderr, f"same store: {done}")
+            with_files_of_its_own(lab)
+            done = run(*lab.daemon_command(), ok=False, timeout=20)
+            check("in use by another synward" in done.stderr, f"same sides: {done}")
+        lab.store, lab.control = first
+        check_equal(lab.fetch("http", 80, count=5)["failed"], 0, "fetches afterwards")
+
+
+runner.main(globals())
