@@ -346,7 +346,7 @@ static bool save_at_end(struct run *run, struct error *error)
     tell_watchers(run); /* as far as they take it now */
     workers_halt(run->workers);
     return takeover_write(run->takeover, run->workers, keeping_hands(run->confine.keeping),
-                          saved ? error : NULL) &&
+                          run->anew, saved ? error : NULL) &&
            saved;
 }
 
@@ -394,6 +394,8 @@ static void finish(struct run *run)
     store_free(run->store);
     store_unclaim(&run->claim);
     takeover_free(run->takeover);
+    if (run->left >= 0)
+        close(run->left);
     run_modes_free(&run->modes);
     keeping_stop(run->confine.keeping);
     spare_core_close(&run->spare_core);
@@ -407,6 +409,15 @@ static void finish(struct run *run)
     else
         signals_release(&run->signals, run->stopping);
     free(run);
+}
+
+/* The wire does not wait for room on a disk. */
+static void save_before_next(struct run *run)
+{
+    struct error why = {0};
+
+    if (!save_at_end(run, &why))
+        log_line(LOG_LEVEL_WARNING, "%s", why.text);
 }
 
 static bool serve_until_stopped(struct run *run, struct error *error)
@@ -424,16 +435,18 @@ static bool serve_until_stopped(struct run *run, struct error *error)
                error_set(error, EXIT_FAILED,
                          "a side was taken away: start synward again (a service manager does)");
     }
-    if (run->anew)
+    if (run->anew) {
         notify_reloading(&run->notify, clock_now_us());
-    else
-        notify_stopping(&run->notify);
+        save_before_next(run);
+        return true;
+    }
+    notify_stopping(&run->notify);
     return save_at_end(run, error);
 }
 
 /* `*anew`: it ended to begin again, by the options as they are then; `reloaded` is the file that
  * they are of. */
-static bool run_once(struct run_options *options, struct config *reloaded, bool *anew,
+static bool run_once(struct run_options *options, struct config *reloaded, bool *anew, int *left,
                      struct error *error)
 {
     struct run *run = calloc(1, sizeof(*run));
@@ -443,12 +456,15 @@ static bool run_once(struct run_options *options, struct config *reloaded, bool 
         return error_set(error, EXIT_FAILED, "out of memory");
     run->options = *options;
     run->reloaded = reloaded;
+    run->left = *left;
+    *left = -1;
     run->epoll_fd = run->signals.fd = -1;
     run->spare_us = NEVER;
     notify_open(&run->notify);
     spare_core_open(&run->spare_core);
     ok = run_start(run, error) && serve_until_stopped(run, error);
     *anew = run->anew;
+    *left = takeover_leave(run->takeover);
     *options = run->options;
     finish(run);
     return ok;
@@ -459,11 +475,12 @@ enum exit_code run_bridge(const struct run_options *options, struct error *error
     struct run_options in_force = *options;
     struct config reloaded = {.mode = SETTING_INHERIT};
     bool ok, anew = false;
+    int left = -1;
 
     *error = (struct error){0};
     log_open();
     do
-        ok = run_once(&in_force, &reloaded, &anew, error);
+        ok = run_once(&in_force, &reloaded, &anew, &left, error);
     while (ok && anew);
     config_free(&reloaded);
     if (ok)

@@ -46,6 +46,7 @@ struct run {
     struct sides_watch sides_watch;
     struct store_claim claim;
     struct takeover *takeover;
+    int left; /* by the run before in this process (takeover_leave()), until it is read; -1: none */
     struct when_dead *when_dead;
     struct kernel_path *path;
     struct hook *hook;

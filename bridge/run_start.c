@@ -96,7 +96,8 @@ static bool open_sides(struct run *run, struct error *error)
                                     .card = run->options.card};
 
     run->takeover = takeover_read(run->options.store_path, run->options.client_side,
-                                  run->options.server_side, &run->notify, error);
+                                  run->options.server_side, &run->notify, run->left, error);
+    run->left = -1;
     if (!run->takeover)
         return false;
     options.steer_seed = takeover_steer_seed(run->takeover);

@@ -220,13 +220,14 @@ static void take_file(struct takeover *takeover, int fd, struct error *why)
                   takeover->path, (int)sizeof(takeover->prefix.version), takeover->prefix.version);
 }
 
-/* The file, else what the service manager has kept; -1, with errno: neither. */
-static int open_what_is_there(const struct takeover *takeover)
+/* The file, else what is in memory, here or with the service manager; -1, with errno: none. */
+static int open_what_is_there(struct takeover *takeover)
 {
     int fd = open(takeover->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
 
     if (fd < 0 && errno == ENOENT) {
-        fd = notify_kept(TAKEOVER_KEPT_NAME);
+        fd = takeover->left >= 0 ? takeover->left : notify_kept(TAKEOVER_KEPT_NAME);
+        takeover->left = -1;
         errno = ENOENT;
     }
     return fd;
@@ -248,17 +249,23 @@ static void take_what_is_there(struct takeover *takeover)
 }
 
 /* Not everything may be made at the end (doc/sandbox.md). */
-static int make_spare(const struct notify *notify)
+static int make_spare(void)
 {
-    const int fd = notify->fd < 0 ? -1 : memfd_create("synward-flows", MFD_CLOEXEC);
+    const int fd = memfd_create("synward-flows", MFD_CLOEXEC);
 
     if (fd >= 0)
         fchmod(fd, 0600);
     return fd;
 }
 
+static void close_if_open(int fd)
+{
+    if (fd >= 0)
+        close(fd);
+}
+
 struct takeover *takeover_read(const char *store_path, const char *client_side,
-                               const char *server_side, const struct notify *notify,
+                               const char *server_side, const struct notify *notify, int left,
                                struct error *error)
 {
     struct takeover *takeover = calloc(1, sizeof(*takeover));
@@ -267,11 +274,13 @@ struct takeover *takeover_read(const char *store_path, const char *client_side,
         takeover->path = takeover_path(store_path);
     if (!takeover || !takeover->path) {
         free(takeover);
+        close_if_open(left);
         error_set(error, EXIT_FAILED, "out of memory for what was left by the last one");
         return NULL;
     }
     takeover->notify = notify;
-    takeover->spare = make_spare(notify);
+    takeover->left = left;
+    takeover->spare = make_spare();
     takeover->spare_out = takeover->spare < 0 ? -1 : dup(takeover->spare);
     randombytes_buf(&takeover->secrets, sizeof(takeover->secrets));
     takeover_wire(client_side, server_side, takeover->wire);
@@ -285,15 +294,23 @@ struct takeover *takeover_read(const char *store_path, const char *client_side,
     return NULL;
 }
 
+int takeover_leave(struct takeover *takeover)
+{
+    const int fd = takeover && takeover->leaving ? takeover->spare : -1;
+
+    if (fd >= 0)
+        takeover->spare = -1;
+    return fd;
+}
+
 void takeover_free(struct takeover *takeover)
 {
     if (!takeover)
         return;
     forget(takeover);
-    if (takeover->spare >= 0)
-        close(takeover->spare);
-    if (takeover->spare_out >= 0)
-        close(takeover->spare_out);
+    close_if_open(takeover->left);
+    close_if_open(takeover->spare);
+    close_if_open(takeover->spare_out);
     takeover_log_free(takeover->log);
     free(takeover->path);
     sodium_memzero(takeover, sizeof(*takeover));

@@ -16,8 +16,8 @@
  * resets.
  *
  * Nothing is synced to the disk: what a crash of the machine leaves is of another boot. Where the
- * file cannot be written, the disk being full, the service manager is given it to keep, in memory
- * (bridge/base/notify.h).
+ * file cannot be written, the disk being full, it is one in memory: the next run's, where that is
+ * one of the same process, else the service manager is given it to keep (bridge/base/notify.h).
  */
 #ifndef SYNWARD_BRIDGE_TAKEOVER_H
 #define SYNWARD_BRIDGE_TAKEOVER_H
@@ -37,10 +37,14 @@ struct takeover_log;
 
 /* What was left beside this store for this wire, or with the service manager, or nothing: then keys
  * and seeds are new. The log says where something lies there that is not taken. `notify` is
- * borrowed for as long as the takeover lives. NULL: out of memory. */
+ * borrowed for as long as the takeover lives; `left` is takeover_leave()'s, and the takeover's from
+ * here on. NULL: out of memory. */
 struct takeover *takeover_read(const char *store_path, const char *client_side,
-                               const char *server_side, const struct notify *notify,
+                               const char *server_side, const struct notify *notify, int left,
                                struct error *error);
+/* For the next run of this process: what takeover_write() has left in memory, the caller's; -1: it
+ * has not. */
+int takeover_leave(struct takeover *takeover);
 /* Wipes what is secret. NULL is fine. */
 void takeover_free(struct takeover *takeover);
 
@@ -62,8 +66,9 @@ void takeover_done(struct takeover *takeover, const struct file_hands *hands);
 /* How it is replaced; the caller frees file->path. */
 bool takeover_file(const char *store_path, struct atomic_file *file, struct error *error);
 /* Of workers that were halted; `hands` NULL: by ourselves. Where nothing is to be left there is no
- * file. What the service manager was given instead of a file is said in the log, and no error. */
+ * file. What is left in memory instead is said in the log, and no error. `within`: the next one is
+ * a run of this process. */
 bool takeover_write(struct takeover *takeover, const struct workers *workers,
-                    const struct file_hands *hands, struct error *error);
+                    const struct file_hands *hands, bool within, struct error *error);
 
 #endif

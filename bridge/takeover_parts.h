@@ -71,9 +71,10 @@ struct takeover_tag_row {
 struct takeover {
     char *path;
     const struct notify *notify;
-    /* A file in memory, for the manager, twice, as writing closes it; made while we may; -1: none.
-     */
+    /* A file in memory, twice, as writing closes it; made while we may; -1: none. */
     int spare, spare_out;
+    int left;     /* the spare of the run before in this process; -1: none */
+    bool leaving; /* ours is for the next */
     uint8_t wire[TAKEOVER_WIRE_BYTES], boot[TAKEOVER_BOOT_BYTES]; /* ours */
     struct takeover_secrets secrets;
     uint8_t *bytes; /* of the file; NULL: there is none */

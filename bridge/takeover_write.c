@@ -250,16 +250,19 @@ static bool write_file(const struct takeover *takeover, const struct workers *wo
 /* Not on the disk: `why` says why. The manager may not keep it: so the log is not marked as ended,
  * and the next start has at least what a kill leaves. */
 static bool give_away(struct takeover *takeover, const struct workers *workers,
-                      struct takeover_prefix *prefix, struct takeover_tail *tail,
+                      struct takeover_prefix *prefix, struct takeover_tail *tail, bool within,
                       const struct error *why)
 {
     const int out = takeover->spare_out;
 
     takeover->spare_out = -1;
-    if (out < 0 || write_into(out, workers, prefix, tail) != 0 ||
-        !notify_keep(takeover->notify, TAKEOVER_KEPT_NAME, takeover->spare))
+    if (out < 0 || write_into(out, workers, prefix, tail) != 0)
         return false;
-    log_line(LOG_LEVEL_WARNING, "%s; the service manager is asked to keep them", why->text);
+    if (!within && !notify_keep(takeover->notify, TAKEOVER_KEPT_NAME, takeover->spare))
+        return false;
+    takeover->leaving = within;
+    log_line(LOG_LEVEL_WARNING, "%s; %s", why->text,
+             within ? "they are kept in memory" : "the service manager is asked to keep them");
     return true;
 }
 
@@ -282,7 +285,7 @@ static bool any_worth_it(const struct engine *engine)
 }
 
 bool takeover_write(struct takeover *takeover, const struct workers *workers,
-                    const struct file_hands *hands, struct error *error)
+                    const struct file_hands *hands, bool within, struct error *error)
 {
     struct writer counter = {0};
     struct takeover_prefix prefix;
@@ -300,7 +303,7 @@ bool takeover_write(struct takeover *takeover, const struct workers *workers,
     if (written)
         takeover_log_end(takeover->log, hands);
     else
-        kept = give_away(takeover, workers, &prefix, &tail, &why);
+        kept = give_away(takeover, workers, &prefix, &tail, within, &why);
     sodium_memzero(&tail, sizeof(tail));
     return written || kept || error_set(error, why.code, "%s", why.text);
 }

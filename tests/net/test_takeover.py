@@ -5,6 +5,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import select
 import signal
 import socket
@@ -13,12 +14,15 @@ import threading
 import time
 
 import runner
-from lab import SERVER4, SERVER6, Lab, check, check_equal, run, wait_until
+from lab import PORTS, SERVER4, SERVER6, Lab, check, check_equal, run, wait_until
 from rawtcp import EVERYTHING, RawClient
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n"
 CONNECTIONS = 50  # of each kind
-# Two servers: of one that holds so many under attack the slow ones are ended.
+MANY = int(os.environ.get("TAKEOVER_MANY", "100"))  # the same, under a flood
+SYN_RATE, ACK_RATE = 100 * MANY, 40 * MANY
+# A server for the plain ones, and one for as many others each: of one that holds more under attack
+# the slow ones are ended.
 PLAIN, SPLICED = 80, 8080
 # Of TCP, whose repeats come ever later, beside the time that nobody was there.
 STALL_S = 2
@@ -117,20 +121,22 @@ def spliced(lab):
     return sum(f["state"] == "spliced" for f in lab.flows())
 
 
-def plain_and_spliced(lab, talk):
-    for port in (PLAIN, SPLICED):
+def plain_and_spliced(lab, talk, count=CONNECTIONS):
+    servers = range(SPLICED, SPLICED + count // CONNECTIONS)
+    for port in (PLAIN, *servers):
         lab.http(port)
         lab.learn("http", port)
         lab.fetch("http", port, SERVER6)
-    talk.connect(PLAIN, CONNECTIONS)
+    talk.connect(PLAIN, count)
     lab.set_mode("attack")
-    talk.connect(SPLICED, CONNECTIONS)
-    wait_until(lambda: spliced(lab) == CONNECTIONS, 5, "all are spliced")
+    for port in servers:
+        talk.connect(port, CONNECTIONS)
+    wait_until(lambda: spliced(lab) == count, 5, "all are spliced")
 
 
-def restarts_under_traffic(lab, extra=(), after=()):
+def restarts_under_traffic(lab, extra=(), count=CONNECTIONS):
     talk = Talk(lab)
-    plain_and_spliced(lab, talk)
+    plain_and_spliced(lab, talk, count)
     with talk:
         talk.go_on()
         away_s = 0.0
@@ -143,16 +149,30 @@ def restarts_under_traffic(lab, extra=(), after=()):
             talk.go_on()
         stalled = f"stalled for {talk.longest_s:.1f} s, {away_s:.1f} s of it nobody was there"
         check(talk.longest_s < STALL_S + 2 * away_s, stalled)
-    wait_until(lambda: spliced(lab) == CONNECTIONS, 5, "all are spliced")
+    wait_until(lambda: spliced(lab) == count, 5, "all are spliced")
     talk.close()
     lab.wait_no_flows()
-    return f"longest pause {talk.longest_s:.2f} s"
+    return f"longest pause {talk.longest_s:.2f} s, nobody was there for {away_s:.2f} s"
 
 
 def test_ports():
     with daemon_lab(sides="port") as lab:
         lab.start(mode="normal")
         return restarts_under_traffic(lab)
+
+
+def test_many_under_a_flood():
+    with daemon_lab(sides="port") as lab:
+        lab.start(mode="normal")
+        lab.http(9090)
+        lab.learn("http", 9090)
+        floods = [
+            lab.start_flood(9090, rate=rate, count=60 * rate, drop="yes", **kind)
+            for rate, kind in ((SYN_RATE, {}), (ACK_RATE, {"ack": "yes"}))
+        ]
+        told = restarts_under_traffic(lab, count=MANY)
+        sent = sum(flood.stop_report()["sent"] for flood in floods)
+        return f"{MANY} of each kind beside {sent} frames: {told}"
 
 
 def test_inline():
@@ -340,6 +360,27 @@ def test_a_full_disk_and_a_manager_that_keeps_files():
             lab._start_daemon("attack", ())  # pylint: disable=protected-access
             check("took over" in lab.daemon.errors(), lab.daemon.errors())
             check("FDSTOREREMOVE=1\nFDNAME=flows" in keeper.hear(), f"it heard {keeper.said}")
+            talk.go_on()
+        talk.close()
+
+
+def test_a_full_disk_and_sides_that_are_opened_anew():
+    """Without a sandbox that is within the process, which keeps in memory what the disk does not
+    take: connections, and keys."""
+    with daemon_lab(sides="port") as lab, small_disk(lab) as folder:
+        lab.start(mode="normal", extra=("--sandbox", "off"))
+        talk = Talk(lab)
+        plain_and_spliced(lab, talk)
+        with talk:
+            talk.go_on()
+            with full(folder):
+                port = json.loads(lab.bridge.run("ip", "-j", "link", "show", PORTS[0]))[0]
+                lab.bridge.run("ip", "link", "del", f"synward{port['ifindex']}")
+                wait_until(lambda: lab.daemon.said().count(" ready: ") == 2, 10, "ready again")
+                check("they are kept in memory" in lab.daemon.said(), lab.daemon.errors())
+                check(not os.path.exists(f"{lab.store}.flows"), "nothing is left on the disk")
+            took = re.search(r"took over (\d+) connections", lab.daemon.said())
+            check(took and int(took[1]) >= 2 * CONNECTIONS, lab.daemon.errors())
             talk.go_on()
         talk.close()
 
