@@ -148,8 +148,16 @@ struct request {
     bool brief;    /* it is waited for a moment whether there is more */
     bool as_is;    /* it was */
     bool is_long;  /* it is opened before it is whole */
+    bool waits;    /* for room, or for a limit: nothing that it is about may change meanwhile */
     size_t needed; /* bytes that are not worth another look before they have come */
 };
+
+/* What was found out of it, or its client could have 16 KiB read again by each byte that it repeats
+ * meanwhile. */
+static void note_end(struct slot *slot, const struct request *request)
+{
+    slot->needed = (uint16_t)(request->needed <= SLOT_BYTES ? request->needed : SLOT_BYTES + 1);
+}
 
 static void credit(struct engine *engine, const struct passage *passage,
                    const struct server *server, const struct client_said *said)
@@ -194,8 +202,10 @@ static bool open_request(struct engine *engine, struct passage *passage, struct 
 
         if (slot && request->fits)
             slot->flags |= SLOT_FITS;
-        if (slot)
+        if (slot) {
             slot->protocol = (uint8_t)request->checked.protocol;
+            note_end(slot, request);
+        }
         return false;
     }
     greet_beside(engine, passage, server, proof);
@@ -237,10 +247,12 @@ static void open_right(struct engine *engine, struct passage *passage, struct se
     opened = request->is_long ? open_long(engine, passage, server, proof, before, request)
                               : open_request(engine, passage, server, proof, before, request);
 
-    if (opened)
+    if (opened) {
         credit(engine, passage, server, &request->said);
-    else if (request->kept)
+    } else if (request->kept) {
         request->slot->flags |= SLOT_WAITS; /* also where the class long has its most */
+        note_end(request->slot, request);
+    }
 }
 
 /* SMTP's rule (rule 2.2): who talks before the greeting is no mail client. */
@@ -376,15 +388,20 @@ static void decide_unfinished(struct engine *engine, struct passage *passage, st
     }
 }
 
-/* Is what fits there as a whole? Of what no file knows nobody can tell. */
-static enum match find_end(const struct server *server, struct request *request)
+/* Is what fits there as a whole? Of what no file knows nobody can tell. `was_fit`: it was asked
+ * before. */
+static enum match find_end(const struct server *server, struct request *request, bool was_fit)
 {
     const struct client_said *said = &request->said;
     size_t from = request->needed ? request->needed - 1 : 0; /* looked at in vain */
 
-    request->needed = said->bytes;
-    if (server->policy->opens_begun || request->checked.protocol == PROTOCOL_UNKNOWN)
+    if (server->policy->opens_begun || request->checked.protocol == PROTOCOL_UNKNOWN) {
+        request->needed = said->bytes;
         return MATCH_YES;
+    }
+    if (was_fit && request->waits)
+        return request->needed <= said->bytes ? MATCH_YES : MATCH_MORE;
+    request->needed = said->bytes;
     return protocol_whole(request->checked.protocol, said->data, said->bytes, from,
                           &request->needed);
 }
@@ -456,7 +473,7 @@ static inline void judge_request(struct engine *engine, struct passage *passage,
     request->fits = match == MATCH_YES;
     if (match == MATCH_YES) {
         request->said.protocol = request->checked.protocol;
-        match = find_end(server, request);
+        match = find_end(server, request, was_fit);
     }
     if (match == MATCH_NO && may_go_on(server, request)) {
         request->brief = true;
@@ -557,6 +574,7 @@ void request_goes_on(struct engine *engine, struct passage *passage, struct flow
         .checked = {.protocol = (enum protocol_id)slot->protocol},
         .fits = slot->flags & SLOT_FITS,
         .as_is = slot->flags & SLOT_AS_IS,
+        .waits = slot->flags & SLOT_WAITS,
         .needed = slot->needed,
     };
 

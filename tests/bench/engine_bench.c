@@ -27,20 +27,23 @@
 #include "engine/tables/source_lists.h"
 #include "tests/engine/support_frames.h"
 
-#define CAPACITY    68000
-#define SERVER      "10.0.0.1:80"
-#define SERVERS     8 /* on that port and those behind it: one may not have all slots */
-#define CLIENT      "10.1.0.0:1024"
-#define SERVER6     "[fd77::1]:80"
-#define CLIENT6     "[fd77:1::]:1024"
-#define SYN_OPTIONS "mss=1460 sack ts=1/0 nop ws=7"
-#define DATA_BYTES  1448
-#define LEAST_FLOWS 32768
-#define LISTED      1000000 /* addresses of each family */
-#define STRAYS      2000
-#define OTHERS      20000 /* the first client of those whose requests are kept */
-#define REQUEST     "GET / HTTP/1.1\r\nHost: www.example.net\r\n\r\n"
-#define BEGINNING   "GET"
+#define CAPACITY     68000
+#define SERVER       "10.0.0.1:80"
+#define SERVERS      8 /* on that port and those behind it: one may not have all slots */
+#define CLIENT       "10.1.0.0:1024"
+#define SERVER6      "[fd77::1]:80"
+#define CLIENT6      "[fd77:1::]:1024"
+#define SYN_OPTIONS  "mss=1460 sack ts=1/0 nop ws=7"
+#define DATA_BYTES   1448
+#define LEAST_FLOWS  32768
+#define LISTED       1000000 /* addresses of each family */
+#define STRAYS       2000
+#define OTHERS       20000 /* the first client of those whose requests are kept */
+#define REQUEST      "GET / HTTP/1.1\r\nHost: www.example.net\r\n\r\n"
+#define BEGINNING    "GET"
+#define HEADER       "GET / HTTP/1.1\r\n" /* the rest of it is lines of two bytes */
+#define HEADER_BYTES 16000
+#define LONGS        4 /* of a source (engine/stages/request.c) */
 #define WRONG                                                                                      \
     "\x13"                                                                                         \
     "BitTorrent protocol"                                                                          \
@@ -405,6 +408,39 @@ static void begin_beginning(struct bench *bench)
     from_client(&bench->frame, "P.", 0, "nop nop ts=2/0", BEGINNING, 0);
 }
 
+/* Lines that end in bare line feeds are opened for few that are unanswered (rule 1.3): with one
+ * more such header a client waits, and repeats a byte of it. */
+static void begin_waiting(struct bench *bench)
+{
+    static char header[HEADER_BYTES];
+    const uint32_t begun = (uint32_t)strlen(HEADER);
+    uint32_t n = 0;
+
+    attack(bench);
+    memcpy(header, HEADER, begun);
+    for (uint32_t at = begun; at < HEADER_BYTES; at += 2)
+        memcpy(header + at, "a\n", 2);
+    header[HEADER_BYTES - 2] = '\n';
+    for (; n <= LONGS; n++) {
+        from_client(&bench->frame, "P.", 0, "nop nop ts=2/0", HEADER, 0);
+        if (input(bench, SIDE_CLIENT, next_proof(bench, n << 16)) != VERDICT_HOLD)
+            die("a beginning was not kept", "waiting");
+        from_client(&bench->frame, "P.", bench->cookie + 1, "nop nop ts=2/0", header, HEADER_BYTES);
+        set_numbers(&bench->frame.view, bench->frame.buffer, bench->cookie + 1, bench->tsval);
+        input(bench, SIDE_CLIENT, load(bench, &bench->frame, SIDE_CLIENT, n << 16));
+    }
+    if (engine_counters(bench->engine)->flows_kept != 1)
+        die("it does not wait", "waiting");
+    from_client(&bench->frame, "P.", bench->cookie + 1, "nop nop ts=2/0", "G", 1);
+    set_numbers(&bench->frame.view, bench->frame.buffer, bench->cookie + 1, bench->tsval);
+}
+
+static uint32_t next_waiting(struct bench *bench, uint32_t n)
+{
+    (void)n;
+    return load(bench, &bench->frame, SIDE_CLIENT, LONGS << 16);
+}
+
 static void set_port(const struct frame *view, uint8_t *buffer, uint32_t add)
 {
     uint8_t *tcp = buffer + OFFLOAD_BYTES + view->l4;
@@ -518,6 +554,7 @@ static const struct kind kinds[] = {
     {"wrong-bad-rolled", begin_bad_data, next_bad, SIDE_CLIENT, VERDICT_DROP, rolled},
     {"request-wrong", begin_wrong, next_proof, SIDE_CLIENT, VERDICT_REPLY, NULL},
     {"beginning", begin_beginning, next_beginning, SIDE_CLIENT, VERDICT_HOLD, NULL},
+    {"waiting", begin_waiting, next_waiting, SIDE_CLIENT, VERDICT_DROP, NULL},
     {"opening", begin_opening, next_proof, SIDE_CLIENT, VERDICT_HOLD, NULL},
     {"forward", begin_forward, next_of_flows, SIDE_SERVER, VERDICT_FORWARD, NULL},
     {"splice-to-client", begin_to_client, next_of_flows, SIDE_SERVER, VERDICT_FORWARD, NULL},
