@@ -99,8 +99,9 @@ static void count_held(struct engine *engine, const struct flow *flow, int chang
     hash = held_hash(engine, &flow->key);
     server->held += (uint32_t)change;
     held_change(engine->held.sources, hash, change);
-    if (change < 0)
-        engine->held.queue_us = 0; /* a place is free */
+    /* A place is free. To wake those who wait for other servers would cost a look at hundreds. */
+    if (change < 0 && server_anybody_waits(server))
+        engine->held.queue_us = 0;
     if (server->mode == MODE_NORMAL && change > 0)
         learn_peak(engine, server, cold, hash);
     if (server->mode == MODE_ATTACK && is_from_before(flow, cold, server) &&

@@ -320,6 +320,24 @@ Test(held, thousands_that_wait_for_another_server_cost_nobody_his_turn)
     bench_end(b);
 }
 
+/* To look through those who wait for another server costs as much as hundreds of frames. */
+Test(held, a_place_at_a_server_that_nobody_waits_for_wakes_nobody)
+{
+    struct bench *b = bench_of(SETTING_ATTACK);
+    uint64_t due_us;
+
+    cr_assert(opens(b, 1, 1, 1000));
+    b->engine->held.queue_us = due_us = b->now_us + 10000;
+    is_served(b);
+    cr_assert_eq(b->engine->held.queue_us, due_us);
+    cr_assert(opens(b, 1, 1, 1001));
+    bench_server(b, HTTP)->held_waiting[HELD_FIRST] = 1;
+    is_served(b);
+    cr_assert_eq(b->engine->held.queue_us, 0);
+    bench_server(b, HTTP)->held_waiting[HELD_FIRST] = 0;
+    bench_end(b);
+}
+
 /* However many of a network wait, one of them stands before those of others. */
 Test(held, one_of_a_network_waits_for_a_first_place)
 {
