@@ -20,13 +20,26 @@ static const uint32_t defaults[TRIGGER_CAUSES] = {
 
 /* --- counting -------------------------------------------------------------------------------- */
 
+/* What a window counts as: a flood that swells by degrees, always below the limit, would be usual
+ * within minutes. The first windows tell what is usual at all. */
+static uint64_t believed(const struct trigger_counts *counts, uint64_t scaled)
+{
+    const uint64_t least = USUAL_BELIEVED * USUAL_SCALE;
+    const uint64_t more = counts->usual + counts->usual / 4;
+    const uint64_t most = more > least ? more : least;
+
+    return counts->usual_windows < USUAL_WINDOWS || scaled < most ? scaled : most;
+}
+
 /* One more window of 2 s with `sum` SYNs. The mean of the first ones, and from there on one that
  * forgets. */
 static void usual_add(struct trigger_counts *counts, uint64_t sum)
 {
+    const uint64_t scaled = believed(counts, sum * USUAL_SCALE);
+
     if (counts->usual_windows < USUAL_WINDOWS_MAX)
         counts->usual_windows++;
-    counts->usual += sum * USUAL_SCALE / counts->usual_windows;
+    counts->usual += scaled / counts->usual_windows;
     counts->usual -= counts->usual / counts->usual_windows;
 }
 

@@ -457,6 +457,35 @@ Test(trigger, syn_rate_of_a_quiet_server_needs_numbers)
     cr_assert_eq(fires(b, &value), TRIGGER_SYN_RATE);
 }
 
+/* Below the limit at each moment, as far as it itself is what is usual. */
+Test(trigger, a_flood_that_swells_by_degrees_is_not_usual)
+{
+    struct bench *b = begin();
+    uint32_t rate = 100, value;
+
+    b->own.limit[TRIGGER_SYN_RATE] = 5;
+    syns(b, rate, 300);
+    is_calm(b);
+    while (rate < 10000 && fires(b, &value) == TRIGGER_NONE) {
+        rate += rate / 8;
+        syns(b, rate, 8);
+    }
+    cr_assert_lt(rate, 1000);
+}
+
+/* A day that begins: twice as much each half an hour. */
+Test(trigger, a_day_that_begins_is_usual)
+{
+    struct bench *b = begin();
+    uint32_t rate;
+
+    b->own.limit[TRIGGER_SYN_RATE] = 5;
+    for (rate = 50; rate < 1000; rate += rate / 10) {
+        syns(b, rate, 240);
+        is_calm(b);
+    }
+}
+
 Test(trigger, mismatches_and_refusals_where_they_are_set)
 {
     struct bench *b = begin();
