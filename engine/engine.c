@@ -266,10 +266,7 @@ static bool expire_servers(struct engine *engine, uint64_t now_us)
 
         if (!server_slot_used(servers, slot) || !server_is_over(&servers->slots[slot], now_us))
             continue;
-        watch_forget(engine->held.watch, (uint16_t)(slot + 1));
-        server_forget(servers, &servers->slots[slot]);
-        if (engine->config.record_figures)
-            engine->config.record_figures[slot] = (struct record_figures){0};
+        engine_server_forget(engine, &servers->slots[slot]);
     }
     if (engine->servers_looked < servers->capacity)
         return true;
@@ -389,7 +386,7 @@ void engine_set_mode(struct engine *engine, const struct server_key *server, enu
 
 void engine_set_answered(struct engine *engine, const struct server_key *server, uint64_t now_us)
 {
-    struct server *one = server_add(&engine->servers, server, now_us);
+    struct server *one = engine_server_new(engine, server, now_us);
 
     if (one)
         server_answered(one, now_us);

@@ -201,15 +201,50 @@ struct server *server_add(struct server_table *table, const struct server_key *k
     return server;
 }
 
-bool server_is_over(const struct server *server, uint64_t now_us)
+/* Nobody has anything of it, and it has not answered for so long. */
+static bool is_left(const struct server *server, uint64_t life_us, uint64_t now_us)
 {
     const uint64_t heard_us =
         server->answered_us > server->since_us ? server->answered_us : server->since_us;
 
-    return !server->policy && server->setting == SETTING_INHERIT && server->mode == MODE_NORMAL &&
+    return server->setting == SETTING_INHERIT && server->mode == MODE_NORMAL &&
            server->listening != LISTENING_YES && !server->record && !server->flows &&
            !server->held && !server->openings_now && !server->asking_now &&
-           !server_anybody_waits(server) && now_us >= heard_us + SERVER_LIFE_US;
+           !server_anybody_waits(server) && now_us >= heard_us + life_us;
+}
+
+bool server_is_over(const struct server *server, uint64_t now_us)
+{
+    return !server->policy && is_left(server, SERVER_LIFE_US, now_us);
+}
+
+/* Those asked over UDP are few, and others' proofs go by the number of the slot. */
+static bool may_make_room(const struct server *server, uint64_t now_us)
+{
+    const bool armed = server->policy != NULL && server->policy->armed;
+    const bool cookies_out =
+        server->attack_ended_us && now_us - server->attack_ended_us < COOKIE_LIFETIME_US;
+
+    return server->used && !armed && !cookies_out && !server_key_is_udp(&server->key) &&
+           is_left(server, SERVER_PASSED_US, now_us);
+}
+
+struct server *server_to_make_room(const struct server_table *table, const struct server_key *key,
+                                   uint64_t now_us)
+{
+    const uint64_t home = table_hash(table->seed, key, sizeof(*key));
+    const uint32_t probes =
+        table->capacity < SERVER_PROBES_MAX ? table->capacity : SERVER_PROBES_MAX;
+    struct server *oldest = NULL;
+
+    for (uint32_t i = 0; i < probes; i++) {
+        struct server *server = &table->slots[(home + i) & (table->capacity - 1)];
+
+        if (may_make_room(server, now_us) &&
+            (oldest == NULL || server->answered_us < oldest->answered_us))
+            oldest = server;
+    }
+    return oldest;
 }
 
 void server_forget(struct server_table *table, struct server *server)
@@ -287,19 +322,28 @@ static void adopt_peak(const struct server_table *table, struct server *server, 
     server->peak_us = now_us;
 }
 
+static void adopt_those(struct server_table *table, const struct policy *policy, bool armed,
+                        uint64_t now_us)
+{
+    for (uint32_t i = 0; policy != NULL && i < policy->count; i++) {
+        const struct server_policy *one = &policy->servers[i];
+        struct server *server = one->armed == armed ? server_add(table, &one->key, now_us) : NULL;
+
+        if (server == NULL)
+            continue;
+        server->policy = one;
+        adopt_peak(table, server, now_us);
+    }
+}
+
 void server_table_adopt(struct server_table *table, const struct policy *policy, uint64_t now_us)
 {
     for (uint32_t i = 0; i < table->capacity; i++)
         if (server_slot_used(table, i))
             table->slots[i].policy = NULL;
-    for (uint32_t i = 0; policy != NULL && i < policy->count; i++) {
-        struct server *server = server_add(table, &policy->servers[i].key, now_us);
-
-        if (server == NULL)
-            continue;
-        server->policy = &policy->servers[i];
-        adopt_peak(table, server, now_us);
-    }
+    /* Where there is no room for all, for those. */
+    adopt_those(table, policy, true, now_us);
+    adopt_those(table, policy, false, now_us);
 }
 
 void server_set_setting(struct server_table *table, struct server *server,

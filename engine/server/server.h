@@ -8,7 +8,10 @@
  * stays where it is for as long as it is there. It is given back where nothing is known of the
  * server any more: no profile, nothing that an operator said, no connection, and no SYN-ACK of its
  * for SERVER_LIFE_US. A slot that was given back is passed over by searches, and taken first by the
- * next server that comes by.
+ * next server that comes by. Where there is no room for a server that answers, one makes room whose
+ * profile is not armed, and which has neither connections nor answered for a minute: a port that is
+ * listened on for a single connection, as FTP's for data, is a server like any other here, and a
+ * client can have thousands of them made.
  *
  * Modes. A shard switches a server to attack itself when a trigger fires under SETTING_AUTO, and
  * reports it; the way back is the main thread's word alone (server_set_mode).
@@ -40,6 +43,7 @@
 
 #define SERVER_PROBES_MAX 128
 #define SERVER_LIFE_US    (24ull * 3600 * 1000 * 1000)
+#define SERVER_PASSED_US  (60ull * 1000 * 1000) /* where others find no room */
 #define TRIGGER_REPORT_US (1000ull * 1000) /* a firing trigger is reported at most this often */
 /*
  * A server whose last SYN-ACK is older has stopped answering, or answers another way. A Linux
@@ -241,6 +245,9 @@ struct server *server_add(struct server_table *table, const struct server_key *k
                           uint64_t now_us);
 /* Nothing is known of it any more, and nothing points to it. */
 bool server_is_over(const struct server *server, uint64_t now_us);
+/* Who may be forgotten for this one, which has found no room; NULL: nobody. */
+struct server *server_to_make_room(const struct server_table *table, const struct server_key *key,
+                                   uint64_t now_us);
 /* Gives its slot back. */
 void server_forget(struct server_table *table, struct server *server);
 /* What was given back is as if it had never been used, where no search goes past it any more. */

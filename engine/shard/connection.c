@@ -209,6 +209,30 @@ void engine_server_answered(struct engine *engine, struct server *server, uint64
         observe_answered(engine, server, now_us);
 }
 
+void engine_server_forget(struct engine *engine, struct server *server)
+{
+    const uint32_t slot = (uint32_t)(server - engine->servers.slots);
+
+    watch_forget(engine->held.watch, (uint16_t)(slot + 1));
+    server_forget(&engine->servers, server);
+    if (engine->config.record_figures)
+        engine->config.record_figures[slot] = (struct record_figures){0};
+}
+
+struct server *engine_server_new(struct engine *engine, const struct server_key *key,
+                                 uint64_t now_us)
+{
+    struct server *server = server_add(&engine->servers, key, now_us), *old;
+
+    if (server)
+        return server;
+    old = server_to_make_room(&engine->servers, key, now_us);
+    if (!old)
+        return NULL;
+    engine_server_forget(engine, old);
+    return server_add(&engine->servers, key, now_us);
+}
+
 void engine_look_at_triggers(struct engine *engine, struct server *server, uint64_t now_us)
 {
     struct observed_trigger trigger;

@@ -30,6 +30,12 @@ void engine_flow_server_fin(struct engine *engine, struct flow *flow);
 /* flow_set_state() and the counts of the flow's server. */
 void engine_flow_state(struct engine *engine, struct flow *flow, enum flow_state state,
                        uint64_t now_us);
+/* That of a key, made where there is none, if need be in the place of one that little is known of;
+ * NULL: there is no room. */
+struct server *engine_server_new(struct engine *engine, const struct server_key *key,
+                                 uint64_t now_us);
+/* Gives its slot back; nothing points to it. */
+void engine_server_forget(struct engine *engine, struct server *server);
 /* A SYN-ACK of the server was seen. */
 void engine_server_answered(struct engine *engine, struct server *server, uint64_t now_us);
 /* Looks whether a trigger of the server fires, after something that it counts; `server` may be

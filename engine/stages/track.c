@@ -266,7 +266,7 @@ static void half_open_answered(struct engine *engine, const struct passage *pass
     /* Where no SYN was seen, the server side may have invented the port (track_server()). */
     struct server *server = cold->offered == FLOW_OFFER_UNKNOWN
                                 ? server_find(&engine->servers, &key)
-                                : server_add(&engine->servers, &key, passage->now_us);
+                                : engine_server_new(engine, &key, passage->now_us);
 
     if (server)
         engine_server_answered(engine, server, passage->now_us);

@@ -23,6 +23,7 @@
 #include "profiles/learn/learn_greeting.h"
 #include "profiles/learn/learn_request.h"
 #include "profiles/learn/rehearsal.h"
+#include "profiles/store/expiry.h"
 
 #define LEARNER_IDLE_US (600ull * 1000 * 1000) /* a greeting may take five minutes */
 #define SECOND_US       (1000u * 1000)
@@ -138,6 +139,18 @@ static struct profile *profile_of(struct learner *learner, const struct followed
 
 /* --- handshake ------------------------------------------------------------------------------- */
 
+/* Another one of its address may have to go for it. */
+static struct profile *profile_of_server(struct learner *learner, const struct server_key *server)
+{
+    struct server_key old;
+
+    if (!store_find(learner->store, server) && expiry_makes_room(learner->store, server, &old)) {
+        learner_forget(learner, &old);
+        store_forget(learner->store, &old);
+    }
+    return store_add(learner->store, server);
+}
+
 static void on_synack(struct learner *learner, const struct observation *observation,
                       uint64_t wall_us)
 {
@@ -148,7 +161,7 @@ static void on_synack(struct learner *learner, const struct observation *observa
 
     if (followed_find(&learner->flows, &name))
         return; /* the server's SYN-ACK once more */
-    profile = store_add(learner->store, &observation->server);
+    profile = profile_of_server(learner, &observation->server);
     if (!profile)
         return;
     flow = follow(learner, &name, wall_us);

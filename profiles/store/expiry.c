@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "profiles/model/profile.h"
 #include "profiles/model/settings.h"
 
 /* The clock is set by so much, or more, if it is set at all: what is less is its own error. */
@@ -64,4 +65,30 @@ bool expiry_next(struct expiry *expiry, const struct store *store, bool learning
     expiry->next = 0;
     expiry->due_us = now_us + EXPIRY_EVERY_US;
     return false;
+}
+
+static bool is_at(const struct profile *profile, const struct ip_addr *addr)
+{
+    return profile && memcmp(&profile->key.addr, addr, sizeof(*addr)) == 0;
+}
+
+bool expiry_makes_room(const struct store *store, const struct server_key *key,
+                       struct server_key *old)
+{
+    const struct server_key first = {.addr = key->addr};
+    const size_t begin = store_behind(store, &first);
+    const struct profile *oldest = NULL;
+
+    if (!is_at(store_at(store, begin + PROFILES_OF_ADDRESS - 1), &key->addr))
+        return false;
+    for (size_t i = begin; is_at(store_at(store, i), &key->addr); i++) {
+        const struct profile *profile = store_at(store, i);
+
+        if (!profile_armed(profile) && profile_kept_until_s(profile) &&
+            (!oldest || profile->last_seen_s < oldest->last_seen_s))
+            oldest = profile;
+    }
+    if (oldest)
+        *old = oldest->key;
+    return oldest;
 }

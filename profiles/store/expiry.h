@@ -24,6 +24,13 @@
 #define EXPIRY_STEADY_US  (24ull * 3600 * 1000 * 1000)
 #define EXPIRY_EVERY_US   (3600ull * 1000 * 1000)
 
+/*
+ * A port that is listened on for one connection, as FTP's for data, has a profile as any other: so
+ * a client could have as many made as there is room for in the store. Of one address so many are
+ * kept at most, beyond which one that is not armed makes room.
+ */
+#define PROFILES_OF_ADDRESS 1024u
+
 /* All zero: nothing was looked at yet. */
 struct expiry {
     uint64_t due_us;    /* when it is to be looked again */
@@ -34,6 +41,11 @@ struct expiry {
 
 /* When a profile is forgotten if its server is not seen again, in seconds since 1970; 0: never. */
 int64_t profile_kept_until_s(const struct profile *profile);
+
+/* True where another profile of the address of `key` wants the place of `*old`: not armed, nothing
+ * set of it, and not seen for the longest. */
+bool expiry_makes_room(const struct store *store, const struct server_key *key,
+                       struct server_key *old);
 
 /*
  * True where a profile is to be forgotten, of this key: by store_forget(), and then to be asked

@@ -310,6 +310,34 @@ Test(engine, servers_are_forgotten_after_a_day)
     bench_end(b);
 }
 
+/* An FTP server listens on another port for each file: its clients may fill the table with those. A
+ * service that is new finds room once nothing is left of some of them. */
+Test(engine, ports_that_were_used_once_make_room)
+{
+    struct bench *b = bench_new(SETTING_NORMAL);
+    char server[32];
+
+    for (unsigned port = 1; port <= 40; port++) {
+        snprintf(server, sizeof(server), "192.0.2.9:%u", 3000 + port);
+        b->server = server;
+        handshake(b, OFFERS, OFFERS);
+        client_says(b, .flags = "R", .seq = X + 1);
+        bench_forget(b);
+        engine_observations(b->engine)->count = 0;
+    }
+    b->server = STRANGER;
+    handshake(b, OFFERS, OFFERS);
+    client_says(b, .flags = "R", .seq = X + 1);
+    cr_assert_null(bench_server(b, STRANGER), "all have a connection yet, or are armed");
+    bench_wait(b, 300 * SECOND_US);
+    bench_forget(b);
+    handshake(b, OFFERS, OFFERS);
+    cr_assert_not_null(bench_server(b, STRANGER));
+    cr_assert_not_null(bench_server(b, HTTP), "it is armed");
+    cr_assert_not_null(bench_server(b, POP3), "it is armed");
+    bench_end(b);
+}
+
 Test(engine, use_of_the_tables)
 {
     struct bench *b = bench_new(SETTING_ATTACK);

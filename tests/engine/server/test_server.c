@@ -493,6 +493,54 @@ Test(server, is_over_a_day_after_its_last_answer_where_nothing_is_known_of_it)
     cr_assert_not(server_is_over(server, over_us), "its cookies are out yet");
 }
 
+/* What would make a difference to somebody stays. */
+Test(server, makes_room_a_minute_after_its_last_answer_where_little_is_known_of_it)
+{
+    struct server_table table = table_of(1);
+    struct server *server = add(&table, 80);
+    struct server_policy policy = {0};
+    const struct server_key other = key_of(81);
+    const uint64_t passed_us = 5 * SECOND_US + SERVER_PASSED_US;
+
+    server_answered(server, 5 * SECOND_US);
+    cr_assert_null(server_add(&table, &other, passed_us));
+    cr_assert_null(server_to_make_room(&table, &other, passed_us - 1));
+    cr_assert_eq(server_to_make_room(&table, &other, passed_us), server);
+    server->policy = &policy;
+    cr_assert_eq(server_to_make_room(&table, &other, passed_us), server, "not armed");
+    policy.armed = true;
+    cr_assert_null(server_to_make_room(&table, &other, passed_us));
+    server->policy = NULL;
+    server->flows = 1;
+    cr_assert_null(server_to_make_room(&table, &other, passed_us), "a connection is there");
+    server->flows = 0;
+    server->attack_ended_us = 5 * SECOND_US;
+    cr_assert_null(server_to_make_room(&table, &other, passed_us), "its cookies are out");
+    cr_assert_eq(server_to_make_room(&table, &other, 5 * SECOND_US + COOKIE_LIFETIME_US), server);
+    server_set_setting(&table, server, SETTING_AUTO, passed_us);
+    cr_assert_null(server_to_make_room(&table, &other, passed_us + COOKIE_LIFETIME_US));
+}
+
+/* Of more servers than there is room for, those that are armed have it. */
+Test(server, armed_ones_are_adopted_first)
+{
+    struct server_table table = table_of(8);
+    struct policy *policy = calloc(1, policy_bytes(16));
+    uint32_t armed = 0;
+
+    policy->count = 16;
+    for (uint32_t i = 0; i < 16; i++)
+        policy->servers[i] = (struct server_policy){.key = key_of(80 + i), .armed = i >= 12};
+    server_table_adopt(&table, policy, 1000);
+    for (uint32_t i = 0; i < 16; i++) {
+        const struct server *server = server_find(&table, &policy->servers[i].key);
+
+        armed += server && server->policy->armed;
+    }
+    cr_assert_eq(armed, 4);
+    free(policy);
+}
+
 /* Servers come and go: each is found for as long as it is there, and its host is; what is gone is
  * not. All slots are free again at the end, and no search goes past them. */
 Test(server, come_and_go)

@@ -9,6 +9,7 @@
 
 #include <stdio.h>
 
+#include "profiles/store/expiry.h"
 #include "tests/profiles/observations.h"
 
 static struct store *store;
@@ -939,4 +940,29 @@ Test(learner, name_of_who_says_hello)
     talk_whole(learner, 1, "220 mx ESMTP\r\n", "EHLO a.example\r\n", "250 mx\r\n");
     talk_whole(learner, 2, "220 mx ESMTP\r\n", "EHLO b.example\r\n", "550 go away\r\n");
     cr_assert_str_eq(keyword_list(&store_at(store, 0)->keywords), "ehlo=a.example/1");
+}
+
+/* Ports that are listened on for one connection each do not fill the store. */
+Test(learner, ports_of_one_address_make_room_for_each_other)
+{
+    const struct synack_features granted = test_synack();
+    struct server_key key = test_server();
+
+    for (uint32_t i = 0; i < PROFILES_OF_ADDRESS + 100; i++) {
+        struct observation observation = {.kind = OBSERVED_SYNACK,
+                                          .flow_id = i + 1,
+                                          .time_us = i * 1000000ull,
+                                          .server = key,
+                                          .client_port = 40000};
+
+        observation.server.port = (uint16_t)(20000 + i);
+        observation.handshake =
+            (struct observed_handshake){.offered = OFFER_ALL, .granted = granted};
+        learner_observe(learner, &observation, WALL_US + observation.time_us);
+    }
+    cr_assert_eq(store_count(store), PROFILES_OF_ADDRESS);
+    key.port = 20000 + PROFILES_OF_ADDRESS + 99;
+    cr_assert_not_null(store_find(store, &key), "the newest");
+    key.port = 20000;
+    cr_assert_null(store_find(store, &key), "the oldest");
 }

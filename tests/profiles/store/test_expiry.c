@@ -139,3 +139,26 @@ Test(expiry, who_was_never_seen_stays)
     cr_assert_eq(store_count(store), 1);
     store_free(store);
 }
+
+/* Of one address: 192.0.2.1, of whose ports the first and the second are armed, or set by hand. */
+Test(expiry, of_one_address_the_oldest_that_is_not_armed_makes_room)
+{
+    const struct server_key other = {.addr = {{1}}, .port = 80};
+    struct server_key key = {.port = PROFILES_OF_ADDRESS + 1}, old;
+    unsigned days[PROFILES_OF_ADDRESS] = {[0] = 9, [1] = 8, [2] = 7, [3] = 6};
+    struct error error;
+
+    cr_assert(addr_from_text("192.0.2.1", &key.addr));
+    begin(days, PROFILES_OF_ADDRESS - 1);
+    cr_assert_not(expiry_makes_room(store, &key, &old), "there is room for one");
+    store_free(store);
+    begin(days, PROFILES_OF_ADDRESS);
+    profile_at(1)->handshakes = profile_at(1)->requests = 8;
+    fidelity_add(&profile_at(1)->fidelity, true);
+    cr_assert(profile_armed(profile_at(1)));
+    cr_assert(profile_set(profile_at(2), "open_per_second", "7", &error));
+    cr_assert(expiry_makes_room(store, &key, &old));
+    cr_assert_eq(old.port, 3);
+    cr_assert_not(expiry_makes_room(store, &other, &old), "another address");
+    store_free(store);
+}
