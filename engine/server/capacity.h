@@ -38,13 +38,33 @@ struct capacity {
     uint64_t refused_us;
     uint64_t lowered_by[2]; /* networks whose refusals have lowered the mark last, and when */
     uint64_t lowered_us;
+    uint32_t beside;  /* so many more than those below, as the server has said that it is full; 0:
+                         it has not */
+    uint32_t lasting; /* that are there from before the attack, or so long that they stay */
 };
 
-/* So many clients that the server has not answered before may hold of a lowered mark: a quarter is
- * left for those whom it has. */
-static inline uint32_t capacity_for_strangers(uint32_t limit)
+/* It was lowered as the server has said that it is full. */
+static inline bool capacity_was_told(const struct capacity *capacity)
 {
-    return limit - limit / 4;
+    return capacity->limit && capacity->beside;
+}
+
+/* The lowered mark. */
+static inline uint32_t capacity_mark(const struct capacity *capacity)
+{
+    const uint32_t least = capacity_was_told(capacity) ? capacity->lasting + capacity->beside : 0;
+
+    return capacity->limit > least ? capacity->limit : least;
+}
+
+/* So many clients that the server has not answered before may hold of a lowered mark: a quarter of
+ * what anybody may have is left for those whom it has. */
+static inline uint32_t capacity_for_strangers(const struct capacity *capacity)
+{
+    const uint32_t mark = capacity_mark(capacity);
+    const uint32_t lasting = capacity_was_told(capacity) ? capacity->lasting : 0;
+
+    return mark > lasting ? mark - (mark - lasting) / 4 : mark;
 }
 
 /* Nobody who came after this one was answered. */

@@ -117,7 +117,7 @@ void capacity_heard(struct server *server, uint32_t number, bool prompt)
         capacity->heard_last = number;
     capacity->heard = true;
     capacity->prompt |=
-        prompt && capacity->limit && server->held >= capacity_for_strangers(capacity->limit);
+        prompt && capacity->limit && server->held >= capacity_for_strangers(capacity);
 }
 
 void engine_flow_answered(struct engine *engine, const struct flow *flow, uint64_t now_us)

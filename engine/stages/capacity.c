@@ -73,15 +73,23 @@ static void make_room(struct engine *engine, struct server *server, uint64_t now
         slow_make_room(engine, server, server->capacity.stuck_by_many, 0, now_us);
 }
 
-static void lower(struct engine *engine, struct server *server, uint32_t others, uint32_t floor,
+/* So many as it held beside one that it had no place for, or half where that was all. */
+static uint32_t step_down(const struct engine *engine, const struct server *server, uint32_t others)
+{
+    const uint32_t mark = held_mark(engine, server);
+    const uint32_t reached = server->held < mark ? server->held : mark;
+
+    return others < reached / 4 * 3 ? others : reached / 2;
+}
+
+static void lower(struct engine *engine, struct server *server, uint32_t to, uint32_t floor,
                   uint64_t now_us)
 {
     struct capacity *capacity = &server->capacity;
     const uint32_t mark = held_mark(engine, server);
-    const uint32_t reached = server->held < mark ? server->held : mark;
     const uint32_t least =
         most(most(server->held_peak, server->held_before + 1), most(capacity->served, floor));
-    const uint32_t limit = most(others < reached / 4 * 3 ? others : reached / 2, least);
+    const uint32_t limit = most(to, least);
     const bool settled =
         !capacity->limit || (server->held <= capacity->limit && now_us >= capacity->lower_us);
 
@@ -103,7 +111,7 @@ static void raise(struct engine *engine, struct server *server, uint64_t now_us)
     capacity->limit += 1 + capacity->limit / 8;
     capacity->raise_us = now_us + RAISE_US;
     if (capacity->limit >= held_usual_mark(engine, server))
-        capacity->limit = 0;
+        capacity->limit = capacity->beside = 0;
 }
 
 /* --- looking for answers --------------------------------------------------------------------- */
@@ -224,7 +232,7 @@ static void act(struct engine *engine, struct server *server, uint64_t now_us)
     struct capacity *capacity = &server->capacity;
 
     if (capacity->stuck && capacity_is_after(capacity, capacity->stuck_number))
-        lower(engine, server, capacity->stuck_others, 1, now_us);
+        lower(engine, server, step_down(engine, server, capacity->stuck_others), 1, now_us);
     else if (capacity->prompt)
         raise(engine, server, now_us);
     capacity->stuck = capacity->prompt = false;
@@ -305,7 +313,8 @@ void capacity_refused(struct engine *engine, const struct flow *flow, uint64_t n
     capacity->refused_us = now_us;
     if (!another || has_lowered(capacity, before, now_us) || held_others(server) <= floor)
         return;
-    lower(engine, server, held_others(server), floor, now_us);
+    capacity->beside = floor;
+    lower(engine, server, step_down(engine, server, held_others(server)), floor, now_us);
     if (capacity->limit == limit)
         return;
     capacity->lowered_by[0] = before;
@@ -332,7 +341,7 @@ bool capacity_unheard(struct engine *engine, struct server *server, uint32_t att
         const uint32_t limit = capacity->limit;
         const bool again = capacity->by_silence;
 
-        lower(engine, server, others, 1, now_us);
+        lower(engine, server, step_down(engine, server, others), 1, now_us);
         if (capacity->limit != limit) {
             capacity->by_silence = true;
             capacity->limit_before = again ? capacity->limit_before : limit;

@@ -12,6 +12,10 @@
  *      where it speaks first, it has refused clients of two networks within ten seconds ("421 too
  *      many", an end without a word), as OpenSSH does beyond ten that have not logged in
  *
+ * Where it has said so, who has been there for six minutes is not ended for others: by then servers
+ * have ended who has not logged in, and who has holds none of the places that are wanted (OpenSSH),
+ * or has a right to it. The mark leaves room beside all of these.
+ *
  * The mark falls to what it held when that one came. Where that did not help (what holds the places
  * may be bodies that do not end, which nobody could tell from those that are worked on), it falls
  * by half, and again. It rises by an eighth each second in which somebody is served at once while

@@ -31,7 +31,8 @@ uint32_t held_usual_mark(const struct engine *engine, const struct server *serve
 
 uint32_t held_mark(const struct engine *engine, const struct server *server)
 {
-    return server->capacity.limit ? server->capacity.limit : held_usual_mark(engine, server);
+    return server->capacity.limit ? capacity_mark(&server->capacity)
+                                  : held_usual_mark(engine, server);
 }
 
 static enum held_class class_of(struct engine *engine, const struct flow_key *key,
@@ -84,7 +85,7 @@ static uint32_t room_for(const struct server *server, enum held_class class, uin
                          uint64_t now_us)
 {
     if (server->capacity.limit)
-        return class == HELD_KNOWN ? mark : capacity_for_strangers(mark);
+        return class == HELD_KNOWN ? mark : capacity_for_strangers(&server->capacity);
     if (class == HELD_OTHERS)
         return mark;
     return rate_sum(&server->quick, now_us) + (class == HELD_KNOWN ? 2 * mark : mark + mark / 2);

@@ -15,7 +15,9 @@
 #define APART         16 /* a look ends one of so many idle ones: their places come one by one */
 #define LOOK_US       250000 /* at one server */
 /* By then it is known of a connection whether it trickles, or does not read. */
-#define KNOWN_BY  WATCH_LONG
+#define KNOWN_BY WATCH_LONG
+/* Servers end who has not logged in before that: OpenSSH 2 min, Dovecot 3, ProFTPD and exim 5. */
+#define LASTING   FLOW_CLOCK_SECONDS(360)
 #define BODY_MOST (UINT32_C(1) << 30) /* sequence numbers are compared with the end of a body */
 /* What is asked of those that move, and how long before it is twice as much: three looks */
 #define PACE_US      5000000u
@@ -36,6 +38,7 @@ _Static_assert(SERVERS_MOST < WATCH_SERVERS, "each server has a list of those th
 /* What stands at one server, of those that are watched. */
 struct standing {
     uint32_t all, young;             /* those of whom too little is known yet */
+    uint32_t lasting;                /* and do not trickle */
     uint32_t slow;                   /* those that let others wait, or will be known to in a look */
     uint16_t crowd[2][CROWD_PLACES]; /* slow ones of a network, counted as in held_sources.h */
 };
@@ -105,6 +108,11 @@ static bool is_young(const struct watched *watched, uint64_t now_us)
     return flow_clock(now_us) - watched->opened < KNOWN_BY;
 }
 
+static bool is_lasting(const struct watched *watched, uint64_t now_us)
+{
+    return flow_clock(now_us) - watched->opened >= LASTING;
+}
+
 static void count(struct engine *engine, const struct server *server, struct watched *watched,
                   struct standing *standing)
 {
@@ -119,6 +127,7 @@ static void count(struct engine *engine, const struct server *server, struct wat
     standing->young +=
         watched->vague || (is_young(watched, engine->now_us) && class != WATCH_CLIENT);
     standing->slow += class != WATCH_WELL && class != WATCH_SERVER;
+    standing->lasting += class < WATCH_BODY && is_lasting(watched, engine->now_us);
     if (class == WATCH_WELL)
         return;
     network = held_network_hash(engine, &flow->key);
@@ -133,11 +142,15 @@ static bool is_idle(const struct slow *slow, bool is_stuck)
 }
 
 /* Nobody may end it, or not yet: it takes nobody's place among those who go. */
-static bool must_stay(struct engine *engine, const struct slow *slow, const struct flow *flow,
-                      bool is_stuck)
+static bool must_stay(struct engine *engine, const struct server *server, const struct slow *slow,
+                      const struct flow *flow, bool is_stuck)
 {
+    const bool stays =
+        is_young(slow->watched, engine->now_us) ||
+        (capacity_was_told(&server->capacity) && is_lasting(slow->watched, engine->now_us));
+
     return source_is_exempt(&engine->sources, &flow->key.client, engine->now_us) ||
-           (is_idle(slow, is_stuck) && !slow->own && is_young(slow->watched, engine->now_us));
+           (is_idle(slow, is_stuck) && !slow->own && stays);
 }
 
 /* Of one class and right the networks with the most go first: who is alone in his is no crowd. */
@@ -160,7 +173,7 @@ static struct slow look(struct engine *engine, const struct server *server, stru
            held_was_slow(engine->held.sources, hash, now_us);
     crowd = crowd_of(standing, held_network_hash(engine, &flow->key));
     slow.alone = crowd <= 1;
-    if (must_stay(engine, &slow, flow, is_stuck))
+    if (must_stay(engine, server, &slow, flow, is_stuck))
         return slow;
     slow.rank = (uint64_t)slow.class << 50 | over << 49 | crowd << 33 |
                 (flow_clock(now_us) - watched->since);
@@ -323,6 +336,7 @@ void slow_make_room(struct engine *engine, struct server *server, bool is_stuck,
     server->slow_us = now_us + (uint64_t)LOOK_US * engine->servers.shards;
     for (one = watch_first(watch, number); one; one = watch_next(watch, one))
         count(engine, server, one, &standing);
+    server->capacity.lasting = server->held_before + standing.lasting;
     for (one = watch_first(watch, number); one; one = watch_next(watch, one))
         insert(slowest, look(engine, server, one, &standing, own, is_stuck));
     ask_for_pace(server, &standing, now_us);

@@ -881,3 +881,97 @@ Test(capacity, mark_stays_where_a_refusal_is_none_for_want_of_room)
     cr_assert_eq(mark_of_pop3(b), 64);
     bench_end(b);
 }
+
+/* --- who has been there for long -------------------------------------------------------------- */
+
+/* True: its request does not wait. */
+static bool asks_pop3(struct bench *b)
+{
+    const uint32_t c = get_cookie(b, OFFERS);
+
+    client_says(b, .flags = ".", .seq = X + 1, .ack = c + 1);
+    client_says(b, .flags = "P.", .seq = X + 1, .ack = c + 1 + GREETING_LENGTH, .payload = USER);
+    bench_forget(b);
+    return strcmp(bench_flow_state(b), "opening") == 0;
+}
+
+/* From here on a client speaks of whom nobody has heard. */
+static void newcomer(struct bench *b, unsigned number)
+{
+    snprintf(b->client_text, sizeof(b->client_text), "203.0.%u.1:%u", number % 100, 1000 + number);
+    b->client = b->client_text;
+}
+
+static void is_welcome(struct bench *b)
+{
+    server_says(b, .flags = "S.", .seq = Y, .ack = X + 1, .options = OFFERS);
+    server_says(b, .flags = "P.", .seq = Y + 1, .ack = X + 1, .payload = GREETING);
+    bench_forget(b);
+}
+
+/* Eight newcomers a second, each of whom is served at once and goes; how many were. */
+static unsigned newcomers_are_served(struct bench *b, unsigned seconds)
+{
+    unsigned served = 0;
+
+    for (unsigned i = 0; i < 8 * seconds; i++) {
+        newcomer(b, i);
+        if (asks_pop3(b)) {
+            is_welcome(b);
+            client_says(b, .flags = "R", .seq = X + 1 + sizeof(USER) - 1);
+            served++;
+        }
+        bench_forget(b);
+        bench_wait(b, SECOND_US / 8);
+        bench_forget(b);
+    }
+    return served;
+}
+
+/* Two networks whom the server refuses for themselves find it with thirty sessions that idle, for
+ * six minutes or for five seconds. */
+static struct bench *two_are_refused_beside_idle_ones(unsigned seconds)
+{
+    struct bench *b = attacked_pop3(30);
+
+    bench_wait(b, seconds * SECOND_US);
+    is_greeted(b, 100, "-ERR banned\r\n");
+    is_greeted(b, 101, "-ERR banned\r\n");
+    return b;
+}
+
+Test(capacity, whoever_has_been_there_for_long_is_not_ended_where_two_networks_are_refused)
+{
+    struct bench *b = two_are_refused_beside_idle_ones(370);
+
+    cr_assert_geq(newcomers_are_served(b, 14), 14 * 8 - 4, "there is room beside them");
+    cr_assert_eq(bench_counters(b)->flows_ended, 0);
+    for (unsigned i = 0; i < 30; i++) { /* and these stay */
+        newcomer(b, 200 + i);
+        if (asks_pop3(b))
+            is_welcome(b);
+    }
+    bench_wait(b, 10 * SECOND_US);
+    cr_assert_gt(bench_counters(b)->flows_ended, 0, "of the newcomers");
+    for (unsigned i = 1; i <= 30; i++) {
+        client(b, i);
+        cr_assert_str_eq(bench_flow_state(b), "spliced", "%u", i);
+    }
+    bench_forget(b);
+    bench_end(b);
+}
+
+/* So young ones may be logins that do not come. */
+Test(capacity, who_came_just_now_is_ended_where_two_networks_are_refused)
+{
+    struct bench *b = two_are_refused_beside_idle_ones(5);
+
+    for (unsigned i = 0; i < 5; i++) {
+        newcomer(b, i);
+        cr_assert_not(asks_pop3(b));
+    }
+    bench_wait(b, 8 * SECOND_US);
+    cr_assert_geq(bench_counters(b)->flows_ended, 10);
+    bench_forget(b);
+    bench_end(b);
+}
