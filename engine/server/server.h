@@ -139,6 +139,7 @@ struct server {
     struct token_bucket doubted_syns; /* SYNs that were met as if there were no doubt */
     struct token_bucket silent_syns;  /* SYNs that were passed on to one that is silent */
     struct token_bucket unheard;      /* the same of networks that have had none within a second */
+    uint64_t passed_noted_us;         /* until then some of these networks may be noted */
     struct server_grants grants;
     struct token_bucket openings;
     struct token_bucket strays;         /* untracked segments that were let through */

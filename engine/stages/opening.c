@@ -20,6 +20,7 @@
 #include "engine/stages/opening_say.h"
 #include "engine/stages/slow.h"
 #include "engine/stages/splice.h"
+#include "engine/stages/syn.h"
 #include "engine/shard/connection.h"
 
 #include <string.h>
@@ -168,6 +169,7 @@ void opening_heard(struct engine *engine, struct flow *flow, struct opening *ope
     unheard_no_more(engine, server, opening);
     banned_no_more(server, opening);
     banned_heard(engine, flow, opening, now_us);
+    syn_heard(engine, server, &flow->key.client, now_us);
 }
 
 void opening_done(struct engine *engine, struct flow *flow)

@@ -15,6 +15,8 @@
 #define AUTHENTICATED_PER_SECOND 100
 #define DOUBTED_PER_SECOND       10
 #define LIMIT_SCOPE_DOUBT        0x10000000u /* or'ed with the server's index */
+#define LIMIT_SCOPE_PASSED       0x00400000u
+#define PASSED_NOTED_US          (60ull * 1000 * 1000)
 
 void synack_remember(struct engine *engine, const struct passage *passage,
                      const struct promise *promise, const struct cookie_options *client, uint32_t c,
@@ -111,29 +113,68 @@ static void pass_authenticated(struct engine *engine, struct passage *passage,
         passage_drop(engine, passage, DROP_open_limit);
 }
 
+static struct ip_addr network_of(const struct ip_addr *client)
+{
+    return prefix_masked(client, prefix_neighbour_bits(client));
+}
+
+static uint32_t scope_at(const struct engine *engine, const struct server *server, uint32_t scope)
+{
+    return scope | (uint32_t)(server - engine->servers.slots);
+}
+
 static bool is_first_of_network(struct engine *engine, const struct passage *passage,
                                 const struct server *server)
 {
-    const struct ip_addr *client = &passage->key.client;
-    const struct ip_addr network = prefix_masked(client, prefix_neighbour_bits(client));
-    const uint32_t scope = LIMIT_SCOPE_DOUBT | (uint32_t)(server - engine->servers.slots);
+    const struct ip_addr network = network_of(&passage->key.client);
 
-    return source_limiter_take(&engine->limits, &network, scope, 1, 1, passage->now_us);
+    return source_limiter_take(&engine->limits, &network,
+                               scope_at(engine, server, LIMIT_SCOPE_DOUBT), 1, 1, passage->now_us);
+}
+
+/* The server may not answer its SYN, which is passed on now. */
+static void note_passed(struct engine *engine, struct server *server, const struct ip_addr *network,
+                        uint64_t now_us)
+{
+    server->passed_noted_us = now_us + PASSED_NOTED_US;
+    source_limiter_note(&engine->limits, network, scope_at(engine, server, LIMIT_SCOPE_PASSED),
+                        server->passed_noted_us, now_us);
+}
+
+void syn_heard(struct engine *engine, const struct server *server, const struct ip_addr *client,
+               uint64_t now_us)
+{
+    const struct ip_addr network = network_of(client);
+
+    if (now_us < server->passed_noted_us)
+        source_limiter_note(&engine->limits, &network, scope_at(engine, server, LIMIT_SCOPE_PASSED),
+                            0, now_us);
 }
 
 /*
  * Whom a filter of the server's has banned could use up all that may prove us wrong, by SYNs that
  * it never answers. So as much again is there for networks that have had none of it within a
- * second. Nothing is noted of SYNs that have none: their addresses may be made up.
+ * second, and half of what may be saved up of that for those of which it has left none unanswered
+ * within a minute: who is banned comes again, and a stranger comes once. Nothing is noted of SYNs
+ * that have none: their addresses may be made up.
  */
 static bool is_of_who_had_none(struct engine *engine, const struct passage *passage,
                                struct server *server)
 {
     const uint32_t limit = limit_share(engine, DOUBTED_PER_SECOND);
+    const struct ip_addr network = network_of(&passage->key.client);
+    const bool again =
+        passage->now_us < server->passed_noted_us &&
+        source_limiter_is_noted(&engine->limits, &network,
+                                scope_at(engine, server, LIMIT_SCOPE_PASSED), passage->now_us);
+    const uint32_t burst = again ? limit / 2 : limit;
 
-    return token_next_us(&server->unheard, limit, limit) <= passage->now_us &&
-           is_first_of_network(engine, passage, server) &&
-           token_take(&server->unheard, limit, limit, passage->now_us);
+    if (token_next_us(&server->unheard, limit, burst) > passage->now_us ||
+        !is_first_of_network(engine, passage, server) ||
+        !token_take(&server->unheard, limit, limit, passage->now_us))
+        return false;
+    note_passed(engine, server, &network, passage->now_us);
+    return true;
 }
 
 /* One of the few that anybody may have. */

@@ -48,5 +48,8 @@ void speak_synack(struct engine *engine, const struct synack_said *said, uint64_
 
 /* Judges a SYN without ACK whose checksum is good. */
 void admit_syn(struct engine *engine, struct passage *passage, struct server *server);
+/* The server has answered a SYN of this client's: its network is none that it leaves unanswered. */
+void syn_heard(struct engine *engine, const struct server *server, const struct ip_addr *client,
+               uint64_t now_us);
 
 #endif

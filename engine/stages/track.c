@@ -6,6 +6,7 @@
 #include "engine/shard/observe.h"
 #include "engine/stages/half_open.h"
 #include "engine/stages/request_check.h"
+#include "engine/stages/syn.h"
 #include "engine/stages/udp.h"
 #include "engine/shard/connection.h"
 #include "engine/tables/joined_log.h"
@@ -113,15 +114,18 @@ void track_server(struct engine *engine, struct passage *passage)
     }
     if (is_synack(frame)) {
         /*
-         * Its SYN was pushed out by a flood (rule 5.13). Who answers is a server all the same,
-         * where one is known: the server side could invent as many as it likes.
+         * Its SYN was pushed out by a flood (rule 5.13), or passed by while the server was in doubt
+         * (syn.c). Who answers is a server all the same, where one is known: the server side could
+         * invent as many as it likes.
          */
         struct server_key key = flow_key_server(&passage->key);
         struct server *server = server_find(&engine->servers, &key);
         struct flow *flow = pick_up(engine, passage);
 
-        if (server)
+        if (server) {
             engine_server_answered(engine, server, passage->now_us);
+            syn_heard(engine, server, &passage->key.client, passage->now_us);
+        }
         if (flow)
             flow_bind_server(engine, flow, server);
         engine_check_triggers(engine, server, passage->now_us);

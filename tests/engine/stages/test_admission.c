@@ -228,6 +228,82 @@ Test(admission, banned_networks_keep_a_server_in_doubt_from_nobody)
     bench_end(b);
 }
 
+/* The SYN of a new connection of 10.2.`network`.1: how it was met. */
+static enum verdict_action syn_of(struct bench *b, unsigned network, unsigned port)
+{
+    char from[32];
+
+    snprintf(from, sizeof(from), "10.2.%u.1:%u", network, 1000 + port);
+    client_says(b, .from = from, .flags = "S", .seq = X, .options = OFFERS);
+    bench_forget(b);
+    return b->verdict.action;
+}
+
+static struct bench *silent_server(void)
+{
+    struct engine_config config;
+    struct bench *b;
+
+    bench_config(&config);
+    config.flows_max = config.sources_max = 1024;
+    b = bench_new_sized(SETTING_ATTACK, &config);
+    unheard(b, "10.1.1.1:7777");
+    unheard(b, "10.1.2.1:7777");
+    bench_wait(b, SECOND_US * 31 / 10);
+    bench_forget(b);
+    return b;
+}
+
+#define BANNED  14
+#define MANY    40
+#define STEP_US 20000
+
+/* In each of these steps one of so many banned networks asks again, as their hosts do for each of
+ * two connections a second. */
+static void banned_ask_on(struct bench *b, unsigned networks, unsigned from, unsigned to)
+{
+    for (unsigned step = from; step < to; step++) {
+        syn_of(b, step % networks, step);
+        bench_wait(b, STEP_US);
+        bench_forget(b);
+    }
+}
+
+/* Who is banned comes again, a stranger comes once: more networks than are let in a second. */
+Test(admission, many_banned_networks_keep_a_server_in_doubt_from_no_stranger)
+{
+    struct bench *b = silent_server();
+
+    banned_ask_on(b, BANNED, 0, 50);
+    for (unsigned i = 0; i < 40; i++) {
+        banned_ask_on(b, BANNED, 50 + 11 * i, 61 + 11 * i);
+        cr_assert_neq(syn_of(b, 100 + i, 0), VERDICT_DROP, "stranger %u", i);
+    }
+    bench_end(b);
+}
+
+/* Its network is a stranger's again, although it has had one within a minute. */
+Test(admission, whom_the_server_has_answered_is_none_of_the_banned)
+{
+    struct bench *b = silent_server();
+
+    banned_ask_on(b, MANY, 0, 60);
+    client_says(b, .from = "10.2.99.1:7777", .flags = "S", .seq = X, .options = OFFERS);
+    to_server(b, .from = "10.2.99.1:7777", .flags = "S", .seq = X, .options = OFFERS);
+    server_says(b, .to = "10.2.99.1:7777", .flags = "S.", .seq = Y, .ack = X + 1,
+                .options = OFFERS);
+    take(b, SIDE_CLIENT);
+    unheard(b, "10.1.3.1:7777");
+    unheard(b, "10.1.4.1:7777");
+    bench_wait(b, SECOND_US * 31 / 10);
+    bench_forget(b);
+    banned_ask_on(b, MANY, 60, 400);
+    for (unsigned step = 400; step < 400 + MANY; step++) /* all that is theirs */
+        syn_of(b, step % MANY, step);
+    cr_assert_neq(syn_of(b, 99, 0), VERDICT_DROP);
+    bench_end(b);
+}
+
 Test(admission, refused_networks_keep_a_server_in_doubt_from_nobody)
 {
     struct bench *b = bench_new(SETTING_NORMAL);
