@@ -214,6 +214,28 @@ static enum acceptance postgresql_keyword_accepts(const uint8_t *request, size_t
     return ACCEPTANCE_MORE;
 }
 
+/*
+ * SQLSTATE 53300, "sorry, too many clients already", before the server asks who its client is: that
+ * a user or a database has too many it says behind 'R'. Fields: a letter and a text each.
+ */
+static bool postgresql_is_full(const uint8_t *answer, size_t bytes)
+{
+    const uint8_t *text;
+    size_t at = 5, length;
+    uint8_t field;
+
+    if (bytes < at || answer[0] != 'E')
+        return false;
+    while (at < bytes && answer[at] != 0) {
+        field = answer[at++];
+        if (take_text(answer, bytes, &at, &text, &length) != MATCH_YES)
+            return false;
+        if (field == 'C')
+            return is_text("53300", 5, text, length);
+    }
+    return false;
+}
+
 static enum match postgresql_whole(const uint8_t *request, size_t bytes, size_t from,
                                    size_t *needed)
 {
@@ -229,4 +251,5 @@ const struct protocol protocol_postgresql = {
     .accepts = postgresql_accepts,
     .keyword = postgresql_keyword,
     .keyword_accepts = postgresql_keyword_accepts,
+    .is_full = postgresql_is_full,
 };

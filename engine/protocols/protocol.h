@@ -148,6 +148,11 @@ struct protocol {
      * whole. NULL: never greets.
      */
     enum greeting_verdict (*greeting)(const uint8_t *data, size_t bytes, size_t *greeting_bytes);
+    /*
+     * Do these first words of a server say that it has no room, for nobody? Not what it says to one
+     * address, user or request. NULL: no such words are known.
+     */
+    bool (*is_full)(const uint8_t *answer, size_t bytes);
 };
 
 /* NULL for PROTOCOL_UNKNOWN and beyond. */
@@ -179,6 +184,11 @@ enum match protocol_whole(enum protocol_id id, const uint8_t *request, size_t by
 uint64_t protocols_of_greeting(const uint8_t *data, size_t bytes, size_t *greeting_bytes);
 /* The first of them, PROTOCOL_UNKNOWN where there is none. */
 enum protocol_id protocol_of_greeting(const uint8_t *data, size_t bytes, size_t *greeting_bytes);
+
+/* True if these are the words (`is_full`) of one of these protocols (bits 1 << id). */
+bool protocols_say_full(uint64_t protocols, const uint8_t *answer, size_t bytes);
+/* True if one of them has such words. */
+bool protocols_have_words_for_full(uint64_t protocols);
 
 /* By place, 0 to 3, and byte that stands there: bits of the protocols whose requests may begin so.
  */

@@ -392,3 +392,20 @@ enum protocol_id protocol_of_greeting(const uint8_t *data, size_t bytes, size_t 
 {
     return protocol_first(protocols_of_greeting(data, bytes, greeting_bytes));
 }
+
+bool protocols_say_full(uint64_t protocols, const uint8_t *answer, size_t bytes)
+{
+    for (unsigned id = FIRST_PROTOCOL; id < PROTOCOLS_COUNT; id++)
+        if ((protocols >> id & 1) && registry[id]->is_full != NULL &&
+            registry[id]->is_full(answer, bytes))
+            return true;
+    return false;
+}
+
+bool protocols_have_words_for_full(uint64_t protocols)
+{
+    for (unsigned id = FIRST_PROTOCOL; id < PROTOCOLS_COUNT; id++)
+        if ((protocols >> id & 1) && registry[id]->is_full != NULL)
+            return true;
+    return false;
+}

@@ -2,6 +2,7 @@
 /* capacity.c - see capacity.h. */
 #include "engine/stages/capacity.h"
 
+#include "engine/protocols/protocol.h"
 #include "engine/shard/connection.h"
 #include "engine/stages/held.h"
 #include "engine/stages/slow.h"
@@ -320,6 +321,20 @@ void capacity_refused(struct engine *engine, const struct flow *flow, uint64_t n
     capacity->lowered_by[0] = before;
     capacity->lowered_by[1] = network;
     capacity->lowered_us = now_us;
+}
+
+void capacity_answered(struct engine *engine, const struct flow *flow, const struct frame *frame)
+{
+    struct server *server = flow_server(engine, flow);
+    const uint32_t others = held_others(server);
+
+    if (server->mode != MODE_ATTACK || !server->policy || others < 2 ||
+        !protocols_say_full(server->policy->protocols, frame_payload(frame),
+                            frame->payload_present) ||
+        !frame_checksum_good(frame))
+        return;
+    server->capacity.beside = 1;
+    lower(engine, server, others - 1, 1, engine->now_us);
 }
 
 bool capacity_unheard(struct engine *engine, struct server *server, uint32_t attempts,

@@ -10,7 +10,9 @@
  *      calm, and nobody who came later was answered; or
  *      the server does not answer our SYN for a second, nor anybody else's; or
  *      where it speaks first, it has refused clients of two networks within ten seconds ("421 too
- *      many", an end without a word), as OpenSSH does beyond ten that have not logged in
+ *      many", an end without a word), as OpenSSH does beyond ten that have not logged in; or
+ *      its first words say that it has no room for anybody, as PostgreSQL's and MySQL's do: no
+ *      request brings these about, whatever is wrong with it, so that one client is enough
  *
  * Where it has said so, who has been there for six minutes is not ended for others: by then servers
  * have ended who has not logged in, and who has holds none of the places that are wanted (OpenSSH),
@@ -55,6 +57,8 @@ void capacity_forget(struct engine *engine, const struct watched *watched);
  * that wait for that already, and this one better waits here. */
 bool capacity_unheard(struct engine *engine, struct server *server, uint32_t attempts,
                       uint64_t now_us);
+/* What the server says first on this connection, which is spliced. */
+void capacity_answered(struct engine *engine, const struct flow *flow, const struct frame *frame);
 /* The server has greeted this client with a refusal, where it was to be greeted as all are. */
 void capacity_refused(struct engine *engine, const struct flow *flow, uint64_t now_us);
 /* Looks at all that wait for an answer, if it is time; false: nothing is due. */

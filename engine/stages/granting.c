@@ -2,6 +2,7 @@
 /* granting.c - see granting.h. */
 #include "engine/stages/granting.h"
 
+#include "engine/protocols/protocol.h"
 #include "engine/shard/connection.h"
 #include "engine/stages/banned.h"
 #include "engine/stages/opening.h"
@@ -64,6 +65,14 @@ const char *granting_hindrance(const struct engine *engine, const struct server 
     return is_left_alone(server, now_us) ? reasons[server->grants.why] : NULL;
 }
 
+/* It holds more than in calm, and what it says first is to be heard: that it has no room
+ * (capacity.h). */
+static bool may_say_full(const struct server *server)
+{
+    return server->held > server->held_peak && server->policy &&
+           protocols_have_words_for_full(server->policy->protocols);
+}
+
 /* What came in pieces that we have acknowledged is drained by ourselves (draining.h). */
 static bool may_be_granted(const struct engine *engine, const struct flow *flow,
                            const struct opening *opening, const struct server *server,
@@ -73,7 +82,7 @@ static bool may_be_granted(const struct engine *engine, const struct flow *flow,
 
     return engine->config.grants && !flow->key.vlan.id[0] && !opening->greeting_bytes &&
            opening->held_bytes && !opening->promised && opening->share == SHARE_NONE &&
-           opening->client.mss >= least && !is_left_alone(server, now_us);
+           opening->client.mss >= least && !is_left_alone(server, now_us) && !may_say_full(server);
 }
 
 /* The learner sees what we splice: by these it knows that the server is there still, and takes what

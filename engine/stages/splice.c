@@ -7,6 +7,7 @@
 #include "engine/base/bytes.h"
 #include "engine/shard/observe.h"
 #include "engine/stages/ack_storm.h"
+#include "engine/stages/capacity.h"
 #include "engine/stages/track.h"
 #include "engine/tables/joined_log.h"
 
@@ -15,6 +16,9 @@
 /* So old is a segment of the tuple's last connection at most: 2 MSL (RFC 9293 3.4.2) in
  * microseconds is less. */
 #define OLD_TSVAL_TICKS (1u << 28)
+/* So much says a server at most before it says that it is full: PostgreSQL, that it takes neither
+ * TLS nor GSSAPI */
+#define BEFORE_FULL_BYTES 2
 /* How far a client that has not our greeting yet may lie behind its newest number */
 #define GREETED_BYTES (1u << 20)
 
@@ -327,6 +331,8 @@ static void splice_from_server(struct engine *engine, struct passage *passage, s
     if ((flow->flags & FLOW_GREETING_DUE) && flow->state != FLOW_DRAINING &&
         (passage->options.present & OPTION_TIMESTAMPS))
         cold->newest_tsval = seq_max(cold->newest_tsval, passage->options.tsval);
+    if (frame->payload_bytes && frame->seq - flow->ack_floor <= BEFORE_FULL_BYTES && cold->server)
+        capacity_answered(engine, flow, frame);
     track_progress(engine, passage, flow);
     follow_floors(engine, flow, cold, passage);
     if (flow->state == FLOW_SPLICED || flow->state == FLOW_DRAINING)

@@ -344,4 +344,99 @@ def test_logins_that_do_not_come():
         return f"{served} of the first {tries} that came were served"
 
 
+# --- a server that says so once it has heard who asks ---------------------------------------------
+
+DATABASE, PLACES, IDLE = 5432, 20, 40
+START = b"\x00\x00\x00\x10\x00\x03\x00\x00user\x00a\x00\x00"
+PASSWORD = b"R\x00\x00\x00\x08\x00\x00\x00\x03"
+FULL = b"SFATAL\x00VFATAL\x00C53300\x00Msorry, too many clients already\x00\x00"
+
+
+class Database:
+    """As PostgreSQL: so many sessions, each from its first message on."""
+
+    def __init__(self, lab):
+        self.open, self.lock = 0, threading.Lock()
+        Service(lab, DATABASE, self._speak)
+
+    def _speak(self, connection):
+        connection.settimeout(PATIENCE_S)
+        if len(connection.recv(200)) < len(START):
+            return
+        with self.lock:
+            full = self.open >= PLACES
+            self.open += not full
+        if full:
+            connection.sendall(b"E" + (4 + len(FULL)).to_bytes(4, "big") + FULL)
+            return
+        try:
+            connection.sendall(PASSWORD)
+            connection.recv(200)
+        finally:
+            with self.lock:
+                self.open -= 1
+
+
+def begins_session(lab, source, timeout=10):
+    """The socket, once it is asked for a password; None: it was refused."""
+    connection, said = connect(lab, source, timeout, port=DATABASE), b""
+    with contextlib.suppress(OSError):
+        connection.sendall(START)
+        said = connection.recv(200)
+    if said == PASSWORD:
+        return connection
+    connection.close()
+    return None
+
+
+def idles(lab, over):
+    """One who begins a session and says nothing more; whoever is ended comes again."""
+    while not over.is_set():
+        with contextlib.suppress(OSError):
+            connection = begins_session(lab, "10.78.200.1", 5)
+            if connection:
+                connection.settimeout(0.5)
+                while not over.is_set():
+                    with contextlib.suppress(TimeoutError):
+                        if not connection.recv(200):
+                            break
+                connection.close()
+        over.wait(0.5)
+
+
+def test_sessions_that_idle_where_the_server_says_that_it_is_full():
+    """40 sockets of one address at a server of 20 places, which hears a client before it refuses
+    him: far below the mark."""
+    with Lab() as lab:
+        if lab.stand_in:
+            raise runner.Skip("needs the daemon")
+        lab.start(mode="normal")
+        database, over = Database(lab), threading.Event()
+        for i in range(ARMED_BY):
+            begins_session(lab, f"10.78.{i % 3}.1").close()
+        lab.wait_armed(DATABASE)
+        lab.set_mode("attack")
+        idle = [threading.Thread(target=idles, args=(lab, over)) for _ in range(IDLE)]
+        for one in idle:
+            one.start()
+        try:
+            wait_until(lambda: database.open >= PLACES, 20, "all places are taken")
+            served, tries, end = 0, 0, time.monotonic() + WITHIN_S
+            while served < FETCHES and time.monotonic() < end:
+                connection = None
+                with contextlib.suppress(OSError):
+                    connection = begins_session(lab, f"10.78.{tries % 100}.1")
+                served, tries = served + bool(connection), tries + 1
+                if connection:
+                    connection.close()
+                else:
+                    time.sleep(0.2)
+        finally:
+            over.set()
+            for one in idle:
+                one.join()
+        check_equal(served, FETCHES, f"honest clients that were served, of {tries}")
+        return f"{served} of the first {tries} that came were served"
+
+
 runner.main(globals())

@@ -46,6 +46,29 @@ Test(postgresql, answers_to_a_start)
     assert_answer(PROTOCOL_POSTGRESQL, START, BYTES("S\x16\3\3"), 1, ACCEPTANCE_REFUSED);
 }
 
+static bool says_full(const char *words, size_t bytes)
+{
+    return protocols_say_full(UINT64_C(1) << PROTOCOL_POSTGRESQL, (const uint8_t *)words, bytes);
+}
+
+#define FATAL "SFATAL\0VFATAL\0"
+#define FULL  "E\0\0\0\x4a" FATAL "C53300\0Msorry, too many clients already\0\0"
+
+Test(postgresql, full)
+{
+    cr_assert(says_full(BYTES(FULL)));
+    cr_assert_not(says_full(BYTES("E\0\0\0\x4a" FATAL "C28000\0Mno pg_hba.conf entry\0\0")));
+    cr_assert_not(says_full(BYTES("E\0\0\0\x4a" FATAL "M53300\0\0")));
+    cr_assert_not(says_full(BYTES("E\0\0\0\x4a" FATAL "C5330\0")));
+    cr_assert_not(says_full(BYTES("R\0\0\0\x4a"
+                                  "C53300\0")),
+                  "it asks for a password");
+    for (size_t bytes = 0; bytes < 5 + sizeof(FATAL) - 1 + 7; bytes++)
+        cr_assert_not(says_full(FULL, bytes), "%zu", bytes);
+    cr_assert_not(
+        protocols_say_full(UINT64_C(1) << PROTOCOL_HTTP, (const uint8_t *)FULL, sizeof(FULL) - 1));
+}
+
 Test(postgresql, answers_to_a_wish)
 {
     assert_answer(PROTOCOL_POSTGRESQL, TLS, BYTES("S\x16\3\3\0\x58\2"), 3, ACCEPTANCE_ACCEPTED);

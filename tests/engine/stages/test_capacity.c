@@ -882,6 +882,77 @@ Test(capacity, mark_stays_where_a_refusal_is_none_for_want_of_room)
     bench_end(b);
 }
 
+/* --- and what it says of that in its first words --------------------------------------------- */
+
+#define FULL                                                                                       \
+    "E\0\0\0\x0d"                                                                                  \
+    "C53300\0\0"
+#define PASSWORD "R\0\0\0\x0c\0\0\0\5"
+#define NO_ENTRY                                                                                   \
+    "E\0\0\0\x0d"                                                                                  \
+    "C28000\0\0"
+
+/* What it says has zeros in it. */
+static void is_told(struct bench *b, unsigned number, const char *words, size_t bytes)
+{
+    client(b, number);
+    server_says(b, .flags = "P.", .seq = Y + 1, .ack = ASKED, .payload = words,
+                .payload_bytes = (uint32_t)bytes);
+    bench_forget(b);
+}
+
+/* PostgreSQL, as far as it matters here: so many have asked, and been asked for a password. */
+static struct bench *attacked_postgresql(unsigned held)
+{
+    struct bench *b = attacked();
+
+    bench_policy(b, HTTP)->protocols |= UINT64_C(1) << PROTOCOL_POSTGRESQL;
+    handed_over_at_once(b, 64);
+    for (unsigned i = 1; i <= held; i++) {
+        opens(b, i, REQUEST);
+        is_told(b, i, PASSWORD, sizeof(PASSWORD) - 1);
+    }
+    return b;
+}
+
+Test(capacity, mark_falls_to_what_it_held_when_it_says_that_it_is_full)
+{
+    struct bench *b = attacked_postgresql(20);
+
+    opens(b, 21, REQUEST);
+    is_told(b, 21, FULL, sizeof(FULL) - 1);
+    cr_assert_eq(mark(b), 20, "one client is enough");
+    server_says(b, .flags = "F.", .seq = Y + sizeof(FULL), .ack = ASKED);
+    bench_forget(b);
+    bench_wait(b, 5 * SECOND_US);
+    cr_assert_eq(bench_counters(b)->flows_ended, 0, "nobody waits");
+    waits(b, 22);
+    for (unsigned ms = 0; ms < 8000 && !had_its_turn(b, 22); ms += 40)
+        ;
+    cr_assert(had_its_turn(b, 22), "idle ones made room");
+    bench_forget(b);
+    bench_end(b);
+}
+
+/* What is wrong with a request, or who is banned: nothing of that is said so. */
+Test(capacity, mark_stays_where_it_says_something_else)
+{
+    struct bench *b = attacked_postgresql(20);
+
+    for (unsigned i = 21; i < 31; i++) {
+        opens(b, i, REQUEST);
+        is_told(b, i, NO_ENTRY, sizeof(NO_ENTRY) - 1);
+    }
+    opens(b, 31, REQUEST);
+    is_told(b, 31, PASSWORD FULL, sizeof(PASSWORD FULL) - 1);
+    cr_assert_eq(mark(b), 64);
+    bench_policy(b, HTTP)->protocols = UINT64_C(1) << PROTOCOL_HTTP;
+    opens(b, 32, REQUEST);
+    is_told(b, 32, FULL, sizeof(FULL) - 1);
+    cr_assert_eq(mark(b), 64, "it does not speak so");
+    bench_end(b);
+}
+
 /* --- who has been there for long -------------------------------------------------------------- */
 
 /* True: its request does not wait. */
