@@ -86,24 +86,27 @@ class Talkers:
 class Sockets:
     """So many connections that stand: what each says at once, and what it says every second then.
     `window`: what it takes of answers, which it does not read. `whole`: all are to stand, as they
-    do where somebody answers for the server."""
+    do where somebody answers for the server. `server`: its address, whose family is theirs."""
 
-    def __init__(self, count, sources, first, then=b"", window=None, whole=False):
+    def __init__(
+        self, count, sources, first, then=b"", window=None, whole=False, server=SERVER4
+    ):  # pylint: disable=too-many-arguments
         self.count, self.sources, self.first, self.then = count, sources, first, then
-        self.window, self.whole = window, whole
+        self.window, self.whole, self.server = window, whole, server
+        self.family = socket.AF_INET6 if ":" in server else socket.AF_INET
 
     def begin(self, lab):
         self.over = threading.Event()
         self.sockets = []
         for i in range(self.count):
             with lab.client.inside():
-                one = socket.socket()
+                one = socket.socket(self.family)
             if self.window:
                 one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self.window)
             one.setblocking(False)
             one.bind((self.sources[i % len(self.sources)], 0))
             with contextlib.suppress(BlockingIOError):
-                one.connect((SERVER4, WEB))
+                one.connect((self.server, WEB))
             self.sockets.append(one)
         if self.whole:
             ours = f"dport = :{WEB} and src 10.78.0.0/16"

@@ -6,7 +6,7 @@
 #   tests    (default) nginx (and mptcpize), dovecot (POP3), curl, nmap, p0f, tcpdump, Redis: for
 #            `make check`
 #   interop  the servers and clients of `make interop`
-#   redteam  Apache, and slowhttptest against it: what `make redteam` uses
+#   redteam  Apache, and slowhttptest against it; nginx and haproxy: what `make redteam` uses
 #   systemd  a system that boots: what `make package-test` installs the package on
 #   machine  the same with Debian's kernel, for `make package-test-vm`
 #   bare     nothing but the system itself: the machine that ../fresh.sh begins with
@@ -56,7 +56,7 @@ interop)
     unpack_alone="pure-ftpd pure-ftpd-common postfix"
     ;;
 redteam)
-    install=apache2-bin,slowhttptest
+    install=apache2-bin,nginx-light,haproxy,slowhttptest
     ;;
 systemd)
     install=systemd-sysv,dbus,iproute2,procps,curl
