@@ -47,7 +47,8 @@ static bool says_full(const char *words, size_t bytes)
 
 Test(mysql, full)
 {
-    cr_assert(says_full(BYTES("\x17\0\0\0\xff\x10\4#08004Too many connections")));
+    cr_assert(says_full(BYTES("\x17\0\0\0\xff\x10\4Too many connections")), "MariaDB 10.11");
+    cr_assert(says_full(BYTES("\x1d\0\0\0\xff\x10\4#08004Too many connections")));
     cr_assert_not(says_full(BYTES("\x17\0\0\0\xff\x69\4Host is blocked")));
     cr_assert_not(says_full(BYTES("\x17\0\0\2\xff\x10\4Too many connections")), "to a login");
     cr_assert_not(says_full(BYTES("\x17\0\0\0\xff\x10")));

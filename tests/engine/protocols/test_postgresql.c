@@ -52,7 +52,10 @@ static bool says_full(const char *words, size_t bytes)
 }
 
 #define FATAL "SFATAL\0VFATAL\0"
-#define FULL  "E\0\0\0\x4a" FATAL "C53300\0Msorry, too many clients already\0\0"
+/* PostgreSQL 15 */
+#define FULL                                                                                       \
+    "E\0\0\0\x55" FATAL "C53300\0Msorry, too many clients "                                        \
+                        "already\0Fproc.c\0L357\0RInitProcess\0\0"
 
 Test(postgresql, full)
 {
