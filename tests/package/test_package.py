@@ -18,7 +18,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../net"))
 import runner  # noqa: E402
-from lab import BUILD, PORTS, SYNWARD, check, check_equal, run, wait_until  # noqa: E402
+from lab import BUILD, PORTS, SERVER_IF, SYNWARD, check, check_equal, run, wait_until  # noqa: E402
 from machine import Machine  # noqa: E402
 from namespaces import Namespaces  # noqa: E402
 
@@ -28,6 +28,7 @@ DEBS = os.path.join(BUILD, "deb")
 UNIT = "synward@lab.service"
 CONFIG = "/etc/synward/lab.conf"
 CONFIG_TEXT = "client = port:p0\nserver = port:p1\nmode = auto\n"
+STATE = "/var/lib/synward/lab"
 SOCKET, PAGE = "/run/synward/lab/control.sock", "/run/synward-web/lab/web.sock"
 APT_S = 200
 # Where a system says that a package was once there, and what of it apt keeps.
@@ -285,6 +286,7 @@ def test_installed_started_attacked_killed_upgraded_purged():
         lab.start_again("a kill", lambda: lab.inside("systemctl", "kill", "-s", "KILL", UNIT))
         check_equal(lab.shown("NRestarts"), "1", "restarts by systemd after a kill")
         hang(lab)
+        full_disk(lab)
         with lab.traffic("an upgrade"):
             lab.start_again("an upgrade", lambda: lab.apt("install", "/root/second.deb"))
         check_equal(
@@ -309,6 +311,47 @@ def hang(lab):
     )
     check("atchdog timeout" in lab.journal(), "the journal tells of the watchdog")
     lab.inside("rm", "-r", f"/run/systemd/system/{UNIT}.d")
+
+
+@contextlib.contextmanager
+def small_disk(lab):
+    """Where the unit has its files, with what it had there."""
+    kept = "/tmp/kept"
+    lab.inside("systemctl", "stop", UNIT)
+    lab.inside("cp", "-a", STATE, kept)
+    lab.inside("mount", "-t", "tmpfs", "-o", "size=16m,mode=0750", "none", STATE)
+    lab.inside("cp", "-a", f"{kept}/.", STATE)
+    lab.inside("systemctl", "start", UNIT)
+    yield
+    lab.inside("systemctl", "stop", UNIT)
+    lab.inside("umount", "-l", STATE)
+    lab.inside("rm", "-r", kept)
+    lab.inside("systemctl", "start", UNIT)
+
+
+def full_disk(lab):
+    """What a restart keeps is in systemd's hands meanwhile: a stream that is joined goes on."""
+    slow = f"qdisc add dev {SERVER_IF} root tbf rate 20mbit burst 64kb latency 20ms"
+    lab.server.run("tc", *slow.split())
+    with small_disk(lab):
+        lab.cli("mode", "attack")
+        before = lab.journal("-o", "cat")
+        stream = lab.start_fetch(
+            "download", 80, count=1, bytes=SLOW * 10_000_000, timeout_ms=SLOW * 30000
+        )
+        wait_until(
+            lambda: any(flow["state"] == "spliced" for flow in lab.flows()),
+            5 * SLOW,
+            "it is joined",
+        )
+        lab.inside("sh", "-c", f"cat /dev/zero >{STATE}/filler 2>/dev/null || true")
+        lab.start_again("a full disk", lambda: lab.inside("systemctl", "restart", UNIT))
+        said = lab.journal("-o", "cat")[len(before) :]
+        check("the service manager is asked to keep them" in said, said[-600:])
+        check(re.search(r"took over \d+ connections", said), f"systemd's: {said[-600:]}")
+        check_equal(stream.report()["ok"], 1, "the stream, with its end")
+        lab.cli("mode", "auto")
+    lab.server.run("tc", "qdisc", "del", "dev", SERVER_IF, "root")
 
 
 def purge(lab):
