@@ -285,6 +285,7 @@ bool port_redirect(struct port *port, int index, int tap_index, struct error *er
         code = redirect_port(port, index, tap_index);
     if (code == 0) {
         port->index = index;
+        port->tap_index = tap_index;
         return true;
     }
     if (code == -NLE_EXIST)
@@ -318,13 +319,21 @@ static bool join(struct port *port, const struct link_state *state, bool both_wa
            port_prove_if_possible(port, both_ways && !port->renewed, error);
 }
 
+/* Whose TAPs were taken away while he stood still may wake up beside his successor. */
+static bool is_anothers(const struct port *port)
+{
+    return port->index != 0 &&
+           redirect_is_anothers(link_socket(port->link), port->index, port->tap_index);
+}
+
 void port_unjoin(struct port *port, bool left)
 {
+    const bool anothers = is_anothers(port);
     struct link_state state;
 
     /* By its name: another may have that by now. */
-    if ((port->held || port->was_down || port->bypassed) && link_look(port->link, &state, NULL) &&
-        state.index == port->index) {
+    if (!anothers && (port->held || port->was_down || port->bypassed) &&
+        link_look(port->link, &state, NULL) && state.index == port->index) {
         if (port->bypassed)
             link_set_promiscuous(port->link, false, NULL);
         if (port->was_down)
@@ -333,7 +342,8 @@ void port_unjoin(struct port *port, bool left)
             link_set_up(port->link, NULL);
     }
     port->held = port->bypassed = port->renewed = port->shortened = port->bypasses = false;
-    if (port->index != 0 && (!left || redirect_leave(link_socket(port->link), port->index) != 0))
+    if (!anothers && port->index != 0 &&
+        (!left || redirect_leave(link_socket(port->link), port->index) != 0))
         redirect_remove(link_socket(port->link), port->index);
     if (port->promiscuous >= 0)
         close(port->promiscuous);

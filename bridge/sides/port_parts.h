@@ -13,6 +13,7 @@ struct port {
     struct link *host; /* the TAP of the host's end; NULL: the host is mute here */
     int tap_fd;
     int index;         /* of the interface that is joined; 0: none */
+    int tap_index;     /* of what it was joined to last */
     int refused;       /* of one that came back and could not be joined; 0: none */
     uint64_t retry_us; /* what could not be joined is tried again then */
     struct error cut;  /* why no frame passes; EXIT_DONE: they do */

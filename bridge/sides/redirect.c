@@ -584,6 +584,15 @@ int redirect_whole(struct nl_sock *socket, int from, int to, bool *whole)
     return code;
 }
 
+bool redirect_is_anothers(struct nl_sock *socket, int from, int to)
+{
+    struct finding finding = {0};
+    bool found = false;
+
+    return look_at(socket, from, &found, &finding) == 0 && found && finding.ours > 0 &&
+           finding.target != 0 && finding.target != (uint32_t)to;
+}
+
 int redirect_firsts_whole(struct nl_sock *socket, int from, int to, bool *whole)
 {
     struct finding finding = {0};

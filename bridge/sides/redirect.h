@@ -41,6 +41,9 @@ int redirect_look(struct nl_sock *socket, int interface, enum redirect_owner *ow
 /* Whether all that redirect_add() has put onto `from` is there. */
 int redirect_whole(struct nl_sock *socket, int from, int to, bool *whole);
 
+/* It leads to another interface that exists: what is ours there is another process's. */
+bool redirect_is_anothers(struct nl_sock *socket, int from, int to);
+
 /*
  * `from` must be free: -NLE_EXIST where it is not. `note` (1 to REDIRECT_NOTE_MAX) is kept with it
  * in the kernel. On failure nothing is left behind.

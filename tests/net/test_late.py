@@ -2,6 +2,7 @@
 """Workers that stand still for less than the 3 s that make them dead: what is known goes on, what
 is not waits, and nothing comes twice or a second late when they go on."""
 import contextlib
+import json
 import os
 import signal
 import threading
@@ -9,7 +10,7 @@ import time
 
 import runner
 from beat import Beat
-from lab import Lab, check, check_equal, run, wait_until
+from lab import PORTS, Lab, check, check_equal, run, wait_until
 from services import Service, connect
 from ticks import Ticking, delays, latest_s, twice
 
@@ -199,7 +200,8 @@ def still(pid):
     try:
         yield
     finally:
-        os.kill(pid, signal.SIGCONT)
+        with contextlib.suppress(ProcessLookupError):  # it may have gone on, and ended
+            os.kill(pid, signal.SIGCONT)
 
 
 def with_files_of_its_own(lab):
@@ -221,6 +223,32 @@ def test_nobody_takes_the_place_of_one_that_stands_still():
             check("in use by another synward" in done.stderr, f"same sides: {done}")
         lab.store, lab.control = first
         check_equal(lab.fetch("http", 80, count=5)["failed"], 0, "fetches afterwards")
+
+
+def test_one_that_wakes_up_beside_its_successor():
+    """Its TAPs were taken away by hand, as nothing else makes room for another: it ends, and
+    touches nothing of the other's."""
+    with late_lab("port") as lab:
+        lab.http()
+        old = lab.daemon
+        with still(old.pid):
+            for port in PORTS:
+                index = json.loads(lab.bridge.run("ip", "-j", "link", "show", port))[0]["ifindex"]
+                lab.bridge.run("ip", "link", "del", f"synward{index}")
+                lab.bridge.run("tc", "qdisc", "del", "dev", port, "clsact")
+            with_files_of_its_own(lab)
+            lab._start_daemon("normal", ())  # pylint: disable=protected-access
+            check_equal(lab.fetch("http", 80, count=5)["failed"], 0, "fetches with the new one")
+            with Beat(lab) as beat:
+                begin = time.monotonic()
+                os.kill(old.pid, signal.SIGCONT)
+                old.popen.wait(timeout=20)
+                ended = time.monotonic()
+                wait_until(lambda: len(beat.since(ended + 1)) > 200, 10, "datagrams come")
+                numbers = [number for number, _, _ in beat.since(begin)]
+        check_equal(len(numbers), len(set(numbers)), "datagrams that came twice")
+        check_equal(lab.cli("status")["sides"]["client"].get("cut"), None, "the new one's side")
+        check_equal(lab.fetch("http", 80, count=5)["failed"], 0, "fetches without the old one")
 
 
 runner.main(globals())
