@@ -388,6 +388,7 @@ void server_set_mode(struct server *server, enum mode mode, enum trigger_cause c
     server->mode = mode;
     server->figures.switches++;
     server->held_before = mode == MODE_ATTACK ? server->held : 0;
+    server->lingering = 0;
     /* Connections keep the numbers that they were opened with. */
     server->capacity = (struct capacity){.opened = server->capacity.opened};
     server->unconfirmed = false;

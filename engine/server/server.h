@@ -150,6 +150,7 @@ struct server {
     struct token_bucket minor, probes;  /* requests that may be right (stages/request_check.h) */
     struct token_bucket observed;       /* connections that the learner hears of */
     uint16_t ip_id;                     /* next, for servers that count up */
+    uint32_t lingering;                 /* beside `held`, of late (tables/held_watch.h) */
     struct answer_record *record;       /* by which the kernel answers for it; NULL: it does not */
     const struct server_policy *policy; /* NULL: not profiled */
     uint32_t foreign; /* cookies that came back here and were not asked here lately; wraps */

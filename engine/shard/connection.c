@@ -22,7 +22,8 @@ static bool state_is_held(enum flow_state state)
            state == FLOW_GREETING || state == FLOW_DRAINING;
 }
 
-/* Until the server has closed it: what its client does with it then is no burden any more. */
+/* Until the server has closed it: what its client does with it then is a burden to few
+ * (held_watch.h). */
 static bool is_held(const struct flow *flow)
 {
     return state_is_held((enum flow_state)flow->state) && !(flow->flags & FLOW_SERVER_FIN);
@@ -161,6 +162,8 @@ void engine_flow_server_fin(struct engine *engine, struct flow *flow)
     if (watched && was_answered(flow, flow_cold(&engine->flows, flow)))
         capacity_heard(flow_server(engine, flow), watched->number,
                        flow_clock(engine->now_us) - watched->opened <= FLOW_CLOCK_SECONDS(1));
+    if (!(flow->flags & FLOW_SERVER_FIN))
+        watch_server_fin(engine->held.watch, &engine->flows, flow, engine->now_us);
     if (is_held(flow))
         count_held(engine, flow, -1);
     flow->flags |= FLOW_SERVER_FIN;

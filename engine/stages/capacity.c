@@ -70,7 +70,7 @@ bool capacity_admits(struct engine *engine, const struct server *server, bool kn
  * ones where clients of several networks are stuck: a single one may be a long poll. */
 static void make_room(struct engine *engine, struct server *server, uint64_t now_us)
 {
-    if (server->held > most(server->held_peak, server->held_before))
+    if (server->held + server->lingering > most(server->held_peak, server->held_before))
         slow_make_room(engine, server, server->capacity.stuck_by_many, 0, now_us);
 }
 
@@ -78,7 +78,8 @@ static void make_room(struct engine *engine, struct server *server, uint64_t now
 static uint32_t step_down(const struct engine *engine, const struct server *server, uint32_t others)
 {
     const uint32_t mark = held_mark(engine, server);
-    const uint32_t reached = server->held < mark ? server->held : mark;
+    const uint32_t held = server->held + server->lingering;
+    const uint32_t reached = held < mark ? held : mark;
 
     return others < reached / 4 * 3 ? others : reached / 2;
 }
@@ -88,11 +89,12 @@ static void lower(struct engine *engine, struct server *server, uint32_t to, uin
 {
     struct capacity *capacity = &server->capacity;
     const uint32_t mark = held_mark(engine, server);
+    const uint32_t held = server->held + server->lingering;
     const uint32_t least =
         most(most(server->held_peak, server->held_before + 1), most(capacity->served, floor));
     const uint32_t limit = most(to, least);
     const bool settled =
-        !capacity->limit || (server->held <= capacity->limit && now_us >= capacity->lower_us);
+        !capacity->limit || (held <= capacity->limit && now_us >= capacity->lower_us);
 
     if (settled && limit < mark) {
         capacity->limit = limit;
@@ -160,13 +162,28 @@ static bool is_unheard(const struct engine *engine, struct server *server, struc
     return true;
 }
 
-static void look_begins(struct capacity *capacity)
+static void look_begins(struct server *server)
 {
+    struct capacity *capacity = &server->capacity;
+
+    server->lingering = 0;
     capacity->served = 0;
     capacity->stuck_by_many = false;
     capacity->stuck_network = 0;
 }
 
+/* Its server has a process for it yet, it may be. */
+static bool note_lingering(struct engine *engine, struct watched *watched, uint64_t now_us)
+{
+    struct server *server = watched->server ? &engine->servers.slots[watched->server - 1] : NULL;
+
+    if (!server || server->mode != MODE_ATTACK || !watch_lingers(watched, &engine->flows, now_us))
+        return false;
+    server->lingering++;
+    return true;
+}
+
+/* True while there is something to look at. */
 static bool look_for_answers(struct engine *engine, uint64_t now_us)
 {
     struct held_watch *watch = engine->held.watch;
@@ -174,12 +191,14 @@ static bool look_for_answers(struct engine *engine, uint64_t now_us)
 
     for (uint32_t i = 0; i < watch->used; i++)
         if (watch->entries[i].server)
-            look_begins(&engine->servers.slots[watch->entries[i].server - 1].capacity);
+            look_begins(&engine->servers.slots[watch->entries[i].server - 1]);
     for (uint32_t i = 0; i < watch->used; i++) {
-        const struct flow *flow = watch_flow(&engine->flows, &watch->entries[i]);
+        const bool lingers = note_lingering(engine, &watch->entries[i], now_us);
+        const struct flow *flow = lingers ? NULL : watch_flow(&engine->flows, &watch->entries[i]);
         const struct flow_cold *cold = flow ? flow_cold(&engine->flows, flow) : NULL;
         struct server *server = flow ? flow_server(engine, flow) : NULL;
 
+        unheard |= lingers;
         if (server && server->mode == MODE_ATTACK &&
             (int32_t)(cold->born - flow_clock(server->since_us)) >= 0)
             unheard |= is_unheard(engine, server, &watch->entries[i], flow, now_us);

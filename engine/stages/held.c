@@ -94,7 +94,9 @@ static uint32_t room_for(const struct server *server, enum held_class class, uin
 /* Without those whom it does not hear. */
 static uint32_t holds(const struct server *server)
 {
-    return server->held > server->banned_now ? server->held - server->banned_now : 0;
+    const uint32_t held = server->held + server->lingering;
+
+    return held > server->banned_now ? held - server->banned_now : 0;
 }
 
 bool held_admits(struct engine *engine, const struct flow_key *key, struct server *server,

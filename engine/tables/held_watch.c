@@ -94,7 +94,7 @@ struct flow *watch_flow(const struct flow_table *flows, const struct watched *wa
 {
     struct flow *flow = &flows->flows[watched->flow];
 
-    return flow->state == FLOW_SPLICED && !(flow->flags & FLOW_SERVER_FIN) &&
+    return flow->state == FLOW_SPLICED && (!(flow->flags & FLOW_SERVER_FIN) || watched->lingers) &&
                    is_of(watched, flows, flow)
                ? flow
                : NULL;
@@ -125,6 +125,32 @@ void watch_closed(struct held_watch *watch, const struct flow_table *flows, cons
     if (!watched->closed && watched->looked == watched->opened)
         note_look(watched, flow_cold(flows, flow), now_us);
     watched->closed = true;
+}
+
+void watch_server_fin(struct held_watch *watch, const struct flow_table *flows,
+                      const struct flow *flow, uint64_t now_us)
+{
+    struct watched *watched = watch_of(watch, flows, flow);
+
+    if (!watched)
+        return;
+    flow_recall(flows, flow);
+    note_look(watched, flow_cold(flows, flow), now_us);
+}
+
+bool watch_lingers(struct watched *watched, const struct flow_table *flows, uint64_t now_us)
+{
+    const struct flow *flow = &flows->flows[watched->flow];
+    const uint8_t fins = flow->flags & (FLOW_CLIENT_FIN | FLOW_SERVER_FIN);
+
+    watched->lingers = false;
+    if (flow->state != FLOW_SPLICED || fins != FLOW_SERVER_FIN || !is_of(watched, flows, flow))
+        return false;
+    flow_recall(flows, flow);
+    watched->lingers = flow_cold(flows, flow)->client_next != watched->client_next &&
+                       flow->used - watched->looked >= WATCH_LOOK &&
+                       flow_clock(now_us) - flow->used < WATCH_LONG;
+    return watched->lingers;
 }
 
 static bool is_slower(uint64_t bytes, uint32_t bytes_per_second, uint32_t elapsed)
@@ -182,6 +208,10 @@ enum watch_class watch_look(struct watched *watched, const struct flow_table *fl
     const struct flow_cold *cold = flow_cold(flows, flow);
     const uint32_t elapsed = flow_clock(now_us) - watched->looked;
 
+    if (watched->lingers) {
+        watched->slow = true;
+        return WATCH_SLOW;
+    }
     flow_recall(flows, flow);
     if (flows->carried && carried_was_closed(flows, watched->flow))
         watched->closed = true;

@@ -64,6 +64,7 @@ struct watched {
     bool slow;
     bool vague;       /* the last look came so late that it says little */
     bool closed;      /* the client has closed its window */
+    bool lingers;     /* the client goes on, although the server has said its FIN */
     uint8_t trickles; /* WATCH_TRICKLES times WATCH_TYPED: too many */
     uint8_t client_ttl;
     struct link_header to_server;
@@ -104,7 +105,8 @@ static inline struct watched *watch_next(struct held_watch *watch, const struct 
 {
     return watched->next != WATCH_NOBODY ? &watch->entries[watched->next] : NULL;
 }
-/* The flow of the entry, where it is that of a splice that the server has not closed; or NULL. */
+/* The flow of the entry, where it is that of a splice that the server has not closed, or whose
+ * client goes on all the same; or NULL. */
 struct flow *watch_flow(const struct flow_table *flows, const struct watched *watched);
 /* That of a flow; NULL: it is not watched. */
 struct watched *watch_of(struct held_watch *watch, const struct flow_table *flows,
@@ -115,6 +117,14 @@ struct watched *watch_of(struct held_watch *watch, const struct flow_table *flow
  */
 void watch_closed(struct held_watch *watch, const struct flow_table *flows, const struct flow *flow,
                   uint64_t now_us);
+/* The server has said its FIN. */
+void watch_server_fin(struct held_watch *watch, const struct flow_table *flows,
+                      const struct flow *flow, uint64_t now_us);
+/*
+ * Notes whether its client goes on behind the server's FIN, which is not the end of all servers:
+ * some read on until their client has closed, as Apache does for 30 s, and hold a process for it.
+ */
+bool watch_lingers(struct watched *watched, const struct flow_table *flows, uint64_t now_us);
 /* Looks at it now. `least`: bytes a second, of whom fewer are slow; WATCH_BYTES_PER_SECOND where
  * nobody asks for more. */
 enum watch_class watch_look(struct watched *watched, const struct flow_table *flows,

@@ -409,6 +409,74 @@ Test(capacity, later_ones_are_answered)
     bench_end(b);
 }
 
+/* --- a server that reads on behind its FIN --------------------------------------------------- */
+
+/* It has answered, and said its FIN; the client goes on, a byte a second. */
+static void goes_on(struct bench *b, unsigned first, unsigned last, uint32_t said)
+{
+    for (unsigned i = first; i <= last; i++) {
+        const struct flow *flow;
+
+        client(b, i);
+        flow = bench_flow(b);
+        client_says(b, .flags = "P.", .seq = ASKED + said,
+                    .ack = flow_cold(&b->engine->flows, flow)->server_next + flow->delta,
+                    .payload = "x");
+        bench_forget(b);
+    }
+    bench_wait(b, SECOND_US);
+}
+
+static void has_closed(struct bench *b, unsigned first, unsigned last)
+{
+    for (unsigned i = first; i <= last; i++) {
+        client(b, i);
+        server_says(b, .flags = "F.", .seq = Y + 1 + 15, .ack = ASKED);
+        bench_forget(b);
+    }
+}
+
+/* Apache reads for 30 s until its client has closed, and has a process for it. */
+Test(capacity, who_goes_on_behind_the_servers_fin_has_its_place)
+{
+    struct bench *b = attacked();
+    struct server *server = bench_server(b, HTTP);
+
+    serves(b, 1, 10);
+    has_closed(b, 1, 10);
+    cr_assert_eq(server->held, 0);
+    opens(b, 11, REQUEST); /* which nobody has a process for */
+    goes_on(b, 1, 10, 0);
+    goes_on(b, 1, 10, 1);
+    cr_assert_eq(server->lingering, 0, "it may be on its way yet");
+    goes_on(b, 1, 10, 2);
+    cr_assert_eq(server->lingering + bench_counters(b)->flows_ended, 10);
+    cr_assert_leq(mark(b), 11);
+    bench_wait(b, SECOND_US);
+    cr_assert_eq(bench_counters(b)->flows_ended, 10);
+    bench_forget(b);
+    client(b, 11);
+    cr_assert_str_eq(bench_flow_state(b), "spliced");
+    cr_assert_eq(server->lingering, 0, "nobody does any more");
+    bench_end(b);
+}
+
+/* What is still on its way when the server closes, and who does not close, holds nothing. */
+Test(capacity, who_has_said_its_last_word_lingers_not)
+{
+    struct bench *b = attacked();
+
+    serves(b, 1, 10);
+    has_closed(b, 1, 10);
+    goes_on(b, 1, 10, 0);
+    opens(b, 11, REQUEST);
+    bench_wait(b, 4 * SECOND_US);
+    bench_forget(b);
+    cr_assert_eq(bench_server(b, HTTP)->lingering, 0);
+    cr_assert_eq(bench_counters(b)->flows_ended, 0);
+    bench_end(b);
+}
+
 Test(capacity, mark_rises_again)
 {
     struct bench *b = attacked();
