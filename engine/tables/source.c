@@ -119,11 +119,18 @@ static struct source_entry *find_source(const struct source_table *table,
     return find_in_set(set_of(table, &key), &key);
 }
 
+/* An IPv4 /24, or an IPv6 /56: one line has 256 sources there, and its neighbours in the /48 are
+ * others. */
+static uint32_t judged_bits(const struct ip_addr *addr)
+{
+    return addr_is_v4(addr) ? PREFIX_V4_NEIGHBOURS : PREFIX_V6_SITE;
+}
+
 /* The entry of the prefix around a source. There is none before a first source has been blamed. */
 static struct source_entry *find_neighbours(const struct source_table *table,
                                             const struct source_id *id)
 {
-    return table->prefixes_made ? find(table, id, prefix_neighbour_bits(&id->addr)) : NULL;
+    return table->prefixes_made ? find(table, id, judged_bits(&id->addr)) : NULL;
 }
 
 static struct source_id id_of(const struct source_entry *entry)
@@ -357,7 +364,7 @@ static void blame_prefix(struct source_table *table, const struct source_entry *
 {
     const struct source_entry copy = *source; /* making the prefix's entry may displace it */
     const struct source_id id = id_of(source);
-    const uint32_t bits = prefix_neighbour_bits(&id.addr);
+    const uint32_t bits = judged_bits(&id.addr);
     struct source_entry *prefix = find(table, &id, bits);
 
     if (!prefix) {

@@ -19,7 +19,7 @@
  *                                                               address, and its honest clients get
  *                                                               through
  *
- * Many together: where 16 sources of one IPv4 /24 or IPv6 /48 have been put aside within an hour,
+ * Many together: where 16 sources of one IPv4 /24 or IPv6 /56 have been put aside within an hour,
  * and the share of all that is counted under that prefix is as bad, the prefix is put aside.
  *
  * What came before the first mismatch counts too: the honest ones behind an address may have been

@@ -221,8 +221,17 @@ Test(source, many_of_a_prefix_put_it_aside)
     cr_assert_eq(state("198.51.100.200"), SOURCE_ASIDE);
     cr_assert_eq(state("198.51.101.200"), SOURCE_CLEAR);
     sixteen_bad("2001:db8:1:%x::1");
-    cr_assert_eq(state("2001:db8:1:ffff::1"), SOURCE_ASIDE);
+    cr_assert_eq(state("2001:db8:1:ff::1"), SOURCE_ASIDE);
     cr_assert_eq(state("2001:db8:2::1"), SOURCE_CLEAR);
+}
+
+/* Whoever has a line with a /56 has 256 sources, and others have theirs in the same /48. */
+Test(source, one_line_puts_its_neighbours_not_aside)
+{
+    begin(SLOTS);
+    sixteen_bad("2001:db8:1:%x::1");
+    cr_assert_eq(state("2001:db8:1:100::1"), SOURCE_CLEAR);
+    cr_assert_eq(state("2001:db8:1:ffff::1"), SOURCE_CLEAR);
 }
 
 Test(source, prefix_with_honest_neighbours_stays)
