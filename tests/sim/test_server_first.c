@@ -73,6 +73,24 @@ Test(server_first, rule_2_1_synack_comes_again_where_the_final_ack_was_lost)
     scenario_end(s);
 }
 
+/* Nobody takes them: that is all that a SYN in the name of another draws. */
+Test(server_first, rule_2_1_forged_syn_draws_four_synacks)
+{
+    struct scenario *s = attack_scenario();
+
+    scenario_connection(s, CLIENT_V4, 40000, SERVER_V4, POP3_PORT);
+    step_syn(s);
+    for (uint64_t wait_s = 1; wait_s <= 4; wait_s *= 2) {
+        expect_nothing(s);
+        pass(s, wait_s * 1000000 + 10000);
+        expect(s, CLIENT,
+               "S. c:c(0) ack x+1 win 65160 <mss 1460,sackOK,TS val * ecr 100,nop,wscale 7>");
+    }
+    pass(s, 60000000);
+    expect_nothing(s);
+    scenario_end(s);
+}
+
 Test(server_first, rule_2_1_greeting_is_cut_to_the_clients_mss)
 {
     struct tcp_settings settings = tcp_settings_default(true);
