@@ -14,6 +14,8 @@
  * far into a connection as is usual: what is forwarded lies behind the bytes that are copied for
  * the learner. A verdict other than the kind's own ends the program with 1: then the figures would
  * be those of something else.
+ *
+ * It is longer than most: each kind has its beginning and its frames here.
  */
 #include <inttypes.h>
 #include <stdio.h>
