@@ -11,6 +11,10 @@
  *                     may be said for it
  *                     (greeting_plan.h), else COOKIE
  *      not known      -                            COOKIE
+ *      either         COOKIE                       COOKIE
+ *
+ * Either: some clients wait for its word and others are waited for (profile_is_mixed()). What we
+ * say, or wait for, would be wrong for one kind.
  *
  * A server whose greeting was only ever seen behind its clients' first data (SSH) counts as
  * speaking first.
@@ -131,6 +135,8 @@ static enum opening_kind choose_opening(const struct profile *profile, bool chec
 {
     const bool known_client = profile->voices[VOICE_CLIENT] >= SPEAKER_FLOWS;
 
+    if (profile_is_mixed(profile))
+        return OPENING_COOKIE;
     switch (who_is_waited_for(profile)) {
     case SPEAKER_CLIENT:
         if (checked && profile_armed(profile))
@@ -348,6 +354,8 @@ static const char *why_unchecked(const struct profile *profile, bool checked,
         return "no request was accepted that can be checked";
     if (who_is_waited_for(profile) == SPEAKER_UNKNOWN)
         return "who speaks first is not known";
+    if (profile_is_mixed(profile))
+        return "some clients wait for its word; who does not is checked";
     return profile_greeting_kind(profile) == GREETING_VARIABLE
                ? "its greeting changes; who does not wait for it is checked"
                : "its greeting is not known; who does not wait for it is checked";

@@ -86,6 +86,7 @@ struct followed {
     enum protocol_id asked_in; /* whose keywords are to be learned, once the server has accepted
                                   what was named */
     bool like_encrypted;       /* ENCRYPTED_LIKE */
+    bool left_waiting; /* the server's first word came late, and its client had said nothing */
     uint64_t active_us, established_us;
     struct observed_handshake handshake;
     struct stream client, server;

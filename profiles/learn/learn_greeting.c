@@ -19,6 +19,8 @@ static void name_by_greeting(struct profile *profile, uint64_t protocols)
 static void take_greeting(struct followed *flow, struct profile *profile, uint64_t protocols,
                           size_t bytes)
 {
+    if (flow->left_waiting && flow->words == WORDS_OPEN)
+        profile_left_waiting(profile);
     followed_voice(flow, profile, VOICE_SERVER);
     flow->words = WORDS_DONE;
     flow->greeting = profile_greeting(profile, &flow->witness, flow->server.data, bytes);

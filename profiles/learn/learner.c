@@ -27,6 +27,7 @@
 
 #define LEARNER_IDLE_US (600ull * 1000 * 1000) /* a greeting may take five minutes */
 #define SECOND_US       (1000u * 1000)
+#define GREETS_LATE_US  (100u * 1000) /* longer than any client takes that speaks by itself */
 
 struct learner {
     struct store *store;
@@ -298,6 +299,9 @@ static void note_server_data(struct followed *flow, const struct observed_data *
 
     if (end < data->offset)
         return;
+    if (flow->server_end == 0 && flow->stage == STAGE_ESTABLISHED &&
+        flow->active_us - flow->established_us >= GREETS_LATE_US)
+        flow->left_waiting = true;
     if (data->peer_acked == 0) {
         if (end > flow->unprompted_bytes)
             flow->unprompted_bytes = end;

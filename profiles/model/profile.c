@@ -4,6 +4,9 @@
 
 #include <string.h>
 
+#define MIXED_FLOWS 3
+#define MIXED_SHARE 100 /* one of so many clients is enough */
+
 void profile_init(struct profile *profile, const struct server_key *key)
 {
     memset(profile, 0, offsetof(struct profile, ballot));
@@ -34,6 +37,20 @@ void profile_spoke_first(struct profile *profile, enum voice voice)
 {
     if (profile->voices[voice] < UINT32_MAX)
         profile->voices[voice]++;
+}
+
+void profile_left_waiting(struct profile *profile)
+{
+    if (profile->left_waiting < UINT32_MAX)
+        profile->left_waiting++;
+}
+
+bool profile_is_mixed(const struct profile *profile)
+{
+    const uint64_t asked = profile->voices[VOICE_CLIENT], waited = profile->left_waiting;
+
+    return asked >= MIXED_FLOWS && waited >= MIXED_FLOWS && asked * MIXED_SHARE >= waited &&
+           waited * MIXED_SHARE >= asked;
 }
 
 enum protocol_id profile_greeting_protocol(const struct profile *profile)

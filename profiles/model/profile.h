@@ -137,6 +137,7 @@ struct profile {
     enum protocol_id protocol; /* meaningful unless `named` is NAMED_NOT */
     enum naming named;
     uint32_t voices[VOICES_COUNT]; /* connections, by who spoke first */
+    uint32_t left_waiting; /* of VOICE_SERVER: it greeted late, a client that had said nothing */
     struct greeting_model greeting;
     struct grace grace;
     uint64_t accepted; /* protocols with accepted requests, bits 1 << enum protocol_id */
@@ -176,6 +177,9 @@ struct profile_settings profile_settings_in_force(const struct profile *profile)
 void profile_seen(struct profile *profile, uint64_t wall_us);
 void profile_name(struct profile *profile, enum protocol_id protocol, enum naming naming);
 void profile_spoke_first(struct profile *profile, enum voice voice);
+void profile_left_waiting(struct profile *profile);
+/* Some clients wait for its first word, others are waited for (sslh: SSH beside TLS). */
+bool profile_is_mixed(const struct profile *profile);
 /* A SYN-ACK of a completed handshake, and how it compared with what was foreseen. */
 void profile_synack(struct profile *profile, const struct witness *witness,
                     const struct observed_handshake *handshake, enum comparison compared);

@@ -106,11 +106,18 @@ static struct json_object *schema_named(void)
     return schema_uint(NAMED_BY_PROTOCOL);
 }
 
+static bool has_left_waiting(const void *record)
+{
+    return ((const struct profile *)record)->left_waiting > 0;
+}
+
 static const struct field speaker_fields[] = {
     {FIELD_UINT("client", struct profile, voices[VOICE_CLIENT], UINT32_MAX)},
     {FIELD_UINT("server", struct profile, voices[VOICE_SERVER], UINT32_MAX)},
     {FIELD_UINT("client_refused", struct profile, voices[VOICE_CLIENT_REFUSED], UINT32_MAX)},
     {FIELD_UINT("server_only", struct profile, voices[VOICE_SERVER_ONLY], UINT32_MAX)},
+    {FIELD_UINT("left_waiting", struct profile, left_waiting, UINT32_MAX), .flags = FIELD_LEFT_OUT,
+     .there = has_left_waiting},
     {0},
 };
 
@@ -119,9 +126,12 @@ static void read_speakers(struct json_reader *reader, struct json_object *object
     struct profile *profile = record, stated = *profile;
 
     memset(stated.voices, 0, sizeof(stated.voices));
+    stated.left_waiting = 0;
     fields_read(reader, speaker_fields, object, &stated);
-    if (profile_speaks_first(&stated) == profile_speaks_first(profile))
-        memcpy(profile->voices, stated.voices, sizeof(stated.voices));
+    if (profile_speaks_first(&stated) != profile_speaks_first(profile))
+        return;
+    memcpy(profile->voices, stated.voices, sizeof(stated.voices));
+    profile->left_waiting = stated.left_waiting;
 }
 
 /* --- greeting -------------------------------------------------------------------------------- */

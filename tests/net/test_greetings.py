@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The application ACK on a live wire: greetings in pieces, early clients, lost, changed and varying
 greetings."""
+import concurrent.futures
 import os
+import select
 import signal
 import time
 
 import runner
 from lab import Lab, check, check_equal, wait_until
 from rawtcp import RawClient
-from services import connect
+from services import Service, connect
 
 GREETING = b"+OK ready\r\n"
 
@@ -281,6 +283,50 @@ def test_wrong_clients_do_not_unlearn_who_speaks_first():
         check_equal(
             lab.fetch("pop3", 110, count=5, timeout_ms=2000)["failed"], 0, "sessions in attack mode"
         )
+
+
+SILENCE_S = 2
+
+
+def multiplex(connection):
+    """As sslh and HAProxy do: who says nothing for a while is greeted, others are answered."""
+    if select.select([connection], [], [], SILENCE_S)[0]:
+        connection.recv(1000)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+    else:
+        connection.sendall(b"SSH-2.0-OpenSSH_9.2p1\r\n")
+        connection.recv(1000)
+        connection.sendall(b"\0\0\0\x0c\x06" + bytes(11))
+    connection.recv(1000)
+
+
+def ask(lab):
+    with connect(lab, 443) as client:
+        client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        said = client.recv(1000)
+        check(said.startswith(b"HTTP/1.1 200"), f"who asked was told {said!r}")
+
+
+def wait(lab):
+    with connect(lab, 443) as client:
+        said = client.recv(1000)
+        check(said.startswith(b"SSH-2.0"), f"who waited was told {said!r}")
+        client.sendall(b"SSH-2.0-PuTTY\r\n")
+        check(client.recv(1000), "who waited was answered")
+
+
+def test_some_wait_for_the_server_and_others_do_not():
+    """In attack mode both are served, whichever are more."""
+    for askers, waiters in ((9, 4), (4, 9)):
+        with Lab() as lab, concurrent.futures.ThreadPoolExecutor(16) as pool:
+            lab.start(mode="normal")
+            Service(lab, 443, multiplex)
+            for mode in ("normal", "attack"):
+                lab.set_mode(mode)
+                clients = [(ask, askers), (wait, waiters)]
+                for one in [pool.submit(c, lab) for c, count in clients for _ in range(count)]:
+                    one.result()
+                lab.wait_armed(443)
 
 
 runner.main(globals())

@@ -342,6 +342,49 @@ Test(compile, service_that_greets_late_is_greeted_for)
     cr_assert_eq(server->greeting_protocol, PROTOCOL_SSH);
 }
 
+static void waiting_flows(uint64_t from, uint64_t to, uint64_t silence_us)
+{
+    for (uint64_t id = from; id <= to; id++) {
+        struct talk talk = talk_open(learner, id);
+        talk.base.time_us += silence_us;
+        server_says(&talk, "SSH-2.0-OpenSSH_9.2\r\n");
+        client_says(&talk, "SSH-2.0-PuTTY\r\n");
+        server_says(&talk, "\1\1\4\x1c\x0a\x14");
+        talk_close(&talk);
+    }
+}
+
+/* A multiplexer: it waits for its client, and greets who waits for it. */
+Test(compile, who_waits_and_is_waited_for_is_opened_by_cookie)
+{
+    flows(1, 20, NULL, GET, OK);
+    waiting_flows(21, 22, 150000);
+    cr_assert_eq(compiled(1)->opening, OPENING_CHECK, "two may be anything");
+    waiting_flows(23, 23, 150000);
+    const struct server_policy *server = compiled(2);
+    cr_assert_eq(server->opening, OPENING_COOKIE);
+    cr_assert(server->checks_early, "who asks at once is checked");
+    cr_assert_geq(server->early_grace_us, 20000);
+    cr_assert_eq(server->now.greeting_bytes, 0);
+    cr_assert_str_eq(enforced(),
+                     "unchecked: some clients wait for its word; who does not is checked");
+    waiting_flows(24, 50, 150000);
+    cr_assert_eq(profile_speaks_first(store_at(store, 0)), SPEAKER_SERVER);
+    cr_assert_eq(compiled(3)->opening, OPENING_COOKIE, "also where most wait");
+    flows(51, 500, NULL, GET, OK);
+    store_at(store, 0)->left_waiting = 4;
+    cr_assert_eq(compiled(4)->opening, OPENING_CHECK, "one of a hundred, at least");
+}
+
+/* Both speak at once (IRC, BGP): who is heard first is chance, and each would go on without. */
+Test(compile, who_greets_at_once_leaves_nobody_waiting)
+{
+    flows(1, 20, NULL, GET, OK);
+    waiting_flows(21, 30, 1000);
+    cr_assert_eq(store_at(store, 0)->left_waiting, 0);
+    cr_assert_eq(compiled(1)->opening, OPENING_CHECK);
+}
+
 Test(compile, greeting_that_protocols_share_is_of_the_accepted_one)
 {
     for (uint64_t id = 1; id <= 10; id++)

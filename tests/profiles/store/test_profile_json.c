@@ -97,6 +97,7 @@ Test(profile_json, every_kind_of_profile_survives)
     cr_assert(profile_set(binary, "signed", "md5", NULL));
     binary->grace = (struct grace){.early = 7, .waited = 3, .gap_us = 800};
     binary->held_peak = 120;
+    binary->left_waiting = 5;
     cr_assert(profile_set(binary, "open_per_source", "17", NULL));
     cr_assert(profile_set(binary, "trigger.silent", "off", NULL));
     cr_assert(profile_set(binary, "trigger.half_open", "400", NULL));
