@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "bridge/base/clock.h"
+#include "bridge/base/signals.h"
 #include "bridge/control/protocol.h"
 #include "bridge/text/document.h"
 #include "cli/cmd.h"
@@ -279,16 +280,19 @@ static bool obey_keys(struct top *top, struct error *error)
     return true;
 }
 
-static bool run_shown(struct top *top, struct error *error)
+static bool run_shown(struct top *top, struct signals *signals, struct error *error)
 {
     if (!listen_to_daemon(top, error))
         return false;
     for (;;) {
         struct pollfd watched[] = {{.fd = STDIN_FILENO, .events = POLLIN},
+                                   {.fd = signals->fd, .events = POLLIN},
                                    wire_watched(&top->sample)};
 
         show(top);
-        poll(watched, 2, TICK_MS);
+        poll(watched, 3, TICK_MS);
+        if (signals_next(signals)) /* Ctrl-C is as good as q */
+            return true;
         if (!hear_daemon(top, error))
             return false;
         if (!obey_keys(top, error))
@@ -296,8 +300,18 @@ static bool run_shown(struct top *top, struct error *error)
     }
 }
 
+/* A table that is drawn anew in its place needs it; "dumb" cannot. */
+static bool moves_cursor(void)
+{
+    char name[] = "cup";
+    const char *move = tigetstr(name);
+
+    return move && move != (char *)-1;
+}
+
 static bool run_in_terminal(struct top *top, struct error *error)
 {
+    struct signals signals = {.fd = -1};
     bool done;
 
     if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
@@ -305,12 +319,18 @@ static bool run_in_terminal(struct top *top, struct error *error)
     if (!newterm(NULL, stdout, stdin))
         return error_set(error, EXIT_FAILED,
                          "top: this terminal is not known: set TERM, or use --once");
+    if (!moves_cursor()) {
+        endwin();
+        return error_set(error, EXIT_FAILED,
+                         "top: this terminal cannot move its cursor: set TERM, or use --once");
+    }
     cbreak();
     noecho();
     keypad(stdscr, TRUE);
     set_escdelay(50);
     curs_set(0);
-    done = run_shown(top, error);
+    done = signals_catch(&signals, error) && run_shown(top, &signals, error);
+    signals_release(&signals, true);
     endwin();
     return done;
 }

@@ -2,7 +2,7 @@
 """`synward top` in a terminal (tmux): an attack shows, keys do what they say, and --once prints a
 frame for scripts."""
 import runner
-from lab import Lab, check, check_equal, in_time, load
+from lab import SYNWARD, Lab, check, check_equal, in_time, load, run
 from terminal import terminal
 
 
@@ -77,6 +77,24 @@ def test_once_prints_a_frame():
         check(lines[0].startswith("synward "), lines[0])
         check(any("10.77.0.2:80" in line and "normal" in line for line in lines), str(lines))
         check(all(len(line) <= 80 for line in lines), "80 columns")
+
+
+def test_ctrl_c_is_no_failure():
+    with Lab() as lab:
+        watched_lab(lab)
+        with terminal(lab, 80, 24) as shown:
+            shown.expect("10.77.0.2:80", "normal")
+            shown.press("C-c")
+            shown.expect("ended 0")
+
+
+def test_a_terminal_that_cannot_move_its_cursor():
+    with Lab() as lab:
+        watched_lab(lab)
+        command = f"{SYNWARD} top --control {lab.control}"
+        done = run("env", "TERM=dumb", "script", "-qec", command, "/dev/null", ok=False, timeout=20)
+        check_equal(done.returncode, 1, f"exit code ({done.stdout})")
+        check("--once" in done.stdout.splitlines()[-1], f"what it says: {done.stdout!r}")
 
 
 runner.main(globals())
