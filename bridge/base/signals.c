@@ -25,6 +25,7 @@ static sigset_t blocked_ones(void)
     sigset_t set = read_ones();
 
     sigaddset(&set, SIGPIPE);
+    sigaddset(&set, SIGXFSZ); /* a write beyond the limit of files fails (EFBIG) and no more */
     return set;
 }
 

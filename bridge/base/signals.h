@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* signals.h - signals as something to read: SIGTERM, SIGINT, SIGHUP. SIGPIPE is blocked with them:
- * a client that hangs up is told by its socket. */
+ * a client that hangs up is told by its socket; and SIGXFSZ: what is too large for a file by
+ * write(). */
 #ifndef SYNWARD_BRIDGE_BASE_SIGNALS_H
 #define SYNWARD_BRIDGE_BASE_SIGNALS_H
 

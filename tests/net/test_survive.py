@@ -345,4 +345,19 @@ def test_log_that_nobody_reads():
         return f"{dropped} lines dropped"
 
 
+def test_a_limit_of_the_size_of_files():
+    """Beyond it (LimitFSIZE=) a write fails and no more: its signal would end the process."""
+    with Lab() as lab:
+        if lab.stand_in:
+            raise runner.Skip("needs the daemon")
+        command = lab.daemon_command
+        lab.daemon_command = lambda *words: ["prlimit", "--fsize=100000", *command(*words)]
+        lab.start(mode="normal")
+        lab.http()
+        lab.learn("http", 80)
+        check("File too large" in lab.daemon.said(), f"what it says: {lab.daemon.said()}")
+        check_equal(lab.stop_daemon()[0], 0, "exit code")
+        check(os.path.exists(lab.store), "the store, which is smaller, is saved")
+
+
 runner.main(globals())
