@@ -43,7 +43,7 @@ struct takeover_log {
     uint8_t boot[TAKEOVER_BOOT_BYTES], wire[TAKEOVER_WIRE_BYTES];
     struct head *old, *own; /* mapped; NULL: there is none */
     size_t old_bytes, own_bytes;
-    const struct flow_record *records; /* of who was killed; NULL: there are none */
+    struct flow_record *records; /* of who was killed; NULL: there are none */
     uint64_t record_count;
     uint32_t rows_each; /* of each worker */
     bool done;          /* our own has its name */
@@ -145,7 +145,7 @@ static void map_old(struct takeover_log *log, int fd)
 static void forget_old(struct takeover_log *log)
 {
     if (log->records)
-        munmap((void *)(uintptr_t)log->records, log->record_count * sizeof(*log->records));
+        munmap(log->records, log->record_count * sizeof(*log->records));
     log->records = NULL;
     if (log->old)
         munmap(log->old, log->old_bytes);

@@ -271,7 +271,7 @@ static bool are_records(const struct bpf_map_info *info)
            strcmp(info->name, RECORDS_MAP) == 0;
 }
 
-const struct flow_record *carrying_records_left(struct carrying_left left, uint64_t *count)
+struct flow_record *carrying_records_left(struct carrying_left left, uint64_t *count)
 {
     struct bpf_map_info info = {0};
     uint32_t bytes = sizeof(info);

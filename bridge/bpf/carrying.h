@@ -50,7 +50,7 @@ struct carrying_left {
 struct carrying_left carrying_left(const struct carrying *carrying);
 /* By that, of one that was killed; `count` in all. Only to be read, and unmapped by munmap(). NULL:
  * they are gone with its programs. */
-const struct flow_record *carrying_records_left(struct carrying_left left, uint64_t *count);
+struct flow_record *carrying_records_left(struct carrying_left left, uint64_t *count);
 /* What the engine of a shard has of both. */
 void carrying_share(struct carrying *carrying, uint32_t shard, struct engine_config *config);
 /* Of the program for frames that come from this side. */

@@ -538,13 +538,13 @@ static enum record_end left_of(const struct pair *pair, enum side from)
     const uint64_t place =
         (uint64_t)pair->shard * left.each + flow_index(&pair->engine->flows, pair->flow);
     uint64_t count = 0;
-    const struct flow_record *records = carrying_records_left(left, &count);
+    struct flow_record *records = carrying_records_left(left, &count);
     enum record_end end;
 
     cr_assert(records && place < count, "%lu of %lu", place, count);
     cr_assert_eq(records[place].delta, pair->flow->delta);
     end = (enum record_end)records[place].ended[from];
-    munmap((void *)(uintptr_t)records, count * sizeof(*records));
+    munmap(records, count * sizeof(*records));
     return end;
 }
 
