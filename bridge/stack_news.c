@@ -2,12 +2,21 @@
 /* stack_news.c - see stack_news.h. */
 #include "bridge/stack_news.h"
 
+#include "profiles/model/profile.h"
+
+/* Only what has been served is missed: not a port that was used once, as FTP's for data. */
+static bool is_missed(const struct store *store, const struct server_key *server)
+{
+    const struct profile *profile = store_find(store, server);
+
+    return profile && profile_armed(profile);
+}
+
 static bool tell_listening(void *context, const struct server_key *server, bool listening)
 {
     const struct stack_news *news = context;
 
-    /* Ports that are listened on for a moment are no news: only what has been served is missed. */
-    if (listening || store_find(news->store, server))
+    if (listening || is_missed(news->store, server))
         report_listening(news->report, server, listening);
     return workers_set_listening(news->workers, server, listening);
 }

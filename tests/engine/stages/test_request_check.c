@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* test_request_check.c - requests that look random: what costs a cipher comes last, and under
- * limits. */
+ * limits. It is longer than most: what is let in undescribed shares their scene. */
 #include <criterion/criterion.h>
 
 #include <string.h>
