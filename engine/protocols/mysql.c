@@ -23,7 +23,6 @@
 #define CLIENT_SSL         0x08
 #define PROTOCOL_10        0x0a
 #define ERR                0xff
-#define TOO_MANY           1040 /* connections */
 #define HEADER_BYTES       4
 
 static unsigned packet_bytes(const uint8_t *data)
@@ -109,13 +108,6 @@ static enum greeting_verdict mysql_greeting(const uint8_t *data, size_t bytes,
     return data[4] == PROTOCOL_10 ? GREETING_POSITIVE : GREETING_NEGATIVE;
 }
 
-/* 1040, "Too many connections"; of one host or user others are said (1129, 1203, 1226). */
-static bool mysql_is_full(const uint8_t *answer, size_t bytes)
-{
-    return bytes >= HEADER_BYTES + 3 && answer[3] == 0 && answer[4] == ERR &&
-           (answer[5] | answer[6] << 8) == TOO_MANY;
-}
-
 static enum match mysql_whole(const uint8_t *request, size_t bytes, size_t from, size_t *needed)
 {
     (void)from;
@@ -131,5 +123,4 @@ const struct protocol protocol_mysql = {
     .whole = mysql_whole,
     .accepts = mysql_accepts,
     .greeting = mysql_greeting,
-    .is_full = mysql_is_full,
 };

@@ -11,8 +11,8 @@
  *      the server does not answer our SYN for a second, nor anybody else's; or
  *      where it speaks first, it has refused clients of two networks within ten seconds ("421 too
  *      many", an end without a word), as OpenSSH does beyond ten that have not logged in; or
- *      its first words say that it has no room for anybody, as PostgreSQL's and MySQL's do: no
- *      request brings these about, whatever is wrong with it, so that one client is enough
+ *      its first words say that it has no room for anybody, as PostgreSQL's do: no request brings
+ *      these about, whatever is wrong with it, so that one client is enough
  *
  * Where it has said so, who has been there for six minutes is not ended for others: by then servers
  * have ended who has not logged in, and who has holds none of the places that are wanted (OpenSSH),

@@ -40,21 +40,6 @@ Test(mysql, greetings)
                     GREETING_NEGATIVE);
 }
 
-static bool says_full(const char *words, size_t bytes)
-{
-    return protocols_say_full(UINT64_C(1) << PROTOCOL_MYSQL, (const uint8_t *)words, bytes);
-}
-
-Test(mysql, full)
-{
-    cr_assert(says_full(BYTES("\x17\0\0\0\xff\x10\4Too many connections")), "MariaDB 10.11");
-    cr_assert(says_full(BYTES("\x1d\0\0\0\xff\x10\4#08004Too many connections")));
-    cr_assert_not(says_full(BYTES("\x17\0\0\0\xff\x69\4Host is blocked")));
-    cr_assert_not(says_full(BYTES("\x17\0\0\2\xff\x10\4Too many connections")), "to a login");
-    cr_assert_not(says_full(BYTES("\x17\0\0\0\xff\x10")));
-    cr_assert_not(says_full(BYTES(GREETING)));
-}
-
 Test(mysql, what_is_no_greeting)
 {
     size_t bytes;
