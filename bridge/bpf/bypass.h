@@ -76,10 +76,16 @@ static inline uint32_t bypass_turns(const struct bypass_pulse *pulse)
            __atomic_load_n(&pulse->old, __ATOMIC_ACQUIRE);
 }
 
+/* The first unanswered frame is too old. */
+static inline bool bypass_overdue(uint64_t first_us, uint64_t now_us)
+{
+    return first_us && (int64_t)(now_us - first_us) >= (int64_t)BYPASS_OLD_US;
+}
+
 /* All workers have stood still. Who sees that first_us was cleared sees that `old` has grown. */
 static inline void bypass_note_old(struct bypass_pulse *pulse, uint64_t first_us, uint64_t now_us)
 {
-    if (!first_us || (int64_t)(now_us - first_us) < (int64_t)BYPASS_OLD_US)
+    if (!bypass_overdue(first_us, now_us))
         return;
     __atomic_fetch_add(&pulse->old, 1, __ATOMIC_ACQ_REL);
     __atomic_store_n(&pulse->first_us, 0, __ATOMIC_RELEASE);

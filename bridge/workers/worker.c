@@ -40,6 +40,8 @@
 /* Where nothing comes for so long, nothing of what was stale is left. */
 #define STALE_WAIT_US 1000u
 #define STALE_MOST_US 20000u
+/* Frames of a batch between two looks at whether it stood still. */
+#define OVERDUE_FRAMES 16u
 /* Rounds of engine_tick() between two looks at the sides. */
 #define TICK_ROUNDS 8
 
@@ -330,6 +332,33 @@ static bool is_stale(struct worker *worker, uint64_t now_us)
     return worker->options.pulse && bypass_beat(worker->options.pulse, &worker->turns_seen, now_us);
 }
 
+/* It may be stopped within a batch, too, and finds the next one in its ring when it goes on. */
+static bool is_overdue(const struct worker *worker)
+{
+    const struct bypass_pulse *pulse = worker->options.pulse;
+
+    return pulse &&
+           bypass_overdue(__atomic_load_n(&pulse->first_us, __ATOMIC_RELAXED), clock_now_us());
+}
+
+static void handle_batch(struct worker *worker, uint64_t now_us)
+{
+    struct ring_frame frame;
+
+    for (uint32_t i = 0; ring_next(worker->ring, &frame); i++) {
+        if (i % OVERDUE_FRAMES == 0 && is_overdue(worker)) {
+            told_note(&worker->told, &frame);
+            ring_release(worker->ring, &frame);
+            engine_counters(worker->engine)->frames_stale++;
+            throw_away(worker, false, now_us);
+            return;
+        }
+        follow_told(worker, now_us);
+        told_note(&worker->told, &frame);
+        handle_frame(worker, &frame, now_us);
+    }
+}
+
 static void run(struct worker *worker)
 {
     uint64_t now_us = clock_now_us();
@@ -339,7 +368,6 @@ static void run(struct worker *worker)
         const uint64_t deadline_us = more ? now_us : engine_next_deadline(worker->engine);
         uint64_t wait_us = deadline_us > now_us ? deadline_us - now_us : 0;
         const bool again = stale;
-        struct ring_frame frame;
 
         if (stale)
             wait_us = STALE_WAIT_US;
@@ -355,11 +383,7 @@ static void run(struct worker *worker)
             serve_requests(worker, now_us);
         if (stale)
             throw_away(worker, again, now_us);
-        while (ring_next(worker->ring, &frame)) {
-            follow_told(worker, now_us);
-            told_note(&worker->told, &frame);
-            handle_frame(worker, &frame, now_us);
-        }
+        handle_batch(worker, now_us);
         steer(worker, now_us);
         more = tick(worker, now_us);
         kernel_share_settle(&worker->kernel, worker->ring);
