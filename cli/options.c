@@ -59,6 +59,12 @@ static bool unknown_option(const char *word, struct error *error)
     return error_set(error, EXIT_USAGE, "unknown option %.100s: see `synward help`", word);
 }
 
+/* "--for --json": the value was forgotten. */
+static bool is_option(const char *word)
+{
+    return strncmp(word, "--", 2) == 0 && option_named(word, strcspn(word, "=")) != OPTIONS_COUNT;
+}
+
 /* Reads the option at argv[*at], and its value, which may be the next word: *at is then moved on.
  */
 static bool take_option(struct arguments *out, int argc, char *const *argv, int *at,
@@ -73,7 +79,7 @@ static bool take_option(struct arguments *out, int argc, char *const *argv, int 
         return unknown_option(word, error);
     if (!options[id].value && value)
         return error_set(error, EXIT_USAGE, "--%s takes no value", options[id].name);
-    if (options[id].value && !value && *at + 1 < argc)
+    if (options[id].value && !value && *at + 1 < argc && !is_option(argv[*at + 1]))
         value = argv[++*at];
     if (options[id].value && (!value || value[0] == '\0'))
         return error_set(error, EXIT_USAGE, "--%s needs a value: --%s %s", options[id].name,

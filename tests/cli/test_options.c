@@ -79,6 +79,8 @@ Test(options, refused)
     refuses("status -j", "unknown option -j: see `synward help`");
     refuses("status --control", "--control needs a value: --control SOCKET");
     refuses("status --control=", "--control needs a value: --control SOCKET");
+    refuses("status --control --json", "--control needs a value: --control SOCKET");
+    refuses("sources add 10.0.0.1 --for --control=x", "--for needs a value: --for TIME");
     refuses("status --json=yes", "--json takes no value");
     refuses("status --=x", "unknown option --=x: see `synward help`");
     refuses("a b c d e f g h i", "too many words: i: see `synward help`");
