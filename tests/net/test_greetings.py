@@ -285,7 +285,7 @@ def test_wrong_clients_do_not_unlearn_who_speaks_first():
         )
 
 
-SILENCE_S = 2
+SILENCE_S = 4
 
 
 def multiplex(connection):
