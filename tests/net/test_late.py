@@ -69,7 +69,7 @@ def stop(pid, seconds, ticking):
 
 def judged(way, sent, came, stops):
     """The worst delay of what was sent in each stop, in s."""
-    # Those that wait in a queue, of which a second has a thousand, would come all. One was seen once
+    # Were what waits sent twice, it would be hundreds. One was seen once
     # beside two busy cores, and it is not known whose it was.
     again = twice(came) - twice(sent)
     check(again <= 1, f"{way}: {again} frames came twice")
