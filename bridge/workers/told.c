@@ -230,7 +230,12 @@ void told_end(struct told *told, struct ring *ring, bool waited, uint64_t now_us
         compare(told);
         told->compared_us = now_us;
     }
-    told->quiet = told->came ? 0 : told->quiet + 1;
+    if (told->came) {
+        told->quiet = 0;
+        told->came_us = now_us;
+    } else if (now_us - told->came_us >= TOLD_LOOK_US) {
+        told->quiet++;
+    } /* else it was woken by what it has written, whose answer may be about to come */
     if (told->quiet > 0)
         say_awake(told, 0);
 }

@@ -38,9 +38,10 @@ struct told_way {
 struct told {
     struct tell_maps *maps; /* NULL: nothing is told */
     struct flow_seed seed;
-    uint32_t quiet; /* batches in which nothing came */
-    bool came;      /* something, in this one */
-    uint64_t until; /* of the entries: as far as told_look() saw */
+    uint32_t quiet;   /* looks at which nothing had come */
+    bool came;        /* something, in this one */
+    uint64_t came_us; /* when it last did */
+    uint64_t until;   /* of the entries: as far as told_look() saw */
     uint32_t noted;
     struct {
         uint16_t way;

@@ -261,12 +261,15 @@ Test(told, worker_looks_again_says_that_it_sleeps_and_looks_once_more)
     cr_assert_gt(stage->maps.hub->awake_until_us, NOW_US);
     cr_assert_eq(told_wait_us(&stage->told, UINT64_MAX), TOLD_LOOK_US);
     cr_assert_eq(told_wait_us(&stage->told, 10), 10);
-    told_begin(&stage->told, NOW_US);
-    told_end(&stage->told, NULL, false, NOW_US);
+    told_begin(&stage->told, NOW_US + TOLD_LOOK_US - 1);
+    told_end(&stage->told, NULL, false, NOW_US + TOLD_LOOK_US - 1);
+    cr_assert_gt(stage->maps.hub->awake_until_us, NOW_US, "what it has written has woken it");
+    told_begin(&stage->told, NOW_US + TOLD_LOOK_US);
+    told_end(&stage->told, NULL, false, NOW_US + TOLD_LOOK_US);
     cr_assert_eq(stage->maps.hub->awake_until_us, 0);
     cr_assert_eq(told_wait_us(&stage->told, UINT64_MAX), TOLD_LOOK_US);
-    told_begin(&stage->told, NOW_US);
-    told_end(&stage->told, NULL, false, NOW_US);
+    told_begin(&stage->told, NOW_US + TOLD_LOOK_US);
+    told_end(&stage->told, NULL, false, NOW_US + TOLD_LOOK_US);
     cr_assert_eq(told_wait_us(&stage->told, UINT64_MAX), UINT64_MAX);
     end(stage);
 }
