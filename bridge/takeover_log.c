@@ -79,6 +79,27 @@ static void go_on_from(const struct flow_record *record, struct handed_flow *row
         row->state = FLOW_CLOSING;
 }
 
+/* An opening whose server the kernel has answered (engine/stages/preparing.h), of which the engine
+ * had not heard yet. */
+static void join_by(const struct flow_record *record, struct handed_flow *row)
+{
+    const uint64_t way = record->way[SIDE_SERVER];
+
+    if (!record->added || !(record->flags & RECORD_PREPARED) ||
+        record->begin[SIDE_CLIENT] != row->client_isn + 1 || record_serial(way) != record->serial ||
+        way == record_awaited(record->serial))
+        return;
+    row->state = FLOW_SPLICED;
+    row->flags |= (uint8_t)(FLOW_EDIT | (record->flags & RECORD_NO_ECN ? FLOW_NO_ECN : 0));
+    row->offered = FLOW_OFFER_UNKNOWN;
+    row->words[0] = record->delta;
+    row->words[1] = record->ts_delta;
+    row->words[2] = record->ack_floor;
+    row->words[3] = record->tsecr_floor;
+    row->server_isn = record->begin[SIDE_SERVER] - 1 - record->delta;
+    row->server_next = row->server_isn + 1;
+}
+
 /* Of this layout. */
 static void look_at_record(const struct takeover_log *log, uint64_t index, struct handed_flow *row)
 {
@@ -87,8 +108,11 @@ static void look_at_record(const struct takeover_log *log, uint64_t index, struc
                                ? index / head->rows_each * head->left.each + index % head->rows_each
                                : UINT64_MAX;
 
-    if (log->records && place < log->record_count)
-        go_on_from(&log->records[place], row);
+    if (!log->records || place >= log->record_count)
+        return;
+    if (row->state == FLOW_OPENING)
+        join_by(&log->records[place], row);
+    go_on_from(&log->records[place], row);
 }
 
 /* Of any version: its key, and `edited`, which is 0 where it does not count. */

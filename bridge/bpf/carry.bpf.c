@@ -15,6 +15,8 @@
  * that covers nothing of this. Nothing is changed before all has been decided: a frame that goes up
  * goes up as it came.
  *
+ * An opening's SYN-ACK is answered here where the engine has prepared that (complete.bpf.h).
+ *
  * Of a connection that is only followed, or that no record was written of, SYN, FIN and all else is
  * passed on here as well where the engine need but be told of it (tell.bpf.h).
  *
@@ -28,36 +30,13 @@
 #include "bridge/bpf/bypass_parts.bpf.h"
 #include "bridge/bpf/carry.h"
 #include "bridge/bpf/carry_parts.bpf.h"
+#include "bridge/bpf/complete.bpf.h"
 #include "bridge/bpf/reject.bpf.h"
 #include "bridge/bpf/tell.bpf.h"
 #include "bridge/bpf/translate.bpf.h"
 #include "engine/tcp/flow_record.h"
 
 #define TAG_BYTES 4
-
-struct {
-    __uint(type, BPF_MAP_TYPE_HASH);
-    __uint(map_flags, BPF_F_NO_PREALLOC);
-    __uint(max_entries, 1);
-    __type(key, struct carry_key4);
-    __type(value, struct carry_value);
-} carry_flows4 SEC(".maps");
-
-struct {
-    __uint(type, BPF_MAP_TYPE_HASH);
-    __uint(map_flags, BPF_F_NO_PREALLOC);
-    __uint(max_entries, 1);
-    __type(key, struct carry_key6);
-    __type(value, struct carry_value);
-} carry_flows6 SEC(".maps");
-
-struct {
-    __uint(type, BPF_MAP_TYPE_ARRAY);
-    __uint(map_flags, BPF_F_MMAPABLE);
-    __uint(max_entries, 1);
-    __type(key, __u32);
-    __type(value, struct flow_record);
-} carry_records SEC(".maps");
 
 struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);
@@ -273,11 +252,14 @@ INLINE bool may_overtake(const struct gate *gate, const struct segment *segment)
             segment->seq != record_next(gate->way));
 }
 
-/* What the client has said before is on its way through the engine, as far as is known here. */
+/* What the client has said before is on its way to the server, as far as is known here. */
 INLINE bool is_asking(const struct flow_record *record, __u32 theirs)
 {
-    return (*(const volatile __u16 *)&record->flags & RECORD_ASKING) &&
-           theirs == record->begin[FROM_SERVER];
+    const __u16 flags = *(const volatile __u16 *)&record->flags;
+
+    if (flags & RECORD_PREPARED)
+        theirs += record->delta;
+    return (flags & RECORD_ASKING) && theirs == record->begin[FROM_SERVER];
 }
 
 INLINE __u32 judge(struct __sk_buff *skb, const struct gate *gate, const struct segment *segment,
@@ -420,12 +402,26 @@ INLINE void count_carried(const struct __sk_buff *skb, int from, __u32 figures)
 
 #define CARRY_STRANGER (-3) /* of no connection that is carried; nothing was counted */
 #define CARRY_WAITS    (-4) /* to be asked again with what is known of those before it */
+#define CARRY_SYNACK   (-5) /* of an opening that awaits it */
 /* What goes up, and was not counted: that, and whether it would be changed. */
 #define CARRY_UP(what)      (-16 - 2 * (int)(what))
 #define CARRY_UP_EDIT       1
 #define CARRY_UP_OF(action) ((__u32)(-16 - (action)) / 2)
 #define CARRY_IS_UP(action) ((action) <= CARRY_UP(0))
 #define CARRY_EDITS(action) ((action)&CARRY_UP_EDIT)
+
+/* Of an opening that is prepared, while its server has not answered: while no worker is alive as if
+ * there was none. */
+INLINE int carry_prepared_one(const struct gate *gate, const struct segment *segment)
+{
+    const __u8 flags = segment->flags & (FLAG_FIN | FLAG_SYN | FLAG_RST | FLAG_ACK);
+
+    if (gate->alone)
+        return CARRY_STRANGER;
+    return gate->from == FROM_SERVER && flags == (FLAG_SYN | FLAG_ACK)
+               ? CARRY_SYNACK
+               : CARRY_UP(CARRY_up_order) - CARRY_UP_EDIT;
+}
 
 /* Called, as answer_syn() is: both have their places on the stack, which has 512 bytes. `join`:
  * enum join. */
@@ -460,6 +456,8 @@ VERIFIED_ONCE int carry(struct __sk_buff *skb, int from, int join)
     /* It is about to be removed (carrying.h). */
     if (!record || record_serial(gate.way) != serial)
         return CARRY_STRANGER;
+    if (is_awaited(record))
+        return carry_prepared_one(&gate, &segment);
     edits = record->flags & RECORD_EDIT;
     if (join == JOIN_UNKNOWN && !gate.alone && record_gate(gate.way) == RECORD_JOIN &&
         segment.seq != record_next(gate.way))
@@ -509,6 +507,17 @@ INLINE int tell_or_up(struct __sk_buff *skb, int from, int action)
     return TC_ACT_UNSPEC;
 }
 
+INLINE int complete_or_up(struct __sk_buff *skb)
+{
+    const __u32 first = 0;
+    const struct carry_settings *settings = bpf_map_lookup_elem(&carry_switch, &first);
+    const int action = settings ? complete(skb, settings->to[FROM_SERVER]) : TC_ACT_UNSPEC;
+
+    if (action == TC_ACT_UNSPEC)
+        count(CARRY_up_synack);
+    return action;
+}
+
 SEC("tc")
 int carry_from_client(struct __sk_buff *skb)
 {
@@ -541,7 +550,9 @@ int carry_from_client_alone(struct __sk_buff *skb)
 SEC("tc")
 int carry_from_server(struct __sk_buff *skb)
 {
-    return tell_or_up(skb, FROM_SERVER, carry_or_wait(skb, FROM_SERVER));
+    const int action = carry_or_wait(skb, FROM_SERVER);
+
+    return action == CARRY_SYNACK ? complete_or_up(skb) : tell_or_up(skb, FROM_SERVER, action);
 }
 
 char carry_license[] SEC("license") = "GPL";

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* carry_parts.bpf.h - what both parts of the program have in common: carry.bpf.c, answer.bpf.h. */
+/* carry_parts.bpf.h - what the parts of the program have in common: carry.bpf.c, answer.bpf.h. */
 #ifndef SYNWARD_BRIDGE_BPF_CARRY_PARTS_BPF_H
 #define SYNWARD_BRIDGE_BPF_CARRY_PARTS_BPF_H
 
@@ -12,6 +12,7 @@
 
 #include "bridge/bpf/carry.h"
 #include "engine/base/addr.h"
+#include "engine/tcp/flow_record.h"
 
 #define INLINE static inline __attribute__((always_inline))
 /* Not static: so the verifier reads it once, for all arguments, and not on each way to a call. */
@@ -66,6 +67,30 @@ struct {
     __type(key, __u32);
     __type(value, __u64);
 } carry_counts SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(map_flags, BPF_F_NO_PREALLOC);
+    __uint(max_entries, 1);
+    __type(key, struct carry_key4);
+    __type(value, struct carry_value);
+} carry_flows4 SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(map_flags, BPF_F_NO_PREALLOC);
+    __uint(max_entries, 1);
+    __type(key, struct carry_key6);
+    __type(value, struct carry_value);
+} carry_flows6 SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(map_flags, BPF_F_MMAPABLE);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct flow_record);
+} carry_records SEC(".maps");
 
 /*
  * The one tag that a frame may bear, which the kernel keeps beside it, as in struct vlan_ids; it

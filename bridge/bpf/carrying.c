@@ -14,6 +14,7 @@
 
 #include "bridge/bpf/answer.h"
 #include "bridge/bpf/object.h"
+#include "engine/tcp/prepared.h"
 
 /* CARRY_OBJECT: where the build has put it. */
 __asm__(".pushsection .rodata\n"
@@ -24,7 +25,8 @@ __asm__(".pushsection .rodata\n"
 extern const uint8_t carry_object[] __attribute__((visibility("hidden")));
 extern const uint8_t carry_object_end[] __attribute__((visibility("hidden")));
 
-#define RECORDS_MAP "carry_records"
+#define RECORDS_MAP    "carry_records"
+#define PREPARED_BYTES (PREPARED_PLACES * sizeof(struct prepared))
 
 /* Of a shard and one version of IP: entries that go into the map together, and such as are to be
  * removed. The keys of both kinds are as long. */
@@ -48,6 +50,7 @@ struct carrying {
     int programs[2];                      /* by the side that frames come from */
     struct flow_record *records;
     struct record_figures *figures;
+    struct prepared *prepared; /* NULL: nobody is told of what comes of them */
     struct carrying_sizes sizes;
     struct answer_maps *answers[ANSWER_SHARDS_MAX];
     struct tell_maps *tells;
@@ -146,6 +149,8 @@ static bool find_parts(struct carrying *carrying, const struct carrying_sizes *s
     /* Who is told of a segment is whose engine has its connection: there must be one alone. */
     if (sizes->answers.shards == 1)
         carrying->tells = tell_maps_open(carrying->object, sizes->servers);
+    if (carrying->tells)
+        carrying->prepared = bpf_share(carrying->object, "carry_prepared", 0, PREPARED_BYTES);
     return carrying->records && carrying->figures &&
            (!answers || open_answers(carrying, &sizes->answers));
 }
@@ -226,6 +231,8 @@ void carrying_close(struct carrying *carrying)
     }
     if (carrying->figures)
         munmap(carrying->figures, figures_bytes(&carrying->sizes));
+    if (carrying->prepared)
+        munmap(carrying->prepared, PREPARED_BYTES);
     for (uint32_t shard = 0; shard < ANSWER_SHARDS_MAX; shard++)
         answer_maps_close(carrying->answers[shard]);
     tell_maps_close(carrying->tells);
@@ -296,6 +303,7 @@ void carrying_share(struct carrying *carrying, uint32_t shard, struct engine_con
     config->record_figures = carrying->figures + (size_t)shard * carrying->sizes.servers;
     if (answers)
         config->answers = answer_maps_share(answers);
+    config->prepared = carrying->prepared;
     if (carrying->tells)
         config->tells =
             (struct tell_share){.hub = carrying->tells->hub, .servers = carrying->tells->servers};

@@ -35,7 +35,9 @@
     X(kernel, noted, "good cookies alone that the engine was told of, and that ended there")       \
     X(kernel, up_ack_good, "segments without connection that went up: a good cookie")              \
     X(kernel, up_ack_odd, "segments without connection that went up: data, FIN, or odd")           \
-    X(kernel, up_ack_stray, "segments without connection that went up: some may pass unproved")
+    X(kernel, up_ack_stray, "segments without connection that went up: some may pass unproved")    \
+    X(kernel, completed, "requests given to servers in the kernel, in answer to their SYN-ACKs")   \
+    X(kernel, up_synack, "SYN-ACKs in answer to ours that went up: not as promised, or late")
 
 /* What comes of connections that a server's own TCP is to make of a cookie
  * (engine/stages/granting.h): by the reasons of GRANT_OUTCOMES() in engine/tcp/grant.h. */

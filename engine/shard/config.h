@@ -58,7 +58,9 @@ struct engine_config {
     struct grant *grants; /* GRANTS of them, of all shards, zeroed; NULL, the default: servers
                              are asked by SYNs */
     struct tell_share tells;
-    struct handed_flow *log; /* tables/joined_log.h, zeroed; NULL, the default: none */
+    struct prepared *prepared; /* PREPARED_PLACES of them, where it tells; NULL, the default: the
+                                  engine answers servers by itself */
+    struct handed_flow *log;   /* tables/joined_log.h, zeroed; NULL, the default: none */
     uint32_t log_rows;
     uint16_t *joined; /* tcp/joined.h, of all shards, zeroed; NULL, the default: nobody asks */
 };

@@ -80,6 +80,15 @@ uint32_t observe_limit(const struct engine *engine, const struct server *server)
                                                              : config->observed_per_second);
 }
 
+bool observe_takes(struct engine *engine, const struct flow *flow, uint64_t now_us)
+{
+    struct server *server = flow_server(engine, flow);
+    const uint32_t limit = server ? observe_limit(engine, server) : 0;
+
+    return observe_follows(flow_cold(&engine->flows, flow)) &&
+           (!limit || token_take(&server->observed, limit, limit * BURST_SECONDS, now_us));
+}
+
 /*
  * Under load a server's connections are sampled (doc/architecture.md, learning): the learner, and
  * the copies made for it, would cost as much again for each of twenty thousand connections a
@@ -90,11 +99,8 @@ uint32_t observe_limit(const struct engine *engine, const struct server *server)
 void observe_choose(struct engine *engine, const struct flow *flow, uint64_t now_us)
 {
     struct flow_cold *cold = flow_cold(&engine->flows, flow);
-    struct server *server = flow_server(engine, flow);
-    uint32_t limit = server ? observe_limit(engine, server) : 0;
 
-    if (!limit || !observe_follows(cold) ||
-        token_take(&server->observed, limit, limit * BURST_SECONDS, now_us))
+    if (!observe_follows(cold) || observe_takes(engine, flow, now_us))
         return;
     cold->sampled[SIDE_CLIENT] = cold->sampled[SIDE_SERVER] = OBSERVE_NOTHING;
     engine->counters.learning_flows_passed_over++;

@@ -28,6 +28,8 @@ uint32_t observe_limit(const struct engine *engine, const struct server *server)
  * server has answered its SYN for the first time.
  */
 void observe_choose(struct engine *engine, const struct flow *flow, uint64_t now_us);
+/* The same before the server answers: true, and it is one of these. */
+bool observe_takes(struct engine *engine, const struct flow *flow, uint64_t now_us);
 void observe_synack(struct engine *engine, const struct flow *flow, const struct passage *passage,
                     bool repeated);
 void observe_established(struct engine *engine, const struct flow *flow, uint64_t now_us);

@@ -6,6 +6,7 @@
 #include "engine/shard/passage.h"
 #include "engine/stages/ack_storm.h"
 #include "engine/stages/granting.h"
+#include "engine/stages/preparing.h"
 #include "engine/stages/splice.h"
 #include "engine/stages/telling.h"
 #include "engine/stages/track.h"
@@ -44,6 +45,13 @@ static bool is_granted(const struct engine *engine, const struct flow *flow)
 {
     return flow->state == FLOW_OPENING && engine->telling &&
            granting_is_open(engine, flow_cold(&engine->flows, flow)->opening);
+}
+
+/* Until the server is known to have answered nothing of it is to be settled. */
+static bool is_prepared(const struct engine *engine, const struct flow *flow)
+{
+    return flow->state == FLOW_OPENING && engine->telling &&
+           preparing_is_open(engine, flow_cold(&engine->flows, flow)->opening);
 }
 
 /* A client's first data is for the trigger of the silent (track_speaks()), and behind the FIN of
@@ -93,9 +101,11 @@ static void fill_in(struct engine *engine, const struct flow *flow, struct flow_
 
     carried->serial = carried->serial % (RECORD_SERIALS - 1) + 1; /* never 0 */
     record->serial = carried->serial;
-    record->delta = flow->delta;
-    record->ts_delta = flow->ts_delta;
-    record->ack_floor = flow->ack_floor;
+    /* In one: the kernel may still compare them with what stood here before (record_token()). */
+    __atomic_store_n(&record->offsets, (uint64_t)flow->ts_delta << 32 | flow->delta,
+                     __ATOMIC_RELAXED);
+    __atomic_store_n(&record->floors, (uint64_t)flow->tsecr_floor << 32 | flow->ack_floor,
+                     __ATOMIC_RELAXED);
     record->used = flow->used;
     record->begin[SIDE_CLIENT] = cold->client_isn + 1;
     record->begin[SIDE_SERVER] = cold->server_isn + 1;
@@ -206,6 +216,23 @@ static void begin_granted(struct engine *engine, uint32_t index, struct flow_rec
     settle_way(&record->way[SIDE_SERVER], cold->server_next, true);
 }
 
+bool carry_prepared(struct engine *engine, uint32_t index, uint32_t first, uint16_t flags,
+                    uint32_t place)
+{
+    struct flow_record *record = &engine->flows.carried->records[index];
+    const struct flow_cold *cold = &engine->flows.cold[index];
+
+    fill_in(engine, &engine->flows.flows[index], record);
+    record->flags = (uint16_t)(RECORD_EDIT | RECORD_ASKING | RECORD_PREPARED | flags |
+                               (cold->timestamps ? RECORD_TIMESTAMPS : 0));
+    record->begin[SIDE_SERVER] = first;
+    record->floors = record_token(record->serial, place);
+    __atomic_store_n(&record->offsets, record_token(record->serial, place), __ATOMIC_RELEASE);
+    settle_way(&record->way[SIDE_CLIENT], cold->client_next, true);
+    record->added = carried_add(&engine->flows, index);
+    return record->added;
+}
+
 /* Neither known to the kernel nor about to be. */
 static bool is_left(struct engine *engine, uint32_t index, struct flow_record *record)
 {
@@ -213,6 +240,8 @@ static bool is_left(struct engine *engine, uint32_t index, struct flow_record *r
         begin_granted(engine, index, record);
         return true;
     }
+    if (is_prepared(engine, &engine->flows.flows[index]))
+        return true;
     if (record->added)
         return false;
     if (!may_be_carried(&engine->flows.flows[index])) {

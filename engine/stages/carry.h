@@ -24,6 +24,13 @@
  * there may be some of connections whose server speaks as soon as the batch is written. */
 bool carry_is_due(struct engine *engine);
 /*
+ * Writes an opening down for which the kernel may answer the server (preparing.h). `first`: where
+ * the server's data begins, in the client's numbers; `flags`: of the record, beside those that each
+ * has; `place`: in tcp/prepared.h. False: there is no room for the order.
+ */
+bool carry_prepared(struct engine *engine, uint32_t index, uint32_t first, uint16_t flags,
+                    uint32_t place);
+/*
  * Settles the connections that have come up since the last time. All that the engine has let
  * through must have been written: here it is said that it has gone out.
  */

@@ -9,6 +9,7 @@
 #include "engine/stages/kept.h"
 #include "engine/stages/opening.h"
 #include "engine/stages/opening_say.h"
+#include "engine/stages/preparing.h"
 #include "engine/tables/carried.h"
 
 /* Things done by one handover_end(): each may put two segments into the outbox. */
@@ -28,6 +29,8 @@ static void end_opening(struct engine *engine, struct flow *flow, uint64_t now_u
     const struct opening *opening =
         &engine->openings.openings[flow_cold(&engine->flows, flow)->opening];
 
+    if (preparing_ends(engine, flow, now_us))
+        return;
     if (!will_be_repeated(flow, opening)) {
         opening_fail(engine, flow, true, now_us);
         return;

@@ -6,6 +6,7 @@
 #include "engine/base/checksum.h"
 #include "engine/stages/draining.h"
 #include "engine/stages/opening.h"
+#include "engine/stages/preparing.h"
 #include "engine/stages/splice.h"
 #include "engine/tables/carried.h"
 
@@ -106,6 +107,8 @@ static void opening_error(struct engine *engine, struct passage *passage, struct
         !icmp_checksum_good(&passage->frame))
         return;
     passage_drop(engine, passage, DROP_swallowed);
+    if (preparing_ends(engine, flow, passage->now_us))
+        return;
     opening_fail(engine, flow, false, passage->now_us);
 }
 

@@ -18,6 +18,7 @@
 #include "engine/stages/kept.h"
 #include "engine/stages/opening_room.h"
 #include "engine/stages/opening_say.h"
+#include "engine/stages/preparing.h"
 #include "engine/stages/slow.h"
 #include "engine/stages/splice.h"
 #include "engine/stages/syn.h"
@@ -34,6 +35,14 @@ void opening_set_timer(struct engine *engine, const struct flow *flow, uint64_t 
 
     engine->openings.openings[index].due_us = due_us;
     timer_wheel_set(&engine->openings.wheel, index, due_us);
+}
+
+uint8_t opening_offer(const struct opening *opening)
+{
+    return (uint8_t)(OFFER_MSS | (opening->client.sack ? OFFER_SACK : 0) |
+                     (opening->timestamps ? OFFER_TIMESTAMPS : 0) |
+                     (opening->client.window_scale == WSCALE_NONE ? 0 : OFFER_WSCALE) |
+                     (opening->ecn ? OFFER_ECN : 0));
 }
 
 /* --- beginning ------------------------------------------------------------------------------- */
@@ -253,8 +262,10 @@ bool opening_begin(struct engine *engine, struct passage *passage, struct server
     opening->proved_us = began_us;
     note_asking(engine, server, flow, opening, said->protocol);
     tag_take(&engine->stray, passage->hash, 0, passage->now_us);
-    if (!said->fits || !granting_begin(engine, flow, opening, proof->promise, passage->now_us))
+    if (!said->fits || !granting_begin(engine, flow, opening, proof->promise, passage->now_us)) {
         opening_ask(engine, flow, opening, passage->now_us);
+        preparing_begin(engine, flow, opening, proof->promise, passage->now_us);
+    }
     passage_hold(passage);
     return true;
 }
@@ -427,15 +438,6 @@ static void fix_offsets(struct engine *engine, const struct passage *passage, st
             opening_tsval_ceiling(engine, flow, opening, passage->now_us) - opening->server_tsval;
 }
 
-/* What we offer to the server: exactly what our SYN-ACK granted to the client. */
-static uint8_t offer_to_server(const struct opening *opening)
-{
-    return (uint8_t)(OFFER_MSS | (opening->client.sack ? OFFER_SACK : 0) |
-                     (opening->timestamps ? OFFER_TIMESTAMPS : 0) |
-                     (opening->client.window_scale == WSCALE_NONE ? 0 : OFFER_WSCALE) |
-                     (opening->ecn ? OFFER_ECN : 0));
-}
-
 static void server_accepts(struct engine *engine, struct passage *passage, struct flow *flow,
                            struct opening *opening)
 {
@@ -453,8 +455,9 @@ static void server_accepts(struct engine *engine, struct passage *passage, struc
     opening_heard(engine, flow, opening, passage->now_us);
     fix_offsets(engine, passage, flow, opening);
     note_grants(engine, passage, flow, opening);
-    cold->offered = offer_to_server(opening);
-    observe_choose(engine, flow, passage->now_us);
+    cold->offered = opening_offer(opening);
+    if (!opening->for_learner)
+        observe_choose(engine, flow, passage->now_us);
     observe_synack(engine, flow, passage, opening->attempts > 1);
     observe_established(engine, flow, passage->now_us);
     if (opening->greeting_bytes) {
@@ -553,11 +556,25 @@ static void server_frame(struct engine *engine, struct passage *passage, struct 
         passage_drop(engine, passage, DROP_swallowed);
 }
 
+/* The kernel has answered the server. What it tells of that is done with; all else goes on as in
+ * any joined connection. */
+static void joined_frame(struct engine *engine, struct passage *passage, struct flow *flow)
+{
+    if (passage->from == SIDE_SERVER && (passage->frame.flags & TCP_SYN))
+        passage_drop(engine, passage, DROP_swallowed);
+    else
+        splice_frame(engine, passage, flow);
+}
+
 void opening_frame(struct engine *engine, struct passage *passage, struct flow *flow)
 {
     struct opening *opening = &engine->openings.openings[flow_cold(&engine->flows, flow)->opening];
 
     flow->used = flow_clock(passage->now_us);
+    if (preparing_ends(engine, flow, passage->now_us)) {
+        joined_frame(engine, passage, flow);
+        return;
+    }
     if (passage->from == SIDE_CLIENT)
         client_frame(engine, passage, flow, opening);
     else if (flow->state == FLOW_GREETING)
@@ -583,7 +600,7 @@ void opening_release(struct engine *engine, struct flow *flow, uint64_t now_us)
         draining_begin(engine, flow, now_us);
     else if (opening->granted)
         granting_send_rest(engine, flow, opening);
-    else
+    else if (!opening->completed)
         opening_send_held(engine, flow, opening, 0, held);
     asking_no_more(flow_server(engine, flow), opening);
     slow_watch(engine, flow, opening, now_us);

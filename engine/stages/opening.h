@@ -48,6 +48,11 @@ void opening_heard(struct engine *engine, struct flow *flow, struct opening *ope
 /* As opening_asks_in_vain(), and it says nothing of the server either: banned.c counts it. */
 void opening_judged_apart(struct engine *engine, const struct flow *flow, struct opening *opening);
 
+/* --- for preparing.c ------------------------------------------------------------------------- */
+
+/* What we offer to the server: exactly what our SYN-ACK granted to the client. */
+uint8_t opening_offer(const struct opening *opening);
+
 /* --- for granting.c -------------------------------------------------------------------------- */
 
 /* The first SYN, and its timer. */

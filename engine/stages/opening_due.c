@@ -8,6 +8,7 @@
 #include "engine/stages/granting.h"
 #include "engine/stages/opening.h"
 #include "engine/stages/opening_say.h"
+#include "engine/stages/preparing.h"
 #include "engine/stages/stray.h"
 #include "engine/tables/source_rules.h"
 
@@ -59,7 +60,7 @@ void openings_ask_again(struct engine *engine, const struct server *server, uint
         if (opening->flow == FLOW_NONE || !opening->unheard)
             continue;
         flow = &engine->flows.flows[opening->flow];
-        if (flow_server(engine, flow) != server)
+        if (flow_server(engine, flow) != server || preparing_ends(engine, flow, now_us))
             continue;
         if (opening->grant)
             granting_again(engine, flow, opening, now_us);
@@ -165,6 +166,8 @@ bool opening_tick(struct engine *engine, uint64_t now_us)
         return false;
     opening = &engine->openings.openings[index];
     flow = &engine->flows.flows[opening->flow];
+    if (now_us >= opening->due_us && preparing_ends(engine, flow, now_us))
+        return true;
     if (now_us < opening->due_us)
         opening_set_timer(engine, flow, opening->due_us);
     else if (flow->state == FLOW_DRAINING)

@@ -4,6 +4,7 @@
 
 #include "engine/shard/connection.h"
 #include "engine/stages/opening.h"
+#include "engine/stages/preparing.h"
 
 #define CROWD 8  /* the part of the buffers that its server's clients have */
 #define LAST  16 /* the part of them that is not for crowds */
@@ -95,6 +96,8 @@ static bool make_room(struct engine *engine, struct asker *asker, enum wanted wa
     opening = who_gives_way(engine, asker);
     if (!opening)
         return false;
+    if (preparing_ends(engine, &engine->flows.flows[opening->flow], engine->now_us))
+        return true;
     engine->counters.flows_evicted++;
     opening_fail(engine, &engine->flows.flows[opening->flow], true, engine->now_us);
     return true;

@@ -81,36 +81,61 @@ uint32_t opening_segment_limit(const struct engine *engine, const struct flow *f
     return opening->cut && opening->cut < limit ? opening->cut : limit;
 }
 
+static bool ends_with(const struct opening *opening, uint32_t to)
+{
+    return opening->fin && to == opening->held_bytes;
+}
+
 /*
  * Held bytes, or none, in the segment that completes the handshake (RFC 9293 3.5), follows the
  * greeting, or comes again. It echoes the server's newest TSval exactly (RFC 7323 4.3): Linux drops
  * the ACK of a handshake with any other.
  */
+static void say_held(const struct engine *engine, const struct flow *flow,
+                     const struct opening *opening, uint32_t from, uint32_t to,
+                     struct segment *segment, uint8_t options[ALIGNED_TIMESTAMPS_BYTES])
+{
+    const struct flow_cold *cold = flow_cold(&engine->flows, flow);
+    uint32_t limit = opening_segment_limit(engine, flow, opening);
+
+    speak_for_client(flow, opening, segment);
+    segment->flags =
+        (uint8_t)(TCP_ACK | (to > from ? TCP_PSH : 0) | (ends_with(opening, to) ? TCP_FIN : 0));
+    segment->seq = cold->client_isn + 1 + from;
+    segment->ack = cold->server_next;
+    segment->window = segment_window(opening->client_window, flow->to_server_shift);
+    segment->payload_bytes = to - from;
+    if (to > from)
+        segment->payload = opening_hold(&engine->openings, opening) + from;
+    segment->gso_bytes = (uint16_t)(to - from > limit ? limit : 0);
+    if (opening->timestamps) {
+        segment->options = options;
+        segment->options_bytes =
+            segment_timestamps(options, opening->client_tsval, opening->server_tsval);
+    }
+}
+
 void opening_send_held(struct engine *engine, struct flow *flow, const struct opening *opening,
                        uint32_t from, uint32_t to)
 {
     struct flow_cold *cold = flow_cold(&engine->flows, flow);
-    uint32_t limit = opening_segment_limit(engine, flow, opening);
-    bool fin = opening->fin && to == opening->held_bytes;
     uint8_t options[ALIGNED_TIMESTAMPS_BYTES];
     struct segment segment;
 
-    speak_for_client(flow, opening, &segment);
-    segment.flags = (uint8_t)(TCP_ACK | (to > from ? TCP_PSH : 0) | (fin ? TCP_FIN : 0));
-    segment.seq = cold->client_isn + 1 + from;
-    segment.ack = cold->server_next;
-    segment.window = segment_window(opening->client_window, flow->to_server_shift);
-    segment.payload_bytes = to - from;
-    if (to > from)
-        segment.payload = opening_hold(&engine->openings, opening) + from;
-    segment.gso_bytes = (uint16_t)(to - from > limit ? limit : 0);
-    if (opening->timestamps) {
-        segment.options = options;
-        segment.options_bytes =
-            segment_timestamps(options, opening->client_tsval, opening->server_tsval);
-    }
+    say_held(engine, flow, opening, from, to, &segment, options);
     engine_emit(engine, SIDE_SERVER, &opening->to_server, &segment);
-    cold->client_next = seq_max(cold->client_next, cold->client_isn + 1 + to + fin);
+    cold->client_next =
+        seq_max(cold->client_next, cold->client_isn + 1 + to + ends_with(opening, to));
+}
+
+uint32_t opening_write_held(const struct engine *engine, const struct flow *flow,
+                            const struct opening *opening, uint8_t *buffer, uint32_t capacity)
+{
+    uint8_t options[ALIGNED_TIMESTAMPS_BYTES];
+    struct segment segment;
+
+    say_held(engine, flow, opening, 0, opening->held_bytes, &segment, options);
+    return segment_write(buffer, capacity, &opening->to_server, &segment);
 }
 
 void opening_reset_server(struct engine *engine, const struct flow *flow,

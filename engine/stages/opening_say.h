@@ -23,6 +23,10 @@ uint32_t opening_segment_limit(const struct engine *engine, const struct flow *f
 /* The held bytes from `from` on, before `to`; none where they are equal. */
 void opening_send_held(struct engine *engine, struct flow *flow, const struct opening *opening,
                        uint32_t from, uint32_t to);
+/* All of them, for who says them later: acknowledgment and echo are 0 while the server has said
+ * nothing. Returns bytes with the offload header in front, 0: more than `capacity`. */
+uint32_t opening_write_held(const struct engine *engine, const struct flow *flow,
+                            const struct opening *opening, uint8_t *buffer, uint32_t capacity);
 void opening_reset_server(struct engine *engine, const struct flow *flow,
                           const struct opening *opening);
 /* RST for an answer to another SYN than ours, built in its frame's buffer. */

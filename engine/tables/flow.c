@@ -266,7 +266,8 @@ void flow_set_state(struct flow_table *table, struct flow *flow, enum flow_state
     if (table->joined && is_joined((enum flow_state)flow->state) != is_joined(state) &&
         has_offsets(flow))
         joined_count(table->joined, table->seed, &flow->key, is_joined(state) ? 1 : -1);
-    if (flow->state == FLOW_SPLICED && state != FLOW_SPLICED)
+    /* Of an opening: where the kernel might have answered its server. */
+    if ((flow->state == FLOW_SPLICED || flow->state == FLOW_OPENING) && state != FLOW_SPLICED)
         joined_log_clear(table, flow);
     flow->state = (uint8_t)state;
     if (state == FLOW_SPLICED)

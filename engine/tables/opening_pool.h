@@ -88,8 +88,11 @@ struct opening {
     uint8_t ignored;        /* enum grant_outcome of a grant that was left unanswered, or 0 */
     uint32_t grant;         /* place of its grant, plus one; 0: it has none (stages/granting.h) */
     bool granted;           /* it had one, and the server has answered no SYN since */
-    bool granted_fin;       /* the client's FIN went with that */
-    uint16_t granted_bytes; /* held bytes that went with it */
+    bool prepared;          /* the kernel may answer the server (stages/preparing.h) */
+    bool completed;         /* it has done so */
+    bool for_learner;       /* the learner has chosen it already */
+    bool granted_fin;       /* the client's FIN went with that, or goes with what is prepared */
+    uint16_t granted_bytes; /* held bytes that went with it, or go */
     uint64_t granted_us;    /* when it was made, or used again */
     uint64_t first_granted_us; /* when it was made */
     uint64_t closed_us;        /* when the server's window was found closed; 0: it is open */

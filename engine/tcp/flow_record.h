@@ -23,6 +23,10 @@
  * The rest is written by the engine, before the gate opens, but for the floor of acks, which the
  * kernel moves as stages/splice.c does, for `closed` and `ended`, which it sets, and for `used` and
  * `empty`, where a lost update costs nothing.
+ *
+ * Of an opening that is prepared (prepared.h) nothing is carried while record_is_awaited(). Offsets
+ * and floors then say record_token(); the kernel puts the server's in their places, each pair by
+ * compare-and-swap, and then opens the server's gate with its first number, by the same.
  */
 #ifndef SYNWARD_ENGINE_TCP_FLOW_RECORD_H
 #define SYNWARD_ENGINE_TCP_FLOW_RECORD_H
@@ -41,18 +45,31 @@ enum record_flags {
     /* The server's own TCP is to make it (stages/granting.h): the engine is told of the first
      * segment that says so. */
     RECORD_GRANTED = 1 << 6,
+    RECORD_PREPARED = 1 << 7, /* the kernel gives the request to the server; `begin` of the
+                                 server's side is in the client's numbers */
 };
 
 enum record_end { RECORD_LIVES, RECORD_FIN, RECORD_RST };
 
 struct flow_record {
-    uint64_t way[2];                                  /* by side that sends: client, server */
-    uint32_t delta, ts_delta, ack_floor, tsecr_floor; /* as in struct flow */
-    uint32_t used;                                    /* tick of the last that was carried */
-    uint32_t begin[2];                                /* where the data of each side begins */
-    uint32_t flow_label;                              /* to the client */
-    uint16_t server_mss;                              /* 0: no limit */
-    uint16_t flags;                                   /* enum record_flags */
+    uint64_t way[2]; /* by side that sends: client, server */
+    union {          /* as in struct flow */
+        struct {
+            uint32_t delta, ts_delta;
+        };
+        uint64_t offsets;
+    };
+    union {
+        struct {
+            uint32_t ack_floor, tsecr_floor;
+        };
+        uint64_t floors;
+    };
+    uint32_t used;              /* tick of the last that was carried */
+    uint32_t begin[2];          /* where the data of each side begins */
+    uint32_t flow_label;        /* to the client */
+    uint16_t server_mss;        /* 0: no limit */
+    uint16_t flags;             /* enum record_flags */
     uint16_t empty, empty_tick; /* segments without data in this tick, none with data between */
     uint8_t closed;             /* a client's window has been 0: the engine clears it */
 
@@ -109,6 +126,18 @@ static inline uint32_t record_gate(uint64_t way)
 static inline uint32_t record_next(uint64_t way)
 {
     return (uint32_t)way;
+}
+
+/* Of one that is prepared: its place (prepared.h). Nobody else's has the same serial. */
+static inline uint64_t record_token(uint32_t serial, uint32_t place)
+{
+    return (uint64_t)serial << 32 | place;
+}
+
+/* Of one that is prepared: the server's way while it has not answered. */
+static inline uint64_t record_awaited(uint32_t serial)
+{
+    return record_way(serial, RECORD_UP, 0);
 }
 
 /* What the engine knows and the record does not is at most what it has let through since it wrote

@@ -1,0 +1,561 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * test_completing.c - one truth: the program that answers a server's SYN-ACK (complete.bpf.h), as
+ * the kernel runs it, against an engine that answers by itself. The server must get the same bytes,
+ * and both engines know the same of the connection afterwards.
+ *
+ * Root only. SYNWARD_TEST_SEED replays a run.
+ */
+#include <bpf/bpf.h>
+#include <criterion/criterion.h>
+#include <linux/pkt_cls.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bridge/bpf/carrying.h"
+#include "bridge/takeover_log.h"
+#include "bridge/takeover_parts.h"
+#include "bridge/workers/told.h"
+#include "engine/stages/carry.h"
+#include "engine/stages/telling.h"
+#include "tests/bridge/bpf/support_kernel.h"
+#include "tests/engine/random.h"
+#include "tests/engine/support_engine.h"
+
+#define TO_CLIENT 7
+#define TO_SERVER 8
+#define ROUNDS    200
+#define SERVER_TS 700u
+#define CLIENT_TS 4000u
+#define ROOM      2048u
+
+struct pair {
+    struct carrying *carrying;
+    struct told told;
+    struct bench *kernel, *plain; /* beside the programs, and without */
+    const char *offers, *answers; /* the options of both */
+    uint32_t c, index, request_bytes;
+    bool v6, ecn, fin;
+    char request[1500];
+    uint8_t out[ROOM]; /* what the program has left of the frame */
+    uint32_t out_bytes;
+};
+
+static struct random random_of_test;
+
+static uint32_t dice(uint32_t sides)
+{
+    return random_below(&random_of_test, sides);
+}
+
+/* What Linux answers to what. */
+static const struct {
+    const char *offers, *answers;
+} combinations[] = {
+    {"mss=1400 sack ts=4000/0 nop ws=9", "mss=%u sack ts=700/4000 nop ws=7"},
+    {"mss=1460 nop nop sack nop ws=2", "mss=%u nop nop sack nop ws=7"},
+    {"mss=1460 nop nop sack", "mss=%u nop nop sack"},
+    {"mss=1460 nop ws=7", "mss=%u nop ws=7"},
+    {"mss=536", "mss=%u"},
+    {"mss=1460 nop nop ts=4000/0", "mss=%u nop nop ts=700/4000"},
+};
+
+/* `log`: of the first engine; NULL: it has none. */
+static struct pair *open_logged(struct takeover_log *log)
+{
+    struct pair *pair = calloc(1, sizeof(*pair));
+    struct engine_config config;
+    struct error error = {0};
+
+    bench_config(&config);
+    pair->carrying = carrying_open(
+        &(struct carrying_sizes){.connections = config.flows_max,
+                                 .servers = config.servers_max,
+                                 .pulse = -1,
+                                 .answers = {.shards = 1, .served_max = config.served_max}},
+        &error);
+    if (!pair->carrying)
+        skip_without_bpf(&error);
+    carrying_lead(pair->carrying, TO_CLIENT, TO_SERVER);
+    pair->plain = bench_new_sized(SETTING_ATTACK, &config);
+    carrying_share(pair->carrying, 0, &config);
+    config.answers = (struct answer_share){0};
+    if (log) {
+        cr_assert(
+            takeover_log_begin(log, 1, config.flows_max, carrying_left(pair->carrying), &error));
+        takeover_log_share(log, 0, &config);
+        takeover_log_done(log);
+    }
+    pair->kernel = bench_new_sized(SETTING_ATTACK, &config);
+    engine_telling(pair->kernel->engine)->unlearned = true;
+    told_open(&pair->told, carrying_tells(pair->carrying), config.table_seed);
+    carrying_tells(pair->carrying)->hub->clock_us = 1;
+    told_begin(&pair->told, 1);
+    return pair;
+}
+
+static struct pair *open_pair(void)
+{
+    return open_logged(NULL);
+}
+
+static void close_pair(struct pair *pair)
+{
+    bench_forget(pair->kernel);
+    bench_forget(pair->plain);
+    bench_end(pair->kernel);
+    bench_end(pair->plain);
+    carrying_close(pair->carrying);
+    free(pair);
+}
+
+/* --- both of them ---------------------------------------------------------------------------- */
+
+static void obey(const struct pair *pair)
+{
+    struct carried *carried = engine_carried(pair->kernel->engine);
+
+    if (engine_settle_is_due(pair->kernel->engine))
+        engine_settle(pair->kernel->engine);
+    carrying_obey(pair->carrying, carried->orders, carried->orders_count, 0);
+    carried->orders_count = 0;
+}
+
+static void same_frames(const struct pair *pair, enum side to)
+{
+    const struct test_frame *a = &pair->kernel->seen, *b = &pair->plain->seen;
+
+    take(pair->kernel, to);
+    take(pair->plain, to);
+    cr_assert(a->bytes == b->bytes && memcmp(a->buffer, b->buffer, a->bytes) == 0, "other bytes");
+}
+
+static void asks(struct bench *b, struct pair *pair)
+{
+    struct frame_words words = {.flags = pair->ecn ? "SEW" : "S", .seq = X};
+
+    words.options = pair->offers;
+    bench_build(b, SIDE_CLIENT, words);
+    bench_put(b, SIDE_CLIENT);
+    pair->c = take(b, SIDE_CLIENT)->seq;
+    words = (struct frame_words){.flags = pair->fin ? "FP." : "P.",
+                                 .seq = X + 1,
+                                 .ack = pair->c + 1,
+                                 .window = (uint16_t)(200 + dice(1000)),
+                                 .payload = pair->request};
+    if (strstr(pair->offers, "ts=")) {
+        const struct tcp_options *said = &b->seen_options;
+
+        words.options = ts(CLIENT_TS + 5, said->tsval);
+    }
+    bench_build(b, SIDE_CLIENT, words);
+    bench_put(b, SIDE_CLIENT);
+}
+
+/* The same request to both; the SYNs are out. */
+static void begin(struct pair *pair)
+{
+    static uint16_t port = 1000;
+    const uint32_t which = dice(sizeof(combinations) / sizeof(combinations[0]));
+    const struct random before = random_of_test;
+    struct bench *benches[] = {pair->kernel, pair->plain};
+    static char answers[80], client[40];
+
+    snprintf(answers, sizeof(answers), combinations[which].answers, pair->v6 ? 1440u : 1460u);
+    snprintf(client, sizeof(client), pair->v6 ? "[2001:db8:1::7]:%u" : "198.51.100.7:%u",
+             (unsigned)port++);
+    pair->offers = combinations[which].offers;
+    pair->answers = answers;
+    /* A cookie without timestamps does not know of it. */
+    pair->ecn = pair->ecn && strstr(pair->offers, "ts=");
+    for (int i = 0; i < 2; i++) {
+        random_of_test = before;
+        benches[i]->client = client;
+        benches[i]->server = pair->v6 ? HTTP6 : HTTP;
+        asks(benches[i], pair);
+    }
+    same_frames(pair, SIDE_SERVER);
+    obey(pair);
+    pair->index = flow_index(&pair->kernel->engine->flows, bench_flow(pair->kernel));
+}
+
+/* One that has been asked for, and has not been answered. */
+static void begin_anew(struct pair *pair)
+{
+    const uint32_t bytes = 20 + (dice(3) ? dice(200) : dice(490));
+
+    pair->v6 = dice(2);
+    pair->ecn = dice(4) == 0;
+    pair->fin = dice(4) == 0;
+    memset(pair->request, 0, sizeof(pair->request));
+    strcpy(pair->request, "GET / HTTP/1.1\r\nA: ");
+    memset(pair->request + strlen(pair->request), 'a', bytes);
+    strcat(pair->request, "\r\n\r\n");
+    begin(pair);
+}
+
+static void end(struct pair *pair)
+{
+    struct bench *benches[] = {pair->kernel, pair->plain};
+
+    for (int i = 0; i < 2; i++) {
+        if (strcmp(bench_flow_state(benches[i]), "opening") == 0)
+            client_says(benches[i], .flags = "R.", .seq = X + 1, .ack = pair->c + 1);
+        if (bench_flow(benches[i]))
+            engine_flow_free(benches[i]->engine, bench_flow(benches[i]));
+        benches[i]->engine->observations.count = 0;
+        bench_forget(benches[i]);
+    }
+    obey(pair);
+}
+
+static struct flow_record *record_of(const struct pair *pair)
+{
+    return &engine_carried(pair->kernel->engine)->records[pair->index];
+}
+
+/* What the program makes of what was built for the first engine. */
+static int program_says(struct pair *pair, enum side from)
+{
+    const struct test_frame *frame = &pair->kernel->sent;
+    LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = frame->buffer + OFFLOAD_BYTES,
+                .data_size_in = frame->bytes - OFFLOAD_BYTES, .data_out = pair->out,
+                .data_size_out = sizeof(pair->out));
+
+    cr_assert(bpf_prog_test_run_opts(carrying_program(pair->carrying, from), &run) == 0);
+    pair->out_bytes = run.data_size_out;
+    return (int)run.retval;
+}
+
+static void says(struct pair *pair, enum side from, struct frame_words words)
+{
+    bench_build(pair->kernel, from, words);
+    bench_build(pair->plain, from, words);
+}
+
+#define server_answers(pair, ...) says(pair, SIDE_SERVER, (struct frame_words){__VA_ARGS__})
+
+/* True where it was told of something that it did as if that had come up. */
+static bool hears(struct pair *pair)
+{
+    struct bench *b = pair->kernel;
+    struct told_frame frame;
+
+    told_look(&pair->told);
+    if (!told_next(&pair->told, &frame))
+        return false;
+    cr_assert(frame.stays);
+    memcpy(b->sent.buffer, frame.buffer, frame.bytes);
+    b->sent.bytes = frame.bytes;
+    bench_put(b, frame.from);
+    told_begin(&pair->told, 1);
+    return true;
+}
+
+static void same_connections(const struct pair *pair)
+{
+    const struct flow *a = bench_flow(pair->kernel), *b = bench_flow(pair->plain);
+    const struct flow_cold *c = flow_cold(&pair->kernel->engine->flows, a);
+    const struct flow_cold *d = flow_cold(&pair->plain->engine->flows, b);
+
+    cr_assert(a->state == b->state && a->flags == b->flags && a->delta == b->delta &&
+              a->ts_delta == b->ts_delta && a->ack_floor == b->ack_floor &&
+              a->tsecr_floor == b->tsecr_floor && a->to_client_shift == b->to_client_shift &&
+              a->to_server_shift == b->to_server_shift);
+    cr_assert(c->client_isn == d->client_isn && c->server_isn == d->server_isn &&
+              c->client_next == d->client_next && c->server_next == d->server_next &&
+              c->server_mss == d->server_mss && c->offered == d->offered &&
+              c->generation == d->generation && c->timestamps == d->timestamps);
+}
+
+/* --- tests ----------------------------------------------------------------------------------- */
+
+Test(completing, server_gets_what_the_engine_would_have_sent)
+{
+    struct pair *pair;
+
+    random_of_test = random_begin("completing");
+    pair = open_pair();
+    for (int i = 0; i < ROUNDS; i++) {
+        const uint32_t y = dice(8) ? (uint32_t)random_next(&random_of_test) : ~0u - dice(3);
+        const struct test_frame *wanted = &pair->plain->seen;
+
+        begin_anew(pair);
+        server_answers(pair, .flags = pair->ecn ? "SE." : "S.", .seq = y, .ack = X + 1,
+                       .options = pair->answers);
+        bench_put(pair->plain, SIDE_SERVER);
+        take(pair->plain, SIDE_SERVER);
+        if (y == ~0u) {
+            cr_assert_eq(program_says(pair, SIDE_SERVER), TC_ACT_UNSPEC);
+            end(pair);
+            continue;
+        }
+        cr_assert_eq(program_says(pair, SIDE_SERVER), TC_ACT_REDIRECT, "%s", pair->answers);
+        cr_assert(pair->out_bytes == wanted->bytes - OFFLOAD_BYTES &&
+                      memcmp(pair->out, wanted->buffer + OFFLOAD_BYTES, pair->out_bytes) == 0,
+                  "other bytes: %s", pair->answers);
+        cr_assert(hears(pair));
+        nothing(pair->kernel);
+        same_connections(pair);
+        obey(pair);
+        cr_assert_eq(record_of(pair)->flags & (RECORD_PREPARED | RECORD_ASKING), 0);
+        cr_assert_neq(record_gate(record_of(pair)->way[SIDE_SERVER]), RECORD_UP);
+        end(pair);
+    }
+    close_pair(pair);
+}
+
+/* What it says at once is carried, in the client's numbers; the client waits for that. */
+Test(completing, server_is_carried_before_the_engine_knows)
+{
+    struct pair *pair;
+
+    random_of_test = random_begin("completing_carried");
+    pair = open_pair();
+    for (int i = 0; i < 20; i++) {
+        const bool timestamps = (begin_anew(pair), strstr(pair->offers, "ts=") != NULL);
+        const uint32_t next = X + 1 + (uint32_t)strlen(pair->request) + pair->fin;
+        const struct test_frame *wanted = &pair->plain->seen;
+
+        client_builds(pair->kernel, .flags = ".", .seq = next, .ack = pair->c + 1);
+        cr_assert_eq(program_says(pair, SIDE_CLIENT), TC_ACT_UNSPEC);
+        server_answers(pair, .flags = pair->ecn ? "SE." : "S.", .seq = Y, .ack = X + 1,
+                       .options = pair->answers);
+        bench_put(pair->plain, SIDE_SERVER);
+        take(pair->plain, SIDE_SERVER);
+        cr_assert_eq(program_says(pair, SIDE_SERVER), TC_ACT_REDIRECT);
+        client_builds(pair->kernel, .flags = ".", .seq = next, .ack = pair->c + 1);
+        cr_assert_eq(program_says(pair, SIDE_CLIENT), TC_ACT_UNSPEC, "its request is on its way");
+        server_answers(pair, .flags = "P.", .seq = Y + 1, .ack = next, .payload = "answer",
+                       .options = timestamps ? ts(SERVER_TS + 1, CLIENT_TS + 5) : NULL);
+        bench_put(pair->plain, SIDE_SERVER);
+        take(pair->plain, SIDE_CLIENT);
+        cr_assert_eq(program_says(pair, SIDE_SERVER), TC_ACT_REDIRECT);
+        cr_assert(pair->out_bytes == wanted->bytes - OFFLOAD_BYTES &&
+                      memcmp(pair->out, wanted->buffer + OFFLOAD_BYTES, pair->out_bytes) == 0,
+                  "other bytes: %s", pair->answers);
+        cr_assert(hears(pair));
+        same_connections(pair);
+        end(pair);
+    }
+    close_pair(pair);
+}
+
+/* It goes up as it came, and the engine answers. */
+static void goes_up(struct pair *pair)
+{
+    const struct test_frame *frame = &pair->kernel->sent;
+
+    cr_assert_eq(program_says(pair, SIDE_SERVER), TC_ACT_UNSPEC);
+    cr_assert(pair->out_bytes == frame->bytes - OFFLOAD_BYTES &&
+                  memcmp(pair->out, frame->buffer + OFFLOAD_BYTES, pair->out_bytes) == 0,
+              "as it came");
+    cr_assert_not(hears(pair));
+}
+
+Test(completing, what_is_not_as_promised_goes_up)
+{
+    static const char *const others[] = {"mss=1400 nop nop sack nop ws=7",
+                                         "mss=1460 nop nop sack nop ws=8",
+                                         "mss=1460 sack nop nop nop ws=7",
+                                         "mss=1460 nop nop sack",
+                                         "mss=1460",
+                                         NULL};
+    struct pair *pair;
+
+    random_of_test = random_begin("completing_up");
+    pair = open_pair();
+    strcpy(pair->request, REQUEST);
+    for (uint32_t i = 0; i < 5; i++) {
+        do {
+            begin(pair);
+            if (strcmp(pair->offers, combinations[1].offers) != 0)
+                end(pair);
+        } while (!bench_flow(pair->kernel));
+        server_answers(pair, .flags = "S.", .seq = Y, .ack = X + 1, .options = others[i]);
+        goes_up(pair);
+        bench_put(pair->kernel, SIDE_SERVER);
+        bench_put(pair->plain, SIDE_SERVER);
+        same_frames(pair, SIDE_SERVER);
+        same_connections(pair);
+        end(pair);
+    }
+    close_pair(pair);
+}
+
+Test(completing, what_is_odd_goes_up)
+{
+    static const struct frame_words odd[] = {
+        {.flags = "S.", .seq = Y, .ack = X + 2},
+        {.flags = "S.", .seq = Y, .ack = X},
+        {.flags = "SP.", .seq = Y, .ack = X + 1},
+        {.flags = "SE.", .seq = Y, .ack = X + 1},
+        {.flags = "R.", .seq = 0, .ack = X + 1},
+        {.flags = ".", .seq = Y, .ack = X + 9},
+        {.flags = "S", .seq = Y},
+        {.flags = "S.", .seq = Y, .ack = X + 1, .payload = "data"}};
+    struct pair *pair;
+
+    random_of_test = random_begin("completing_odd");
+    pair = open_pair();
+    for (uint32_t i = 0; i <= sizeof(odd) / sizeof(odd[0]); i++) {
+        struct frame_words words = odd[i < sizeof(odd) / sizeof(odd[0]) ? i : 0];
+
+        begin_anew(pair);
+        if (i == sizeof(odd) / sizeof(odd[0]))
+            words.ack = X + 1;
+        else if (pair->ecn) {
+            i--;
+            end(pair);
+            continue;
+        }
+        words.options = pair->answers;
+        says(pair, SIDE_SERVER, words);
+        if (i == sizeof(odd) / sizeof(odd[0]))
+            pair->kernel->sent.buffer[pair->kernel->sent.bytes - 1] ^= 1; /* damaged */
+        goes_up(pair);
+        end(pair);
+    }
+    close_pair(pair);
+}
+
+/* The engine has it from there on. */
+Test(completing, what_was_taken_back_goes_up)
+{
+    struct pair *pair;
+
+    random_of_test = random_begin("completing_back");
+    pair = open_pair();
+    begin_anew(pair);
+    client_says(pair->kernel, .flags = "P.", .seq = X + 1, .ack = pair->c + 1,
+                .payload = pair->request);
+    server_answers(pair, .flags = pair->ecn ? "SE." : "S.", .seq = Y, .ack = X + 1,
+                   .options = pair->answers);
+    goes_up(pair);
+    end(pair);
+    close_pair(pair);
+}
+
+/* It is told of the SYN-ACK, and has not been answered for: it answers. */
+Test(completing, who_comes_too_late_says_nothing)
+{
+    struct pair *pair;
+
+    random_of_test = random_begin("completing_late");
+    pair = open_pair();
+    for (int word = 0; word < 2; word++) {
+        begin_anew(pair);
+        server_answers(pair, .flags = pair->ecn ? "SE." : "S.", .seq = Y, .ack = X + 1,
+                       .options = pair->answers);
+        if (word == 0)
+            record_of(pair)->floors ^= 1;
+        else
+            record_of(pair)->floors = 0;
+        cr_assert_eq(program_says(pair, SIDE_SERVER), TC_ACT_SHOT);
+        bench_put(pair->plain, SIDE_SERVER);
+        cr_assert(hears(pair));
+        same_frames(pair, SIDE_SERVER);
+        same_connections(pair);
+        end(pair);
+    }
+    close_pair(pair);
+}
+
+Test(completing, where_nobody_reads_it_goes_up)
+{
+    struct pair *pair;
+
+    random_of_test = random_begin("completing_asleep");
+    pair = open_pair();
+    begin_anew(pair);
+    carrying_tells(pair->carrying)->hub->awake_until_us = 0;
+    server_answers(pair, .flags = pair->ecn ? "SE." : "S.", .seq = Y, .ack = X + 1,
+                   .options = pair->answers);
+    goes_up(pair);
+    end(pair);
+    close_pair(pair);
+}
+
+Test(completing, second_answer_goes_up)
+{
+    struct pair *pair;
+
+    random_of_test = random_begin("completing_second");
+    pair = open_pair();
+    begin_anew(pair);
+    server_answers(pair, .flags = pair->ecn ? "SE." : "S.", .seq = Y, .ack = X + 1,
+                   .options = pair->answers);
+    cr_assert_eq(program_says(pair, SIDE_SERVER), TC_ACT_REDIRECT);
+    cr_assert_eq(program_says(pair, SIDE_SERVER), TC_ACT_UNSPEC);
+    cr_assert(hears(pair));
+    end(pair);
+    close_pair(pair);
+}
+
+/* --- the engine is killed before it is told -------------------------------------------------- */
+
+static const uint8_t boot[TAKEOVER_BOOT_BYTES] = "boot", wire[TAKEOVER_WIRE_BYTES] = "wire";
+
+/* What the next daemon takes over, into an engine of its own. */
+static struct bench *killed(const struct pair *pair, const char *store)
+{
+    struct takeover_log *log = takeover_log_read(store, boot, wire);
+    struct takeover_log_taken taken;
+    struct bench *next = bench_new(SETTING_ATTACK);
+
+    cr_assert_not_null(log);
+    next->client = pair->kernel->client;
+    next->server = pair->kernel->server;
+    taken = takeover_log_fill(log, 1, 0, 1, next->engine, next->now_us);
+    cr_assert_eq(taken.reset, 0);
+    takeover_log_free(log);
+    return next;
+}
+
+static void same_as_taken_over(const struct pair *pair, struct bench *next)
+{
+    const struct flow *a = bench_flow(next), *b = bench_flow(pair->plain);
+    const struct flow_cold *c = flow_cold(&next->engine->flows, a);
+    const struct flow_cold *d = flow_cold(&pair->plain->engine->flows, b);
+
+    cr_assert(a->state == b->state && a->flags == b->flags && a->delta == b->delta &&
+              a->ts_delta == b->ts_delta && a->ack_floor == b->ack_floor &&
+              a->tsecr_floor == b->tsecr_floor);
+    cr_assert(c->client_isn == d->client_isn && c->server_isn == d->server_isn &&
+              c->client_next == d->client_next && c->server_next == d->server_next &&
+              c->server_mss == d->server_mss);
+}
+
+Test(completing, what_was_answered_is_left_for_who_comes_after_a_kill)
+{
+    char folder[] = "/tmp/synward-test-completing-XXXXXX", store[80], command[80];
+    struct takeover_log *log;
+    struct pair *pair;
+    struct bench *next;
+
+    random_of_test = random_begin("completing_left");
+    cr_assert_not_null(mkdtemp(folder));
+    snprintf(store, sizeof(store), "%s/profiles.json", folder);
+    log = takeover_log_read(store, boot, wire);
+    pair = open_logged(log);
+    for (int i = 0; i < 10; i++) {
+        begin_anew(pair);
+        next = killed(pair, store);
+        cr_assert_str_eq(bench_flow_state(next), "none", "its server has not answered");
+        bench_end(next);
+        server_answers(pair, .flags = pair->ecn ? "SE." : "S.", .seq = Y, .ack = X + 1,
+                       .options = pair->answers);
+        bench_put(pair->plain, SIDE_SERVER);
+        cr_assert_eq(program_says(pair, SIDE_SERVER), TC_ACT_REDIRECT);
+        next = killed(pair, store);
+        same_as_taken_over(pair, next);
+        bench_end(next);
+        cr_assert(hears(pair));
+        end(pair);
+    }
+    close_pair(pair);
+    takeover_log_free(log);
+    snprintf(command, sizeof(command), "rm -rf '%s'", folder);
+    cr_assert_eq(system(command), 0);
+}
