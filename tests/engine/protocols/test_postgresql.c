@@ -55,7 +55,7 @@ static bool says_full(const char *words, size_t bytes)
 /* PostgreSQL 15 */
 #define FULL                                                                                       \
     "E\0\0\0\x55" FATAL "C53300\0Msorry, too many clients "                                        \
-                        "already\0Fproc.c\0L357\0RInitProcess\0\0"
+    "already\0Fproc.c\0L357\0RInitProcess\0\0"
 
 Test(postgresql, full)
 {
