@@ -445,7 +445,8 @@ static bool serve_until_stopped(struct run *run, struct error *error)
 }
 
 /* `*anew`: it ended to begin again, by the options as they are then; `reloaded` is the file that
- * they are of. */
+ * they are of. `*left`: what the run before has left in memory, taken; then what this one leaves;
+ * -1: nothing. */
 static bool run_once(struct run_options *options, struct config *reloaded, bool *anew, int *left,
                      struct error *error)
 {

@@ -37,13 +37,13 @@ struct takeover_log;
 
 /* What was left beside this store for this wire, or with the service manager, or nothing: then keys
  * and seeds are new. The log says where something lies there that is not taken. `notify` is
- * borrowed for as long as the takeover lives; `left` is takeover_leave()'s, and the takeover's from
- * here on. NULL: out of memory. */
+ * borrowed for as long as the takeover lives; `left`: the file that takeover_leave() gave, or -1;
+ * it is closed here, also on failure. NULL: out of memory. */
 struct takeover *takeover_read(const char *store_path, const char *client_side,
                                const char *server_side, const struct notify *notify, int left,
                                struct error *error);
-/* For the next run of this process: what takeover_write() has left in memory, the caller's; -1: it
- * has not. */
+/* What takeover_write() has left in memory for the next run of this process: a file descriptor, the
+ * caller's then; -1: nothing. NULL is fine. */
 int takeover_leave(struct takeover *takeover);
 /* Wipes what is secret. NULL is fine. */
 void takeover_free(struct takeover *takeover);

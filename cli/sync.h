@@ -194,13 +194,15 @@ void sync_note(struct sync *sync, struct sync_known *known, const struct sync_va
 bool sync_take(struct sync *sync, const char *name, const char *field, const redisReply *text,
                struct sync_value *value, struct sync_known **known);
 
-/* A value of a hash that was read. */
+/* A value that a bridge has written into the store, as sync_read_hash() hands it on. All is
+ * borrowed for the call: a taker that keeps `content` takes a reference (json_object_get()), and
+ * may add to it. `known` is the taker's to change. */
 struct sync_heard {
     const char *field;
     const struct sync_value *value;
     struct sync_known *known;
     struct json_object *content;
-    uint64_t now_ms;
+    uint64_t now_ms; /* of the wall clock */
 };
 
 typedef void value_taker(struct sync *sync, const struct sync_heard *heard);

@@ -87,16 +87,17 @@ int keeper_fd(const struct keeper *keeper);
 /* To be called then, and now and then, from where no answer is awaited. True: it has gone now, or
  * while it was asked; said once. */
 bool keeper_gone(struct keeper *keeper);
+#define KEEPER_ANSWER_US (5000ull * 1000)
+#define KEEPER_FILE_US   (15000ull * 1000)
+#define KEEPER_DIAL_US   (1000ull * 1000)
 /*
  * Asks, and waits for the answer at most KEEPER_ANSWER_US, for a file on its disk KEEPER_FILE_US,
  * for a connection KEEPER_DIAL_US. Until a late answer has come the next request fails at once; a
  * connection that comes late is the answer to the next request for one, as the name is the same,
  * and a resolver may take longer than anybody waits. False: `error` (may be NULL) says why; it was
- * not done, or nobody knows.
+ * not done, or nobody knows. `number` and `figures` mean what enum keeper_what says of `what`;
+ * keeper_ask() sends figures of 0. Files that come with either are closed.
  */
-#define KEEPER_ANSWER_US (5000ull * 1000)
-#define KEEPER_FILE_US   (15000ull * 1000)
-#define KEEPER_DIAL_US   (1000ull * 1000)
 bool keeper_ask(struct keeper *keeper, enum keeper_what what, uint32_t number,
                 struct keeper_answer *answer, struct error *error);
 bool keeper_ask_figures(struct keeper *keeper, enum keeper_what what, uint32_t number,

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* signals.h - signals as something to read: SIGTERM, SIGINT, SIGHUP. SIGPIPE is blocked with them:
- * a client that hangs up is told by its socket; and SIGXFSZ: what is too large for a file by
- * write(). */
+/* signals.h - signals as something to read: SIGTERM, SIGINT, SIGHUP. SIGPIPE and SIGXFSZ are
+ * blocked with them: write() says EPIPE or EFBIG instead. */
 #ifndef SYNWARD_BRIDGE_BASE_SIGNALS_H
 #define SYNWARD_BRIDGE_BASE_SIGNALS_H
 

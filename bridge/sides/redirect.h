@@ -41,7 +41,8 @@ int redirect_look(struct nl_sock *socket, int interface, enum redirect_owner *ow
 /* Whether all that redirect_add() has put onto `from` is there. */
 int redirect_whole(struct nl_sock *socket, int from, int to, bool *whole);
 
-/* It leads to another interface that exists: what is ours there is another process's. */
+/* It leads to another interface that exists: what is ours there is another process's. False
+ * also where the kernel does not say. */
 bool redirect_is_anothers(struct nl_sock *socket, int from, int to);
 
 /*

@@ -127,7 +127,7 @@ bool rejoin_anew(struct sides *sides, struct rejoin_news news[2])
 }
 
 /* A ring lets go of its files a moment after it was closed; the interface must be gone when we are.
- * Of one that was removed the name is another's by now. */
+ * Of one that was removed the name may be another's by now. */
 static void remove_tap(struct end *end)
 {
     if (end->tap.queues > 0 && !end->tap.persistent && tap_exists(&end->tap))

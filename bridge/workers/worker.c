@@ -302,18 +302,24 @@ static void check_sides(struct worker *worker)
     worker->ring_bell = true;
 }
 
-/* Whoever sent them has sent them again by now, another way round. Where another worker is alive
- * fresh ones come as well: then what has come for a moment is no longer what was waiting. `again`:
- * it was stale before the wait, too. */
+/* Thrown away unread: whoever is behind it in order is told. */
+static void discard(struct worker *worker, const struct ring_frame *frame)
+{
+    told_note(&worker->told, frame);
+    ring_release(worker->ring, frame);
+    engine_counters(worker->engine)->frames_stale++;
+}
+
+/* Their senders have sent them again by now. Where another worker is alive fresh ones come as well:
+ * then what has come for a moment is no longer what was waiting. `again`: it was stale before the
+ * wait, too. */
 static void throw_away(struct worker *worker, bool again, uint64_t now_us)
 {
     struct ring_frame frame;
     bool any = false;
 
     while (ring_next(worker->ring, &frame)) {
-        told_note(&worker->told, &frame);
-        ring_release(worker->ring, &frame);
-        engine_counters(worker->engine)->frames_stale++;
+        discard(worker, &frame);
         any = true;
     }
     if (any && !bypass_is_dead(worker->options.pulse)) {
@@ -347,9 +353,7 @@ static void handle_batch(struct worker *worker, uint64_t now_us)
 
     for (uint32_t i = 0; ring_next(worker->ring, &frame); i++) {
         if (i % OVERDUE_FRAMES == 0 && is_overdue(worker)) {
-            told_note(&worker->told, &frame);
-            ring_release(worker->ring, &frame);
-            engine_counters(worker->engine)->frames_stale++;
+            discard(worker, &frame);
             throw_away(worker, false, now_us);
             return;
         }

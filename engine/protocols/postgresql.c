@@ -215,8 +215,9 @@ static enum acceptance postgresql_keyword_accepts(const uint8_t *request, size_t
 }
 
 /*
- * SQLSTATE 53300, "sorry, too many clients already", before the server asks who its client is: that
- * a user or a database has too many it says behind 'R'. Fields: a letter and a text each.
+ * 'E', four bytes of length, then fields of a letter and a text. 53300 (too_many_connections) comes
+ * before the server asks who its client is; that one user or database has too many comes behind
+ * 'R'.
  */
 static bool postgresql_is_full(const uint8_t *answer, size_t bytes)
 {

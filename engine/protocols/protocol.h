@@ -149,8 +149,9 @@ struct protocol {
      */
     enum greeting_verdict (*greeting)(const uint8_t *data, size_t bytes, size_t *greeting_bytes);
     /*
-     * Do these first words of a server say that it has no room, for nobody? Not what it says to one
-     * address, user or request. NULL: no such words are known.
+     * Do these first words of a server say that it has no room for anybody? True only of what no
+     * address, user or request brings about: one such answer lowers the mark of all. `bytes` may be
+     * a part of the words (then false). NULL: no such words are known.
      */
     bool (*is_full)(const uint8_t *answer, size_t bytes);
 };

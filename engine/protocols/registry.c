@@ -165,7 +165,7 @@ static const struct protocol *const registry[PROTOCOLS_COUNT] = {PROTOCOLS(LISTE
 #define BYTES_64(make, b)                                                                          \
     BYTES_16(make, b), BYTES_16(make, (b) + 16), BYTES_16(make, (b) + 32), BYTES_16(make, (b) + 48)
 #ifdef __clang_analyzer__
-/* Looks at each term by itself, and there are a million: four bytes show it all of each kind. */
+/* clang's analyzer walks each of a million terms by itself; four bytes show it every kind. */
 #define BYTES_256(make) BYTES_4(make, 'A')
 #else
 #define BYTES_256(make)                                                                            \

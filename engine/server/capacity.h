@@ -38,21 +38,23 @@ struct capacity {
     uint64_t refused_us;
     uint64_t lowered_by[2]; /* networks whose refusals have lowered the mark last, and when */
     uint64_t lowered_us;
-    uint32_t beside;  /* so many more than those below, as the server has said that it is full; 0:
-                         it has not */
-    uint32_t lasting; /* that are there from before the attack, or so long that they stay */
+    uint32_t beside_lasting; /* places left beside `lasting`, since the server has said that it is
+                                full; 0: it has not said so */
+    uint32_t lasting; /* that are not ended for others: of before the attack, or opened six minutes
+                         ago; as slow_make_room() has counted last */
 };
 
-/* It was lowered as the server has said that it is full. */
+/* The mark is lowered, and the server has said since the last full rise that it is full. */
 static inline bool capacity_was_told(const struct capacity *capacity)
 {
-    return capacity->limit && capacity->beside;
+    return capacity->limit && capacity->beside_lasting;
 }
 
 /* The lowered mark. */
 static inline uint32_t capacity_mark(const struct capacity *capacity)
 {
-    const uint32_t least = capacity_was_told(capacity) ? capacity->lasting + capacity->beside : 0;
+    const uint32_t least =
+        capacity_was_told(capacity) ? capacity->lasting + capacity->beside_lasting : 0;
 
     return capacity->limit > least ? capacity->limit : least;
 }

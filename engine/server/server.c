@@ -202,7 +202,7 @@ struct server *server_add(struct server_table *table, const struct server_key *k
 }
 
 /* Nobody has anything of it, and it has not answered for so long. */
-static bool is_left(const struct server *server, uint64_t life_us, uint64_t now_us)
+static bool is_abandoned(const struct server *server, uint64_t life_us, uint64_t now_us)
 {
     const uint64_t heard_us =
         server->answered_us > server->since_us ? server->answered_us : server->since_us;
@@ -215,7 +215,7 @@ static bool is_left(const struct server *server, uint64_t life_us, uint64_t now_
 
 bool server_is_over(const struct server *server, uint64_t now_us)
 {
-    return !server->policy && is_left(server, SERVER_LIFE_US, now_us);
+    return !server->policy && is_abandoned(server, SERVER_LIFE_US, now_us);
 }
 
 /* Those asked over UDP are few, and others' proofs go by the number of the slot. */
@@ -226,7 +226,7 @@ static bool may_make_room(const struct server *server, uint64_t now_us)
         server->attack_ended_us && now_us - server->attack_ended_us < COOKIE_LIFETIME_US;
 
     return server->used && !armed && !cookies_out && !server_key_is_udp(&server->key) &&
-           is_left(server, SERVER_PASSED_US, now_us);
+           is_abandoned(server, SERVER_ROOM_AFTER_US, now_us);
 }
 
 struct server *server_to_make_room(const struct server_table *table, const struct server_key *key,
@@ -341,7 +341,7 @@ void server_table_adopt(struct server_table *table, const struct policy *policy,
     for (uint32_t i = 0; i < table->capacity; i++)
         if (server_slot_used(table, i))
             table->slots[i].policy = NULL;
-    /* Where there is no room for all, for those. */
+    /* Armed ones first: where there is not room for all, it is theirs. */
     adopt_those(table, policy, true, now_us);
     adopt_those(table, policy, false, now_us);
 }

@@ -8,10 +8,10 @@
  * stays where it is for as long as it is there. It is given back where nothing is known of the
  * server any more: no profile, nothing that an operator said, no connection, and no SYN-ACK of its
  * for SERVER_LIFE_US. A slot that was given back is passed over by searches, and taken first by the
- * next server that comes by. Where there is no room for a server that answers, one makes room whose
- * profile is not armed, and which has neither connections nor answered for a minute: a port that is
- * listened on for a single connection, as FTP's for data, is a server like any other here, and a
- * client can have thousands of them made.
+ * next server that comes by. Where a server that answers finds no room, another makes room: one
+ * whose profile is not armed, that has no connection, and that has not answered for
+ * SERVER_ROOM_AFTER_US. A port that is listened on for a single connection (FTP's for data) is a
+ * server like any other here, and a client can have thousands of them made.
  *
  * Modes. A shard switches a server to attack itself when a trigger fires under SETTING_AUTO, and
  * reports it; the way back is the main thread's word alone (server_set_mode).
@@ -43,7 +43,8 @@
 
 #define SERVER_PROBES_MAX 128
 #define SERVER_LIFE_US    (24ull * 3600 * 1000 * 1000)
-#define SERVER_PASSED_US  (60ull * 1000 * 1000) /* where others find no room */
+#define SERVER_ROOM_AFTER_US                                                                       \
+    (60ull * 1000 * 1000) /* without an answer: then it may make room for another */
 #define TRIGGER_REPORT_US (1000ull * 1000) /* a firing trigger is reported at most this often */
 /*
  * A server whose last SYN-ACK is older has stopped answering, or answers another way. A Linux
@@ -150,7 +151,7 @@ struct server {
     struct token_bucket minor, probes;  /* requests that may be right (stages/request_check.h) */
     struct token_bucket observed;       /* connections that the learner hears of */
     uint16_t ip_id;                     /* next, for servers that count up */
-    uint32_t lingering;                 /* beside `held`, of late (tables/held_watch.h) */
+    uint32_t lingering;                 /* whose client goes on behind its FIN, at the last look */
     struct answer_record *record;       /* by which the kernel answers for it; NULL: it does not */
     const struct server_policy *policy; /* NULL: not profiled */
     uint32_t foreign; /* cookies that came back here and were not asked here lately; wraps */
@@ -188,6 +189,12 @@ struct server_table {
 };
 
 /* For who goes through all slots. */
+/* Connections that hold a place there: open, being opened, or lingering (tables/held_watch.h). */
+static inline uint32_t server_holds(const struct server *server)
+{
+    return server->held + server->lingering;
+}
+
 static inline bool server_slot_used(const struct server_table *table, uint32_t slot)
 {
     return table->used_bits[slot / 64] >> (slot % 64) & 1;

@@ -53,9 +53,10 @@
  * of them, are left alone in turn.
  *
  * Usual. The SYN rate is compared with a mean over some minutes (USUAL_WINDOWS_MAX), kept in normal
- * mode only, and only once USUAL_WINDOWS windows have been seen. From then on a window counts for a
- * quarter more than the mean at most, so that it takes 12 minutes at least to make twice as much
- * usual: who swells slowly enough for that is seen long before he is a flood.
+ * mode only, and only once USUAL_WINDOWS windows have been seen. From then on a window counts at
+ * most for a quarter more than the mean, or for USUAL_BELIEVED where that is more. Above that, once
+ * USUAL_WINDOWS_MAX windows were seen, the mean takes 12 minutes at least to double: who swells
+ * slowly enough for that is seen long before he is a flood.
  *
  * Hysteresis. Attack mode ends 30 s after a trigger has fired last (the main thread, mode_watch.h).
  * For TRIGGER_LEAST_US after that the limits are doubled, which holds normal mode where a flood is
@@ -96,7 +97,7 @@
 #define USUAL_WINDOWS         30 /* of 2 s, before anything is usual */
 #define USUAL_WINDOWS_MAX     128
 #define USUAL_IDLE_WINDOWS    1024 /* without any SYN: whatever was usual is forgotten */
-#define USUAL_BELIEVED        200  /* SYNs of a window; of more, a quarter more than usual */
+#define USUAL_BELIEVED        200  /* SYNs or queries of a window that always count in full */
 #define USUAL_SCALE           256
 #define USUAL_MOST            ((uint64_t)USUAL_SCALE << 30)
 #define QUERY_RATE_LEAST      2000 /* queries in 2 s */

@@ -70,7 +70,7 @@ bool capacity_admits(struct engine *engine, const struct server *server, bool kn
  * ones where clients of several networks are stuck: a single one may be a long poll. */
 static void make_room(struct engine *engine, struct server *server, uint64_t now_us)
 {
-    if (server->held + server->lingering > most(server->held_peak, server->held_before))
+    if (server_holds(server) > most(server->held_peak, server->held_before))
         slow_make_room(engine, server, server->capacity.stuck_by_many, 0, now_us);
 }
 
@@ -78,7 +78,7 @@ static void make_room(struct engine *engine, struct server *server, uint64_t now
 static uint32_t step_down(const struct engine *engine, const struct server *server, uint32_t others)
 {
     const uint32_t mark = held_mark(engine, server);
-    const uint32_t held = server->held + server->lingering;
+    const uint32_t held = server_holds(server);
     const uint32_t reached = held < mark ? held : mark;
 
     return others < reached / 4 * 3 ? others : reached / 2;
@@ -89,7 +89,7 @@ static void lower(struct engine *engine, struct server *server, uint32_t to, uin
 {
     struct capacity *capacity = &server->capacity;
     const uint32_t mark = held_mark(engine, server);
-    const uint32_t held = server->held + server->lingering;
+    const uint32_t held = server_holds(server);
     const uint32_t least =
         most(most(server->held_peak, server->held_before + 1), most(capacity->served, floor));
     const uint32_t limit = most(to, least);
@@ -114,7 +114,7 @@ static void raise(struct engine *engine, struct server *server, uint64_t now_us)
     capacity->limit += 1 + capacity->limit / 8;
     capacity->raise_us = now_us + RAISE_US;
     if (capacity->limit >= held_usual_mark(engine, server))
-        capacity->limit = capacity->beside = 0;
+        capacity->limit = capacity->beside_lasting = 0;
 }
 
 /* --- looking for answers --------------------------------------------------------------------- */
@@ -172,7 +172,8 @@ static void look_begins(struct server *server)
     capacity->stuck_network = 0;
 }
 
-/* Its server has a process for it yet, it may be. */
+/* Counts it where its client goes on behind the server's FIN: some servers keep a process until
+ * then. True: it was counted. */
 static bool note_lingering(struct engine *engine, struct watched *watched, uint64_t now_us)
 {
     struct server *server = watched->server ? &engine->servers.slots[watched->server - 1] : NULL;
@@ -333,7 +334,7 @@ void capacity_refused(struct engine *engine, const struct flow *flow, uint64_t n
     capacity->refused_us = now_us;
     if (!another || has_lowered(capacity, before, now_us) || held_others(server) <= floor)
         return;
-    capacity->beside = floor;
+    capacity->beside_lasting = floor;
     lower(engine, server, step_down(engine, server, held_others(server)), floor, now_us);
     if (capacity->limit == limit)
         return;
@@ -352,7 +353,7 @@ void capacity_answered(struct engine *engine, const struct flow *flow, const str
                             frame->payload_present) ||
         !frame_checksum_good(frame))
         return;
-    server->capacity.beside = 1;
+    server->capacity.beside_lasting = 1;
     lower(engine, server, others - 1, 1, engine->now_us);
 }
 

@@ -94,7 +94,7 @@ static uint32_t room_for(const struct server *server, enum held_class class, uin
 /* Without those whom it does not hear. */
 static uint32_t holds(const struct server *server)
 {
-    const uint32_t held = server->held + server->lingering;
+    const uint32_t held = server_holds(server);
 
     return held > server->banned_now ? held - server->banned_now : 0;
 }

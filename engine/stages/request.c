@@ -148,12 +148,12 @@ struct request {
     bool brief;    /* it is waited for a moment whether there is more */
     bool as_is;    /* it was */
     bool is_long;  /* it is opened before it is whole */
-    bool waits;    /* for room, or for a limit: nothing that it is about may change meanwhile */
+    bool waits;    /* for room or a limit, since before: where it ends is known (needed) */
     size_t needed; /* bytes that are not worth another look before they have come */
 };
 
-/* What was found out of it, or its client could have 16 KiB read again by each byte that it repeats
- * meanwhile. */
+/* How far its end was looked for. Without this its client could have 16 KiB read again for each
+ * byte that it repeats while it waits. */
 static void note_end(struct slot *slot, const struct request *request)
 {
     slot->needed = (uint16_t)(request->needed <= SLOT_BYTES ? request->needed : SLOT_BYTES + 1);

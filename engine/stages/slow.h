@@ -9,7 +9,9 @@
  * nothing, last those whose server is silent, which is not their fault; among them those of sources
  * with more than their share, or that were slow before, those whose networks have the most slow
  * ones, and those that have been slow for longest. As many as are above the mark, or wait and were
- * not slow themselves: 20 a second at least, 128 at most, each with a reset to both ends.
+ * not slow themselves: 20 a second at least, 128 at most, each with a reset to both ends. A client
+ * that goes on behind the server's FIN is slow, whatever it moves (held_watch.h). Where the server
+ * has said that it is full (capacity.h), idle ones that were opened six minutes ago stay.
  *
  * A websocket, a channel of gRPC, a person who thinks look like somebody who has nothing to do:
  * idle ones go only for somebody who has nothing there and was not slow himself, 20 a second, and

@@ -16,8 +16,8 @@
 /* So old is a segment of the tuple's last connection at most: 2 MSL (RFC 9293 3.4.2) in
  * microseconds is less. */
 #define OLD_TSVAL_TICKS (1u << 28)
-/* So much says a server at most before it says that it is full: PostgreSQL, that it takes neither
- * TLS nor GSSAPI */
+/* Bytes that a server says before it says that it is full, at most: PostgreSQL's "N" to TLS and to
+ * GSSAPI */
 #define BEFORE_FULL_BYTES 2
 /* How far a client that has not our greeting yet may lie behind its newest number */
 #define GREETED_BYTES (1u << 20)
@@ -331,6 +331,8 @@ static void splice_from_server(struct engine *engine, struct passage *passage, s
     if ((flow->flags & FLOW_GREETING_DUE) && flow->state != FLOW_DRAINING &&
         (passage->options.present & OPTION_TIMESTAMPS))
         cold->newest_tsval = seq_max(cold->newest_tsval, passage->options.tsval);
+    /* Only connections that the learner follows come here with their first words (fast/segment.h).
+     */
     if (frame->payload_bytes && frame->seq - flow->ack_floor <= BEFORE_FULL_BYTES && cold->server)
         capacity_answered(engine, flow, frame);
     track_progress(engine, passage, flow);

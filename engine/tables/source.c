@@ -119,18 +119,17 @@ static struct source_entry *find_source(const struct source_table *table,
     return find_in_set(set_of(table, &key), &key);
 }
 
-/* An IPv4 /24, or an IPv6 /56: one line has 256 sources there, and its neighbours in the /48 are
- * others. */
-static uint32_t judged_bits(const struct ip_addr *addr)
+/* An IPv4 /24, or an IPv6 /56: what one end site has (RFC 6177), 256 sources. Other sites share its
+ * /48. */
+static uint32_t site_bits(const struct ip_addr *addr)
 {
     return addr_is_v4(addr) ? PREFIX_V4_NEIGHBOURS : PREFIX_V6_SITE;
 }
 
 /* The entry of the prefix around a source. There is none before a first source has been blamed. */
-static struct source_entry *find_neighbours(const struct source_table *table,
-                                            const struct source_id *id)
+static struct source_entry *find_site(const struct source_table *table, const struct source_id *id)
 {
-    return table->prefixes_made ? find(table, id, judged_bits(&id->addr)) : NULL;
+    return table->prefixes_made ? find(table, id, site_bits(&id->addr)) : NULL;
 }
 
 static struct source_id id_of(const struct source_entry *entry)
@@ -364,7 +363,7 @@ static void blame_prefix(struct source_table *table, const struct source_entry *
 {
     const struct source_entry copy = *source; /* making the prefix's entry may displace it */
     const struct source_id id = id_of(source);
-    const uint32_t bits = judged_bits(&id.addr);
+    const uint32_t bits = site_bits(&id.addr);
     struct source_entry *prefix = find(table, &id, bits);
 
     if (!prefix) {
@@ -415,7 +414,7 @@ bool source_mismatch(struct source_table *table, const struct source_id *id, uin
 
     if (!rule || rule->state == SOURCE_ASIDE) {
         source = find_or_make(table, &id->link, &key, now_us);
-        prefix = find_neighbours(table, id);
+        prefix = find_site(table, id);
         count_mismatch(source, now_us);
         if (prefix)
             count_mismatch(prefix, now_us);
@@ -447,7 +446,7 @@ static bool release(struct source_table *table, struct source_entry *source, uin
     if (source->strikes == 0 || --source->strikes > strikes_elsewhere(table, source, now_us))
         return true;
     source->strikes = 0; /* of elsewhere: the next time counts for the prefix again */
-    prefix = find_neighbours(table, &id);
+    prefix = find_site(table, &id);
     if (prefix && prefix->asides > 0)
         prefix->asides--;
     return true;
@@ -457,7 +456,7 @@ bool source_match(struct source_table *table, const struct source_id *id, uint64
                   struct observed_source *released)
 {
     struct source_entry *source = find_or_note(table, id, now_us);
-    struct source_entry *prefix = find_neighbours(table, id);
+    struct source_entry *prefix = find_site(table, id);
     bool is_released = false;
 
     source_link_heard(&table->links, &id->link, now_us);
@@ -495,7 +494,7 @@ static bool judged_aside(const struct source_table *table, const struct source_i
     source = find_source(table, id);
     if (source && source_is_aside(source, now_us))
         return true;
-    prefix = find_neighbours(table, id);
+    prefix = find_site(table, id);
     return prefix && source_is_aside(prefix, now_us);
 }
 

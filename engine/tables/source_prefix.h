@@ -13,7 +13,7 @@
 #define PREFIX_V4_NEIGHBOURS (PREFIX_V4_BITS + 24u)
 #define PREFIX_V6_SOURCE     64u
 #define PREFIX_V6_NEIGHBOURS 48u
-#define PREFIX_V6_SITE       56u /* what one line is given, mostly (RFC 6177 2) */
+#define PREFIX_V6_SITE       56u /* an end site (RFC 6177 2) */
 
 /* The address with what is behind its first `bits` cleared. */
 struct ip_addr prefix_cut(const struct ip_addr *addr, uint32_t bits);

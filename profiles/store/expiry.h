@@ -42,8 +42,9 @@ struct expiry {
 /* When a profile is forgotten if its server is not seen again, in seconds since 1970; 0: never. */
 int64_t profile_kept_until_s(const struct profile *profile);
 
-/* True where another profile of the address of `key` wants the place of `*old`: not armed, nothing
- * set of it, and not seen for the longest. */
+/* Where the address of `key` has PROFILES_OF_ADDRESS profiles in its VLAN: which of them is to be
+ * forgotten for another one, by store_forget(): the one not seen for the longest that is neither
+ * armed nor has settings. False: there is room, or all must stay; `*old` is unchanged. */
 bool expiry_makes_room(const struct store *store, const struct server_key *key,
                        struct server_key *old);
 

@@ -332,6 +332,8 @@ def main():
     parser.add_argument("--beside", metavar="COMMAND")
     parser.add_argument("files", nargs="*")
     given = parser.parse_args()
+    if given.beside and not given.more:
+        parser.error("--beside goes with --more")
     begin = time.monotonic()
     if given.interop:
         kind, results = "real programs", run_interop(given.files)

@@ -500,7 +500,7 @@ Test(server, makes_room_a_minute_after_its_last_answer_where_little_is_known_of_
     struct server *server = add(&table, 80);
     struct server_policy policy = {0};
     const struct server_key other = key_of(81);
-    const uint64_t passed_us = 5 * SECOND_US + SERVER_PASSED_US;
+    const uint64_t passed_us = 5 * SECOND_US + SERVER_ROOM_AFTER_US;
 
     server_answered(server, 5 * SECOND_US);
     cr_assert_null(server_add(&table, &other, passed_us));

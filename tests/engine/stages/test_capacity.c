@@ -462,7 +462,7 @@ Test(capacity, who_goes_on_behind_the_servers_fin_has_its_place)
 }
 
 /* What is still on its way when the server closes, and who does not close, holds nothing. */
-Test(capacity, who_has_said_its_last_word_lingers_not)
+Test(capacity, who_has_said_its_last_word_does_not_linger)
 {
     struct bench *b = attacked();
 

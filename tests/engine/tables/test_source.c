@@ -226,7 +226,7 @@ Test(source, many_of_a_prefix_put_it_aside)
 }
 
 /* Whoever has a line with a /56 has 256 sources, and others have theirs in the same /48. */
-Test(source, one_line_puts_its_neighbours_not_aside)
+Test(source, one_site_does_not_put_its_neighbours_aside)
 {
     begin(SLOTS);
     sixteen_bad("2001:db8:1:%x::1");
