@@ -20,12 +20,27 @@ static sigset_t read_ones(void)
     return set;
 }
 
+/* What a write() says by its error as well: EPIPE; EFBIG, beyond the limit of files. */
+static void add_those_of_writes(sigset_t *set)
+{
+    sigaddset(set, SIGPIPE);
+    sigaddset(set, SIGXFSZ);
+}
+
+static sigset_t those_of_writes(void)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    add_those_of_writes(&set);
+    return set;
+}
+
 static sigset_t blocked_ones(void)
 {
     sigset_t set = read_ones();
 
-    sigaddset(&set, SIGPIPE);
-    sigaddset(&set, SIGXFSZ); /* a write beyond the limit of files fails (EFBIG) and no more */
+    add_those_of_writes(&set);
     return set;
 }
 
@@ -49,7 +64,7 @@ int signals_next(struct signals *signals)
 
 void signals_release(struct signals *signals, bool spend)
 {
-    const sigset_t blocked = blocked_ones();
+    const sigset_t spent = spend ? blocked_ones() : those_of_writes();
     const struct timespec at_once = {0};
 
     if (signals->fd >= 0)
@@ -57,7 +72,7 @@ void signals_release(struct signals *signals, bool spend)
     signals->fd = -1;
     if (!signals->blocked)
         return;
-    while (spend && sigtimedwait(&blocked, NULL, &at_once) > 0)
+    while (sigtimedwait(&spent, NULL, &at_once) > 0)
         continue;
     pthread_sigmask(SIG_SETMASK, &signals->before, NULL);
     signals->blocked = false;

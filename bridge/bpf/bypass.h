@@ -82,7 +82,8 @@ static inline bool bypass_overdue(uint64_t first_us, uint64_t now_us)
     return first_us && (int64_t)(now_us - first_us) >= (int64_t)BYPASS_OLD_US;
 }
 
-/* All workers have stood still. Who sees that first_us was cleared sees that `old` has grown. */
+/* All workers have stood still, or the only one that there was work for: what comes to another one
+ * then is thrown away with it. Who sees that first_us was cleared sees that `old` has grown. */
 static inline void bypass_note_old(struct bypass_pulse *pulse, uint64_t first_us, uint64_t now_us)
 {
     if (!bypass_overdue(first_us, now_us))

@@ -343,8 +343,10 @@ static bool is_overdue(const struct worker *worker)
 {
     const struct bypass_pulse *pulse = worker->options.pulse;
 
+    /* Another worker may have seen it, and cleared first_us. */
     return pulse &&
-           bypass_overdue(__atomic_load_n(&pulse->first_us, __ATOMIC_RELAXED), clock_now_us());
+           (bypass_turns(pulse) != worker->turns_seen ||
+            bypass_overdue(__atomic_load_n(&pulse->first_us, __ATOMIC_RELAXED), clock_now_us()));
 }
 
 static void handle_batch(struct worker *worker, uint64_t now_us)
@@ -354,7 +356,7 @@ static void handle_batch(struct worker *worker, uint64_t now_us)
     for (uint32_t i = 0; ring_next(worker->ring, &frame); i++) {
         if (i % OVERDUE_FRAMES == 0 && is_overdue(worker)) {
             discard(worker, &frame);
-            throw_away(worker, false, now_us);
+            throw_away(worker, false, clock_now_us());
             return;
         }
         follow_told(worker, now_us);

@@ -214,10 +214,24 @@ static enum acceptance postgresql_keyword_accepts(const uint8_t *request, size_t
     return ACCEPTANCE_MORE;
 }
 
+#define NO_STANDBY "max_wal_senders"
+
+/* Is this text anywhere in there? */
+static bool has_text(const char *text, const uint8_t *in, size_t bytes)
+{
+    const size_t wanted = strlen(text);
+
+    for (size_t at = 0; at + wanted <= bytes; at++)
+        if (memcmp(in + at, text, wanted) == 0)
+            return true;
+    return false;
+}
+
 /*
  * 'E', four bytes of length, then fields of a letter and a text. 53300 (too_many_connections) comes
  * before the server asks who its client is; that one user or database has too many comes behind
- * 'R'.
+ * 'R'. Of standbys (`replication=true`), which have places of their own, it names the setting. Only
+ * a whole message tells: a client of a small MSS has it in pieces.
  */
 static bool postgresql_is_full(const uint8_t *answer, size_t bytes)
 {
@@ -225,14 +239,14 @@ static bool postgresql_is_full(const uint8_t *answer, size_t bytes)
     size_t at = 5, length;
     uint8_t field;
 
-    if (bytes < at || answer[0] != 'E')
+    if (bytes < at || answer[0] != 'E' || bytes <= load_be32(answer + 1))
         return false;
     while (at < bytes && answer[at] != 0) {
         field = answer[at++];
         if (take_text(answer, bytes, &at, &text, &length) != MATCH_YES)
             return false;
         if (field == 'C')
-            return is_text("53300", 5, text, length);
+            return is_text("53300", 5, text, length) && !has_text(NO_STANDBY, answer, bytes);
     }
     return false;
 }

@@ -84,8 +84,9 @@ static uint32_t step_down(const struct engine *engine, const struct server *serv
     return others < reached / 4 * 3 ? others : reached / 2;
 }
 
+/* `beside`: places beside those that stay, where the server has said that it is full; else 0. */
 static void lower(struct engine *engine, struct server *server, uint32_t to, uint32_t floor,
-                  uint64_t now_us)
+                  uint32_t beside, uint64_t now_us)
 {
     struct capacity *capacity = &server->capacity;
     const uint32_t mark = held_mark(engine, server);
@@ -101,6 +102,8 @@ static void lower(struct engine *engine, struct server *server, uint32_t to, uin
         capacity->by_silence = false;
         capacity->lower_us = now_us + LOWER_US;
     }
+    if (capacity->limit && beside)
+        capacity->beside_lasting = beside;
     capacity->raise_us = now_us + RAISE_US;
     make_room(engine, server, now_us);
 }
@@ -253,7 +256,7 @@ static void act(struct engine *engine, struct server *server, uint64_t now_us)
     struct capacity *capacity = &server->capacity;
 
     if (capacity->stuck && capacity_is_after(capacity, capacity->stuck_number))
-        lower(engine, server, step_down(engine, server, capacity->stuck_others), 1, now_us);
+        lower(engine, server, step_down(engine, server, capacity->stuck_others), 1, 0, now_us);
     else if (capacity->prompt)
         raise(engine, server, now_us);
     capacity->stuck = capacity->prompt = false;
@@ -334,8 +337,7 @@ void capacity_refused(struct engine *engine, const struct flow *flow, uint64_t n
     capacity->refused_us = now_us;
     if (!another || has_lowered(capacity, before, now_us) || held_others(server) <= floor)
         return;
-    capacity->beside_lasting = floor;
-    lower(engine, server, step_down(engine, server, held_others(server)), floor, now_us);
+    lower(engine, server, step_down(engine, server, held_others(server)), floor, floor, now_us);
     if (capacity->limit == limit)
         return;
     capacity->lowered_by[0] = before;
@@ -353,8 +355,7 @@ void capacity_answered(struct engine *engine, const struct flow *flow, const str
                             frame->payload_present) ||
         !frame_checksum_good(frame))
         return;
-    server->capacity.beside_lasting = 1;
-    lower(engine, server, others - 1, 1, engine->now_us);
+    lower(engine, server, others - 1, 1, 1, engine->now_us);
 }
 
 bool capacity_unheard(struct engine *engine, struct server *server, uint32_t attempts,
@@ -376,7 +377,7 @@ bool capacity_unheard(struct engine *engine, struct server *server, uint32_t att
         const uint32_t limit = capacity->limit;
         const bool again = capacity->by_silence;
 
-        lower(engine, server, step_down(engine, server, others), 1, now_us);
+        lower(engine, server, step_down(engine, server, others), 1, 0, now_us);
         if (capacity->limit != limit) {
             capacity->by_silence = true;
             capacity->limit_before = again ? capacity->limit_before : limit;

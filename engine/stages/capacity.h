@@ -14,9 +14,9 @@
  *      its first words say that it has no room for anybody, as PostgreSQL's do: no request brings
  *      these about, whatever is wrong with it, so that one client is enough
  *
- * Where it has said so, who has been there for six minutes is not ended for others: by then servers
- * have ended who has not logged in, and who has holds none of the places that are wanted (OpenSSH),
- * or has a right to it. The mark leaves room beside all of these.
+ * Where it has said so, who has been there for six minutes is not ended for others: by then most
+ * servers have ended who has not logged in, and who has holds none of the places that are wanted
+ * (OpenSSH), or has a right to it. The mark leaves room beside all of these.
  *
  * The mark falls to what it held when that one came. Where that did not help (what holds the places
  * may be bodies that do not end, which nobody could tell from those that are worked on), it falls

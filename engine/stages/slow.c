@@ -16,7 +16,8 @@
 #define LOOK_US       250000 /* at one server */
 /* By then it is known of a connection whether it trickles, or does not read. */
 #define KNOWN_BY WATCH_LONG
-/* Servers end who has not logged in before that: OpenSSH 2 min, Dovecot 3, ProFTPD and exim 5. */
+/* Servers end who has not logged in before that: OpenSSH 2 min, Dovecot 3, ProFTPD 5. Of those that
+ * never do (mail on port 25) a client who says something now and then stays. */
 #define LASTING   FLOW_CLOCK_SECONDS(360)
 #define BODY_MOST (UINT32_C(1) << 30) /* sequence numbers are compared with the end of a body */
 /* What is asked of those that move, and how long before it is twice as much: three looks */

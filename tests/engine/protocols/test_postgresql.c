@@ -57,6 +57,11 @@ static bool says_full(const char *words, size_t bytes)
     "E\0\0\0\x55" FATAL "C53300\0Msorry, too many clients "                                        \
     "already\0Fproc.c\0L357\0RInitProcess\0\0"
 
+/* To `replication=true` */
+#define NO_STANDBY                                                                                 \
+    "E\0\0\0\x86" FATAL "C53300\0Mnumber of requested standby connections exceeds "                \
+    "\"max_wal_senders\" (currently 10)\0Fproc.c\0L355\0RInitProcess\0\0"
+
 Test(postgresql, full)
 {
     cr_assert(says_full(BYTES(FULL)));
@@ -66,8 +71,9 @@ Test(postgresql, full)
     cr_assert_not(says_full(BYTES("R\0\0\0\x4a"
                                   "C53300\0")),
                   "it asks for a password");
-    for (size_t bytes = 0; bytes < 5 + sizeof(FATAL) - 1 + 7; bytes++)
+    for (size_t bytes = 0; bytes < sizeof(FULL) - 1; bytes++)
         cr_assert_not(says_full(FULL, bytes), "%zu", bytes);
+    cr_assert_not(says_full(BYTES(NO_STANDBY)), "ordinary places may be free");
     cr_assert_not(
         protocols_say_full(UINT64_C(1) << PROTOCOL_HTTP, (const uint8_t *)FULL, sizeof(FULL) - 1));
 }

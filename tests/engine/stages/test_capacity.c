@@ -953,11 +953,11 @@ Test(capacity, mark_stays_where_a_refusal_is_none_for_want_of_room)
 /* --- and what it says of that in its first words --------------------------------------------- */
 
 #define FULL                                                                                       \
-    "E\0\0\0\x0d"                                                                                  \
+    "E\0\0\0\x0c"                                                                                  \
     "C53300\0\0"
 #define PASSWORD "R\0\0\0\x0c\0\0\0\5"
 #define NO_ENTRY                                                                                   \
-    "E\0\0\0\x0d"                                                                                  \
+    "E\0\0\0\x0c"                                                                                  \
     "C28000\0\0"
 
 /* What it says has zeros in it. */
