@@ -67,8 +67,7 @@ TOGETHER = [
     "test_reload.py",
     "test_imports.py",
     "test_cluster.py",
-    "test_sync.py",
-    "test_sync_store.py",
+    "test_sync.py what_one_has_learned sync_is_confined",
     "test_sync_sums.py",
     "test_spread.py",
     "test_sandbox.py",
@@ -93,9 +92,12 @@ TOGETHER = [
     "test_real.py",
     "test_votes.py",
 ]
-# With several workers, without huge pages, and hosts that are machines of their own.
+# With several workers, without huge pages, hosts that are machines of their own; and a cluster
+# whose store fails, which waits most of its time.
 MORE = [
     "test_vm.py",
+    "test_sync_store.py",
+    "test_sync.py",
     "test_spread_more.py",
     "test_pieces.py",
     "test_prometheus.py",
