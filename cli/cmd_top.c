@@ -4,6 +4,7 @@
 #include <langinfo.h>
 #include <locale.h>
 #include <poll.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -306,7 +307,7 @@ static bool moves_cursor(void)
     char name[] = "cup";
     const char *move = tigetstr(name);
 
-    return move && move != (char *)-1;
+    return move && (intptr_t)move != -1; /* -1: "cup" is no string there */
 }
 
 static bool run_in_terminal(struct top *top, struct error *error)
