@@ -247,7 +247,7 @@ interop: deps
 	@sh tests/root/make-root.sh $(BUILD)/interop-root interop
 	@SYNWARD=$(BUILD)/synward python3 tests/net/run-all.py --interop
 
-#: make redteam    slow clients beside honest ones of a real Apache, in a private root under build/ (as root)
+#: make redteam    slow clients beside honest ones of real web servers, in a private root under build/ (as root)
 redteam: deps
 	@$(MAKE) --no-print-directory -j$(JOBS) all $(SERVERS)
 	@sh tests/root/make-root.sh $(BUILD)/redteam-root redteam

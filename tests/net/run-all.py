@@ -140,7 +140,7 @@ INTEROP = [
     "test_web.py",
 ]
 # A thousand clients each: one file at a time.
-REDTEAM = ["test_slow.py"]
+REDTEAM = ["test_slow.py", "test_long_headers.py"]
 LANES, MORE_LANES, INTEROP_LANES = 5, 4, 3
 BESIDE_NICE = 10  # so that the files have a processor when they want one
 LIMIT_S, INTEROP_LIMIT_S = 600, 600
