@@ -37,12 +37,14 @@ INLINE bool is_awaited(const struct flow_record *record)
     return (record->flags & RECORD_PREPARED) && way == record_awaited(record_serial(way));
 }
 
-/* What is to be written, once the SYN-ACK has been found to be the one. */
+/* What is to be written, once the SYN-ACK has been found to be the one. All of it is read before
+ * the gate is opened: from then on the place of what was prepared may be another's. */
 struct completion {
     __u64 token, offsets, floors;
     __u64 difference; /* of the checksum */
     __be32 ack, tsecr;
-    __u32 bytes, l4; /* of the frame */
+    __u32 bytes, l4;  /* of the frame */
+    __u32 timestamps; /* it has some */
 };
 
 INLINE bool complete_options(const struct prepared *prepared, const struct answer_walk *walk)
@@ -83,6 +85,7 @@ INLINE bool complete_look(struct __sk_buff *skb, const struct prepared *prepared
     completion->floors = (__u32)(y + 1) | (__u64)bpf_ntohl(tsval) << 32;
     completion->bytes = *(const volatile __u32 *)&prepared->bytes;
     completion->l4 = answer->l4;
+    completion->timestamps = timestamps_at;
     /* What the frame's own checksum leaves of it is the sum of the rest. */
     completion->difference =
         (__u16)~answer_fold(answer->pseudo + bpf_htonl(PROTO_TCP + completion->bytes - answer->l4) +
@@ -117,14 +120,14 @@ INLINE bool complete_copy(struct __sk_buff *skb, const struct prepared *prepared
 }
 
 INLINE bool complete_numbers(struct __sk_buff *skb, const struct answer *answer,
-                             const struct completion *completion, bool timestamps)
+                             const struct completion *completion)
 {
     __u64 difference = completion->difference;
 
     difference = (difference & 0xffffffff) + (difference >> 32);
     difference = (difference & 0xffffffff) + (difference >> 32);
     if (bpf_skb_store_bytes(skb, completion->l4 + 8, &completion->ack, 4, 0) != 0 ||
-        (timestamps &&
+        (completion->timestamps &&
          bpf_skb_store_bytes(skb, completion->l4 + TSECR_AT, &completion->tsecr, 4, 0) != 0))
         return false;
     return answer_write_checksum(skb, answer, completion->bytes - completion->l4, difference);
@@ -181,7 +184,7 @@ static __attribute__((noinline)) int complete(struct __sk_buff *skb, __u32 to)
     if (!complete_copy(skb, prepared, &completion, answer.checksum) ||
         !complete_commit(record, serial, &completion))
         return TC_ACT_SHOT;
-    if (!complete_numbers(skb, &answer, &completion, prepared->timestamps_at)) {
+    if (!complete_numbers(skb, &answer, &completion)) {
         count(CARRY_lost);
         return TC_ACT_SHOT;
     }

@@ -94,7 +94,8 @@ bool observe_takes(struct engine *engine, const struct flow *flow, uint64_t now_
  * the copies made for it, would cost as much again for each of twenty thousand connections a
  * second, and the five hundredth of them, of a server that is known the fiftieth, teaches nothing
  * that the others do not. Decided where the server answers, so that what nobody answers takes
- * nobody's place; a connection is followed whole or not at all.
+ * nobody's place, but for those that the kernel may answer for us (preparing.c); a connection is
+ * followed whole or not at all.
  */
 void observe_choose(struct engine *engine, const struct flow *flow, uint64_t now_us)
 {

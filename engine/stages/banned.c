@@ -114,6 +114,8 @@ bool banned_judge(struct engine *engine, struct flow *flow, struct opening *open
     if (capacity->by_silence && capacity->limit &&
         (!capacity->limit_before || capacity->limit_before > capacity->limit))
         capacity->limit = capacity->limit_before;
+    if (!capacity->limit)
+        capacity->beside_lasting = 0;
     capacity->by_silence = false;
     return true;
 }

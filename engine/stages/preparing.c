@@ -72,7 +72,9 @@ static void expect(const struct opening *opening, const struct synack_answer *se
 static bool is_for_learner(struct engine *engine, const struct flow *flow, struct opening *opening,
                            uint64_t now_us)
 {
-    opening->for_learner = !engine->telling->unlearned && observe_takes(engine, flow, now_us);
+    /* Who is banned at the server would take the place of others, and is hardly ever answered. */
+    opening->for_learner =
+        !engine->telling->unlearned && !opening->banned && observe_takes(engine, flow, now_us);
     return opening->for_learner;
 }
 
@@ -161,6 +163,7 @@ static void join(struct engine *engine, struct flow *flow, struct opening *openi
     const struct flow_record *record = record_of(engine, flow);
 
     opening->completed = true;
+    opening->fin |= opening->granted_fin; /* its buffer may be another's by now */
     opening_heard(engine, flow, opening, now_us);
     flow->flags |= (uint8_t)(FLOW_EDIT | (opening->ecn ? 0 : FLOW_NO_ECN));
     flow->delta = record->delta;

@@ -6,6 +6,7 @@ import struct
 import threading
 import time
 
+from frames import SO_RCVBUFFORCE
 from lab import SERVER4, wait_until
 
 EVERY_S = 0.002
@@ -21,6 +22,8 @@ class Beat:
         with lab.server.inside():
             self.receiver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             self.receiver.bind((SERVER4, WIRE_PORT))
+        # A busy machine may keep the reader waiting: none is to be lost for that.
+        self.receiver.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 16 << 20)
         self.receiver.settimeout(0.2)
         self.sent = []  # when, by number
         self.came = []  # (number, sent, received)
@@ -66,6 +69,17 @@ class Beat:
         receivers, they say how long the wire was cut. The last ones may still be under way."""
         came = {number for number, _, _ in self.came}
         return [t for n, t in enumerate(self.sent) if begin <= t < end and n not in came]
+
+    def longest_loss_s(self, begin, end):
+        """From the first to the last of those in a row that were sent then and have not come."""
+        came = {number for number, _, _ in self.came}
+        first, longest = None, 0.0
+        for number, sent in enumerate(self.sent):
+            if not begin <= sent < end:
+                continue
+            first = None if number in came else first or sent
+            longest = max(longest, sent - first if first else 0.0)
+        return longest
 
     def longest_gap_s(self, begin):
         """Between two that came, since then; and since the last."""
