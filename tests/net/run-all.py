@@ -8,8 +8,9 @@ that say the same again in another dress: `run-all.py --more [--beside COMMAND]`
 FILE@N runs with N workers in each daemon (SYNWARD_WORKERS, lab.py). All files hold with 2 and with
 4; a cheap choice of them is run so. FILE@4k runs without huge pages (SYNWARD_HUGE_PAGES): those
 that measure memory hold with both, whatever this system is set to. FILE@splice runs with --hook off
-(SYNWARD_HOOK): what the servers' own TCP makes elsewhere is spliced. Words behind a file choose
-among its tests.
+(SYNWARD_HOOK): what the servers' own TCP makes elsewhere is spliced. FILE@often, FILE@long and
+FILE@many do what `make check` does more often, for longer, with more connections
+(environment_of()). Words behind a file choose among its tests.
 
 Most files wait more than they work, and their namespaces have nothing to do with each other: of
 these five run at a time. Of those that load the machine as far as it goes one runs beside them. A

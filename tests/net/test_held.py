@@ -299,11 +299,12 @@ def says_who_it_is(lab, source, timeout=20):
     return None
 
 
-def stays(lab, over):
-    """One of those who say who they are, and no more; whoever is ended comes again."""
+def stays(begin, lab, over):
+    """One who begins (`begin` gives a connection, or None) and says nothing more; whoever is ended
+    comes again."""
     while not over.is_set():
         with contextlib.suppress(OSError):
-            connection = says_who_it_is(lab, "10.78.200.1")
+            connection = begin(lab, "10.78.200.1")
             if connection:
                 connection.settimeout(0.5)
                 while not over.is_set():
@@ -325,7 +326,10 @@ def test_logins_that_do_not_come():
             says_who_it_is(lab, f"10.78.{i % 3}.1").close()
         lab.wait_armed(22)
         lab.set_mode("attack")
-        holders = [threading.Thread(target=stays, args=(lab, over)) for _ in range(UNFINISHED)]
+        holders = [
+            threading.Thread(target=stays, args=(says_who_it_is, lab, over))
+            for _ in range(UNFINISHED)
+        ]
         for holder in holders:
             holder.start()
         try:
@@ -389,19 +393,8 @@ def begins_session(lab, source, timeout=10):
     return None
 
 
-def idles(lab, over):
-    """One who begins a session and says nothing more; whoever is ended comes again."""
-    while not over.is_set():
-        with contextlib.suppress(OSError):
-            connection = begins_session(lab, "10.78.200.1", 5)
-            if connection:
-                connection.settimeout(0.5)
-                while not over.is_set():
-                    with contextlib.suppress(TimeoutError):
-                        if not connection.recv(200):
-                            break
-                connection.close()
-        over.wait(0.5)
+def idle_session(lab, source):
+    return begins_session(lab, source, 5)
 
 
 def test_sessions_that_idle_where_the_server_says_that_it_is_full():
@@ -416,7 +409,7 @@ def test_sessions_that_idle_where_the_server_says_that_it_is_full():
             begins_session(lab, f"10.78.{i % 3}.1").close()
         lab.wait_armed(DATABASE)
         lab.set_mode("attack")
-        idle = [threading.Thread(target=idles, args=(lab, over)) for _ in range(IDLE)]
+        idle = [threading.Thread(target=stays, args=(idle_session, lab, over)) for _ in range(IDLE)]
         for one in idle:
             one.start()
         try:
