@@ -63,7 +63,7 @@ LOADS   := $(BUILD)/tests/bench/load $(BUILD)/tests/bench/reflector
 C_FILES  = $(shell git ls-files -co --exclude-standard '*.c' '*.h')
 
 .PHONY: all help man servers deb package-test package-test-vm deps-deb deps-more deps-browser fresh oracle interop redteam instructions fuzz soak deps deps-bench deps-lint \
-        deps-vm vm check check-more check-root check-vm check-prometheus check-stunnel check-unit demo cluster-demo bench bench-quick bench-attack sanitize install clean root \
+        deps-vm vm check check-more check-root check-other check-vm check-prometheus check-stunnel check-unit demo cluster-demo bench bench-quick bench-attack sanitize install clean root \
         lint lint-format lint-lines lint-gcc lint-clang lint-tidy lint-cppcheck
 all: $(BUILD)/synward man
 
@@ -226,7 +226,7 @@ check: deps
 #: make check-more what says the same in other forms, or for longer: several workers, virtual machines, small pages,
 #:                 more random worlds, fuzz targets (as root)
 check-more: deps deps-vm deps-more
-	@$(MAKE) --no-print-directory -j$$(($(JOBS) + 1)) check-root check-vm check-prometheus check-stunnel all $(SERVERS) $(SIM) $(BUILD)/tests/unit-bridge
+	@$(MAKE) --no-print-directory -j$$(($(JOBS) + 1)) check-root check-vm check-prometheus check-stunnel check-other all $(SERVERS) $(SIM) $(BUILD)/tests/unit-bridge
 	@$(MAKE) --no-print-directory fuzz-build
 	@SYNWARD=$(BUILD)/synward sh tests/run.sh $(BUILD) more
 
@@ -238,6 +238,8 @@ check-prometheus:
 	@sh tests/root/unpack.sh $(BUILD)/prometheus prometheus || true
 check-stunnel:
 	@sh tests/root/unpack.sh $(BUILD)/stunnel stunnel4 || true
+check-other: all
+	@python3 tests/net/other_version.py $(BUILD)/other $(JOBS) >/dev/null || true
 check-vm:
 	@[ "$$(id -u)" != 0 ] || sh tests/vm/make-vm.sh $(BUILD)/vm || true
 

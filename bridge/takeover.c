@@ -31,17 +31,6 @@ void takeover_digest_begin(crypto_generichash_state *state, const struct takeove
     crypto_generichash_update(state, (const uint8_t *)&clear, sizeof(clear));
 }
 
-void takeover_fill_sizes(uint32_t sizes[TAKEOVER_SIZES])
-{
-    const uint32_t all[TAKEOVER_SIZES] = {
-        sizeof(struct handed_flow),   sizeof(struct handed_server),
-        sizeof(struct handed_watch),  sizeof(struct handed_tag),
-        sizeof(struct promise),       sizeof(struct takeover_promises_row),
-        sizeof(struct takeover_tail), HANDED_TAGS};
-
-    memcpy(sizes, all, sizeof(all));
-}
-
 static void read_boot(uint8_t boot[TAKEOVER_BOOT_BYTES])
 {
     const int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
@@ -90,49 +79,64 @@ static const char *flaw_of(const struct takeover *takeover)
                : "it is of another wire";
 }
 
-/* Where a section of `count` elements begins; NULL: the file does not hold so many. */
-static const uint8_t *section(const struct takeover *takeover, size_t *at, uint64_t count,
-                              size_t size)
+/* `count` elements at `*at`, behind which it is then; NULL: the file does not hold so many. */
+static const uint8_t *take(const struct takeover *takeover, size_t *at, uint64_t count, size_t size)
 {
     const uint8_t *begin = takeover->bytes + *at;
 
-    if (count > (takeover->length - *at) / size)
+    if (size && count > (takeover->length - *at) / size)
         return NULL;
     *at += count * size;
     return begin;
 }
 
-/* The sections behind the flows. False: this is not the layout that it says. */
-static bool find_sections(struct takeover *takeover)
+/* A part that this version does not know is passed over. False: it is not as it says. */
+static bool find_part(struct takeover *takeover, size_t *at)
 {
-    size_t at =
-        sizeof(takeover->prefix) + (size_t)takeover->prefix.flow_bytes * takeover->prefix.flows;
-    const uint8_t *tail = section(takeover, &at, 1, sizeof(takeover->tail));
+    struct row_field fields[ROW_FIELDS_MAX];
+    struct takeover_found found = {0};
+    struct takeover_part_head head;
+    const uint8_t *bytes = take(takeover, at, 1, sizeof(head));
 
-    if (!tail)
+    if (!bytes)
         return false;
-    memcpy(&takeover->tail, tail, sizeof(takeover->tail));
-    takeover->promises =
-        section(takeover, &at, takeover->tail.promises, sizeof(struct takeover_promises_row));
-    if (!takeover->promises)
+    memcpy(&head, bytes, sizeof(head));
+    bytes =
+        head.fields <= ROW_FIELDS_MAX ? take(takeover, at, head.fields, sizeof(fields[0])) : NULL;
+    found.rows = bytes ? take(takeover, at, head.rows, head.row_bytes) : NULL;
+    if (!found.rows)
         return false;
-    takeover->servers =
-        section(takeover, &at, takeover->tail.servers, sizeof(struct takeover_server_row));
-    if (!takeover->servers)
-        return false;
-    takeover->watches = section(takeover, &at, takeover->tail.watches, sizeof(struct handed_watch));
-    if (!takeover->watches)
-        return false;
-    takeover->tags = section(takeover, &at, takeover->tail.tags, sizeof(struct takeover_tag_row));
-    return takeover->tags && at == takeover->length;
+    if (head.part >= TAKEOVER_PARTS)
+        return true;
+    memcpy(fields, bytes, head.fields * sizeof(fields[0]));
+    found.count = head.rows;
+    found.row_bytes = head.row_bytes;
+    found.readable = row_reading_make(&found.reading, &takeover_forms[head.part], fields,
+                                      head.fields, head.row_bytes);
+    takeover->parts[head.part] = found;
+    return true;
 }
 
-static bool is_of_this_layout(const struct takeover_prefix *prefix)
+/* Element `i`; `row` is one of ours. */
+static void read_row(const struct takeover_found *part, uint64_t i, void *row)
 {
-    uint32_t sizes[TAKEOVER_SIZES];
+    row_read(&part->reading, part->rows + i * part->row_bytes, row);
+}
 
-    takeover_fill_sizes(sizes);
-    return prefix->layout == HANDOVER_LAYOUT && memcmp(prefix->sizes, sizes, sizeof(sizes)) == 0;
+/* The parts behind the flows, and what the flows are. */
+static bool find_parts(struct takeover *takeover)
+{
+    struct takeover_found *flows = &takeover->parts[TAKEOVER_FLOWS];
+    size_t at = sizeof(takeover->prefix);
+
+    if (!take(takeover, &at, takeover->prefix.flows, takeover->prefix.flow_bytes))
+        return false;
+    while (at < takeover->length)
+        if (!find_part(takeover, &at))
+            return false;
+    flows->rows = takeover->bytes + sizeof(takeover->prefix);
+    flows->count = takeover->prefix.flows;
+    return flows->row_bytes == takeover->prefix.flow_bytes;
 }
 
 /* The whole of a file that nobody but root could have written. */
@@ -168,36 +172,59 @@ static void forget(struct takeover *takeover)
     takeover->policy = NULL;
     takeover->length = 0;
     takeover->prefix.flows = 0;
-    takeover->whole = false;
+    memset(takeover->parts, 0, sizeof(takeover->parts));
 }
 
 /* --- what it says ---------------------------------------------------------------------------- */
 
-/* As policy_compile() wants them: the policy that was in force, without what is compiled anew. */
-static bool make_policy(struct takeover *takeover)
+/* As policy_compile() wants them: the policy that was in force, without what is compiled anew.
+ * NULL: not even those could have been made by us, or out of memory. */
+static struct policy *make_policy(const struct takeover *takeover)
 {
-    const uint32_t count = takeover->tail.promises;
+    const struct takeover_found *promises = &takeover->parts[TAKEOVER_PROMISES];
+    struct policy *policy = calloc(1, policy_bytes((uint32_t)promises->count));
 
-    takeover->policy = calloc(1, policy_bytes(count));
-    if (!takeover->policy)
-        return false;
-    takeover->policy->generation = takeover->tail.generation;
-    takeover->policy->count = count;
-    for (uint32_t i = 0; i < count; i++) {
-        struct server_policy *server = &takeover->policy->servers[i];
-        struct takeover_promises_row promises;
+    if (!policy)
+        return NULL;
+    policy->generation = takeover->tail.generation;
+    policy->count = (uint32_t)promises->count;
+    for (uint32_t i = 0; i < policy->count; i++) {
+        struct server_policy *server = &policy->servers[i];
+        struct takeover_promises_row row;
 
-        memcpy(&promises, takeover->promises + i * sizeof(promises), sizeof(promises));
-        server->key = promises.key;
-        server->now = promises.now;
-        server->has_before = promises.has_before != 0;
-        server->before = promises.before;
-        server->before_until_us = promises.before_until_us;
+        read_row(promises, i, &row);
+        server->key = row.key;
+        server->now = row.now;
+        server->has_before = row.has_before != 0;
+        server->before = row.before;
+        server->before_until_us = row.before_until_us;
         if (server->now.greeting_bytes > GREETING_BYTES_MAX ||
-            server->before.greeting_bytes > GREETING_BYTES_MAX)
-            return false;
+            server->before.greeting_bytes > GREETING_BYTES_MAX) {
+            free(policy);
+            return NULL;
+        }
     }
-    return true;
+    return policy;
+}
+
+/* Keys, and what was promised under them; what is told apart by hashes is of no use without. */
+static void read_parts(struct takeover *takeover)
+{
+    const struct takeover_found *tail = &takeover->parts[TAKEOVER_TAIL];
+
+    if (!tail->readable || tail->count != 1) {
+        takeover->parts[TAKEOVER_TAGS].readable = false;
+        return;
+    }
+    read_row(tail, 0, &takeover->tail);
+    takeover->secrets = takeover->tail.secrets;
+    if (takeover->parts[TAKEOVER_PROMISES].readable)
+        takeover->policy = make_policy(takeover);
+}
+
+static bool knows_flows(const struct takeover *takeover)
+{
+    return takeover->parts[TAKEOVER_FLOWS].readable;
 }
 
 static void take_file(struct takeover *takeover, int fd, struct error *why)
@@ -209,11 +236,11 @@ static void take_file(struct takeover *takeover, int fd, struct error *why)
         forget(takeover);
         return;
     }
-    takeover->whole =
-        is_of_this_layout(&takeover->prefix) && find_sections(takeover) && make_policy(takeover);
-    if (takeover->whole)
-        takeover->secrets = takeover->tail.secrets;
+    if (takeover->prefix.layout == TAKEOVER_LAYOUT && find_parts(takeover))
+        read_parts(takeover);
     else
+        memset(takeover->parts, 0, sizeof(takeover->parts));
+    if (!knows_flows(takeover))
         error_set(why, EXIT_FAILED,
                   "%s is of another version (%.*s): its connections that went through a proxy are "
                   "reset",
@@ -349,64 +376,80 @@ static bool same_shards(const struct takeover *takeover, uint32_t count)
 static void fill_servers(const struct takeover *takeover, uint32_t index, uint32_t count,
                          struct engine *engine, uint64_t now_us)
 {
-    for (uint32_t i = 0; i < takeover->tail.servers; i++) {
-        struct takeover_server_row server;
+    const struct takeover_found *part = &takeover->parts[TAKEOVER_SERVERS];
 
-        memcpy(&server, takeover->servers + i * sizeof(server), sizeof(server));
+    for (uint64_t i = 0; part->readable && i < part->count; i++) {
+        struct takeover_server_row row;
+
+        read_row(part, i, &row);
         /* The profile knows the whole; a share of another number of shares is none of ours. */
         if (!same_shards(takeover, count))
-            server.server.held_peak = server.server.usual_windows = 0;
-        if (!same_shards(takeover, count) || server.shard == index)
-            takeover_server(engine, &server.server, now_us);
+            row.server.held_peak = row.server.usual_windows = 0;
+        if (!same_shards(takeover, count) || row.shard == index)
+            takeover_server(engine, &row.server, now_us);
     }
 }
 
 static void fill_tags(const struct takeover *takeover, uint32_t index, uint32_t count,
                       struct engine *engine)
 {
+    const struct takeover_found *part = &takeover->parts[TAKEOVER_TAGS];
+
     if (!same_shards(takeover, count))
         return;
     for (int which = 0; which < HANDED_TAGS; which++)
         if (takeover->tail.places[which] != handover_places(engine, (enum handed_tags)which))
             return;
-    for (uint32_t i = 0; i < takeover->tail.tags; i++) {
-        struct takeover_tag_row tag;
+    for (uint64_t i = 0; part->readable && i < part->count; i++) {
+        struct takeover_tag_row row;
 
-        memcpy(&tag, takeover->tags + i * sizeof(tag), sizeof(tag));
-        if (tag.shard == index && tag.which < HANDED_TAGS)
-            takeover_tag(engine, (enum handed_tags)tag.which, &tag.tag);
+        read_row(part, i, &row);
+        if (row.shard == index && row.which < HANDED_TAGS)
+            takeover_tag(engine, (enum handed_tags)row.which, &row.tag);
     }
 }
 
 static void fill_watches(const struct takeover *takeover, struct engine *engine)
 {
-    for (uint32_t i = 0; i < takeover->tail.watches; i++) {
+    const struct takeover_found *part = &takeover->parts[TAKEOVER_WATCHES];
+
+    for (uint64_t i = 0; part->readable && i < part->count; i++) {
         struct handed_watch watch;
 
-        memcpy(&watch, takeover->watches + i * sizeof(watch), sizeof(watch));
+        read_row(part, i, &watch);
         takeover_watch(engine, &watch);
     }
+}
+
+/* Of a version whose rows cannot be read: its key, and `edited`. */
+static struct handed_flow lost_flow_at(const struct takeover *takeover, uint32_t i)
+{
+    const uint8_t *at = takeover->bytes + sizeof(takeover->prefix);
+    struct handed_flow flow = {0};
+
+    memcpy(&flow, at + (size_t)i * takeover->prefix.flow_bytes, TAKEOVER_FLOW_LEAST);
+    return flow;
 }
 
 static void fill_flows(struct takeover *takeover, uint32_t index, uint32_t count,
                        struct engine *engine, uint64_t now_us)
 {
-    const uint32_t size = takeover->prefix.flow_bytes;
+    const bool known = knows_flows(takeover);
     uint32_t taken = 0;
 
     for (uint32_t i = 0; i < takeover->prefix.flows; i++) {
-        const uint8_t *at = takeover->bytes + sizeof(takeover->prefix) + (size_t)i * size;
-        struct handed_flow flow = {0};
-        bool done = false;
+        struct handed_flow flow;
 
-        memcpy(&flow, at, size < sizeof(flow) ? size : sizeof(flow));
+        if (known)
+            read_row(&takeover->parts[TAKEOVER_FLOWS], i, &flow);
+        else
+            flow = lost_flow_at(takeover, i);
         if (steering_worker(takeover->secrets.steer_seed, count, &flow.key) != index)
             continue;
-        if (takeover->whole)
-            done = takeover_flow(engine, &flow, now_us);
+        if (known)
+            taken += takeover_flow(engine, &flow, now_us);
         else if (flow.edited)
-            done = takeover_lost(engine, &flow.key, now_us);
-        taken += done;
+            taken += takeover_lost(engine, &flow.key, now_us);
     }
     __atomic_fetch_add(&takeover->taken, taken, __ATOMIC_RELAXED);
 }
@@ -430,19 +473,16 @@ void takeover_fill(void *context, uint32_t index, uint32_t count, struct engine 
 {
     struct takeover *takeover = context;
 
-    if (takeover->whole) {
-        fill_servers(takeover, index, count, engine, now_us);
-        fill_tags(takeover, index, count, engine);
-    }
+    fill_servers(takeover, index, count, engine, now_us);
+    fill_tags(takeover, index, count, engine);
     fill_flows(takeover, index, count, engine, now_us);
     fill_log(takeover, index, count, engine, now_us);
-    if (takeover->whole)
-        fill_watches(takeover, engine);
+    fill_watches(takeover, engine);
 }
 
 void takeover_done(struct takeover *takeover, const struct file_hands *hands)
 {
-    if (takeover->whole)
+    if (knows_flows(takeover))
         log_line(LOG_LEVEL_INFO, "took over %u connections", takeover->taken);
     else if (takeover->taken)
         log_line(LOG_LEVEL_WARNING, "%u connections of another version are reset", takeover->taken);

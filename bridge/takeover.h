@@ -6,14 +6,14 @@
  *      STORE.flows     mode 0600, for it holds secrets; written at the end, removed once the next
  *                      daemon runs with what it says
  *
- *      prefix | flows | promises, servers, watches, tags
+ *      prefix | flows | their form | form and rows of keys, promises, servers, watches, tags
  *
  * It is of one boot, one wire (both sides as they were written), and good for as long as an idle
  * connection is remembered; whatever of that does not hold, or is not whole by its digest, is as if
- * there were none. Every version reads the prefix and, at the head of each flow, its key and
- * whether its halves are joined by offsets. The rest belongs to one layout (HANDOVER_LAYOUT, and
- * the sizes of all structs): another one's is not read, and its joined connections are answered by
- * resets.
+ * there were none. The form says where each field of a row is (base/row_form.h), so that an older
+ * version reads what a newer one has left, and the other way round. Every version reads the prefix
+ * and, at the head of each flow, its key and whether its halves are joined by offsets: where the
+ * rest of it cannot be read, those that are joined are answered by resets.
  *
  * Nothing is synced to the disk: what a crash of the machine leaves is of another boot. Where the
  * file cannot be written, the disk being full, it is one in memory: the next run's, where that is

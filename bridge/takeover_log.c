@@ -19,11 +19,19 @@
 
 #define MAGIC     "synwjoin"
 #define FILE_MODE 0600
+/* Lower ones do not say of what form their rows are, and only their keys are read. */
+#define LAYOUT 4u
+
+/* As stored; `count` 0: nothing is said. */
+struct written_form {
+    uint32_t count, row_bytes;
+    struct row_field fields[ROW_FIELDS_MAX];
+};
 
 /* Rows begin at the next page. */
 struct head {
     char magic[8];
-    uint32_t layout; /* HANDOVER_LAYOUT */
+    uint32_t layout;
     uint32_t row_bytes;
     uint64_t rows, began_us; /* on the monotonic clock */
     uint8_t boot[TAKEOVER_BOOT_BYTES];
@@ -32,6 +40,7 @@ struct head {
     /* 0 in older versions: not known. */
     struct carrying_left left;
     uint64_t rows_each; /* of each worker */
+    struct written_form flow, record;
 };
 
 #define HEAD_BYTES 4096u
@@ -43,10 +52,11 @@ struct takeover_log {
     uint8_t boot[TAKEOVER_BOOT_BYTES], wire[TAKEOVER_WIRE_BYTES];
     struct head *old, *own; /* mapped; NULL: there is none */
     size_t old_bytes, own_bytes;
-    struct flow_record *records; /* of who was killed; NULL: there are none */
-    uint64_t record_count;
-    uint32_t rows_each; /* of each worker */
-    bool done;          /* our own has its name */
+    bool readable; /* the old one's rows */
+    struct row_reading reading, record_reading;
+    struct carrying_rows records; /* of who was killed, if they can be read; NULL: there are none */
+    uint32_t rows_each;           /* of each worker */
+    bool done;                    /* our own has its name */
 };
 
 /* Both sides have said that they end, or one has broken it off. */
@@ -100,34 +110,51 @@ static void join_by(const struct flow_record *record, struct handed_flow *row)
     row->server_next = row->server_isn + 1;
 }
 
-/* Of this layout. */
 static void look_at_record(const struct takeover_log *log, uint64_t index, struct handed_flow *row)
 {
     const struct head *head = log->old;
     const uint64_t place = head->rows_each
                                ? index / head->rows_each * head->left.each + index % head->rows_each
                                : UINT64_MAX;
+    struct flow_record record;
 
-    if (!log->records || place >= log->record_count)
+    if (!log->records.bytes || place >= log->records.count)
         return;
+    row_read(&log->record_reading, log->records.bytes + place * log->records.row_bytes, &record);
     if (row->state == FLOW_OPENING)
-        join_by(&log->records[place], row);
-    go_on_from(&log->records[place], row);
+        join_by(&record, row);
+    go_on_from(&record, row);
 }
 
-/* Of any version: its key, and `edited`, which is 0 where it does not count. */
-static struct handed_flow row_at(const struct head *head, uint64_t index)
+/* Of a version whose rows cannot be read: its key, and `edited`, which is 0 where it does not
+ * count; by what offsets it is joined is not known then. */
+static struct handed_flow row_at(const struct takeover_log *log, uint64_t index)
 {
+    const struct head *head = log->old;
     const uint8_t *at = (const uint8_t *)head + HEAD_BYTES + index * head->row_bytes;
     struct handed_flow row = {0};
 
-    memcpy(&row, at, head->row_bytes < sizeof(row) ? head->row_bytes : sizeof(row));
+    if (log->readable) {
+        row_read(&log->reading, at, &row);
+        return row;
+    }
+    memcpy(&row, at, TAKEOVER_FLOW_LEAST);
+    row.words[0] = row.edited;
     return row;
 }
 
-static bool is_of_this_layout(const struct head *head)
+static void write_form(const struct row_form *form, struct written_form *written)
 {
-    return head->layout == HANDOVER_LAYOUT && head->row_bytes == sizeof(struct handed_flow);
+    written->count = form->count;
+    written->row_bytes = form->row_bytes;
+    memcpy(written->fields, form->fields, form->count * sizeof(written->fields[0]));
+}
+
+static bool understand(struct row_reading *reading, const struct row_form *own,
+                       const struct written_form *written)
+{
+    return written->count <= ROW_FIELDS_MAX &&
+           row_reading_make(reading, own, written->fields, written->count, written->row_bytes);
 }
 
 static char *path_of(const char *store_path, const char *ending)
@@ -168,12 +195,21 @@ static void map_old(struct takeover_log *log, int fd)
 
 static void forget_old(struct takeover_log *log)
 {
-    if (log->records)
-        munmap(log->records, log->record_count * sizeof(*log->records));
-    log->records = NULL;
+    carrying_rows_close(&log->records);
     if (log->old)
         munmap(log->old, log->old_bytes);
     log->old = NULL;
+}
+
+/* Its rows, and the records that go with them. */
+static void understand_old(struct takeover_log *log)
+{
+    const struct head *head = log->old;
+
+    log->readable = head->layout == LAYOUT && head->flow.row_bytes == head->row_bytes &&
+                    understand(&log->reading, &takeover_forms[TAKEOVER_FLOWS], &head->flow);
+    if (log->readable && understand(&log->record_reading, &takeover_record_form, &head->record))
+        log->records = carrying_rows_left(head->left, head->record.row_bytes);
 }
 
 struct takeover_log *takeover_log_read(const char *store_path, const uint8_t *boot,
@@ -199,8 +235,8 @@ struct takeover_log *takeover_log_read(const char *store_path, const uint8_t *bo
     }
     if (log->old && !is_of_use(log, log->old, log->old_bytes))
         forget_old(log);
-    if (log->old && is_of_this_layout(log->old))
-        log->records = carrying_records_left(log->old->left, &log->record_count);
+    if (log->old)
+        understand_old(log);
     return log;
 }
 
@@ -253,12 +289,14 @@ bool takeover_log_begin(struct takeover_log *log, uint32_t workers, uint32_t row
     log->own = memory;
     log->own_bytes = bytes;
     log->rows_each = each;
-    *log->own = (struct head){.layout = HANDOVER_LAYOUT,
+    *log->own = (struct head){.layout = LAYOUT,
                               .row_bytes = sizeof(struct handed_flow),
                               .rows = (uint64_t)each * workers,
                               .began_us = clock_now_us(),
                               .left = left,
                               .rows_each = each};
+    write_form(&takeover_forms[TAKEOVER_FLOWS], &log->own->flow);
+    write_form(&takeover_record_form, &log->own->record);
     memcpy(log->own->magic, MAGIC, sizeof(log->own->magic));
     memcpy(log->own->boot, log->boot, sizeof(log->own->boot));
     memcpy(log->own->wire, log->wire, sizeof(log->own->wire));
@@ -312,7 +350,7 @@ void takeover_log_mark(const struct takeover_log *log, uint16_t *joined,
                        const uint64_t table_seed[2], int change)
 {
     for (uint64_t i = 0; joined && log->old && i < log->old->rows; i++) {
-        const struct handed_flow row = row_at(log->old, i);
+        const struct handed_flow row = row_at(log, i);
 
         if (row.edited && (row.words[0] || row.words[1])) /* offsets; see flow_set_state() */
             joined_count(joined, flow_seed_of(table_seed), &row.key, change);
@@ -326,11 +364,11 @@ struct takeover_log_taken takeover_log_fill(const struct takeover_log *log, uint
     struct takeover_log_taken taken = {0};
 
     for (uint64_t i = 0; log->old && i < log->old->rows; i++) {
-        struct handed_flow row = row_at(log->old, i);
+        struct handed_flow row = row_at(log, i);
 
         if (!row.edited || steering_worker(steer_seed, count, &row.key) != index)
             continue;
-        if (!is_of_this_layout(log->old)) {
+        if (!log->readable) {
             taken.reset += takeover_lost(engine, &row.key, now_us);
             continue;
         }

@@ -15,8 +15,9 @@
  * What the kernel has carried since a row was written stands in the records of who was killed, as
  * long as his programs are there: how far each side has come, and whether it has ended.
  *
- * It is of one boot and one wire, as STORE.flows; of another layout only the keys are read, and
- * those connections are reset. No secrets are in it: cookies of who was killed are lost. Nothing is
+ * It is of one boot and one wire, as STORE.flows, and says of what form rows and records are
+ * (base/row_form.h): another version reads them. Where it cannot, it reads the keys only, and those
+ * connections are reset. No secrets are in it: cookies of who was killed are lost. Nothing is
  * synced to the disk.
  */
 #ifndef SYNWARD_BRIDGE_TAKEOVER_LOG_H

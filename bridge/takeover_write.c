@@ -40,11 +40,20 @@ void takeover_wire(const char *client_side, const char *server_side,
 
 /* --- out ------------------------------------------------------------------------------------- */
 
-/* First without `file`, to count: prefix and tail say how much there is. */
+/* Found out before anything is written: the prefix and the head of each part say how much there is.
+ */
+struct content {
+    struct takeover_prefix prefix;
+    struct takeover_tail tail;
+    uint64_t rows[TAKEOVER_PARTS];
+};
+
+/* First without `file`, to count. */
 struct writer {
     FILE *file;
     bool failed;
     uint64_t bytes;
+    struct content *content;
     crypto_generichash_state digest;
 };
 
@@ -55,6 +64,20 @@ static void put(struct writer *writer, const void *bytes, size_t length)
         return;
     crypto_generichash_update(&writer->digest, bytes, length);
     writer->failed |= fwrite(bytes, 1, length, writer->file) != length;
+}
+
+static void put_form(struct writer *writer, enum takeover_part part)
+{
+    const struct row_form *form = &takeover_forms[part];
+    const struct takeover_part_head head = {
+        .part = part,
+        .fields = form->count,
+        .row_bytes = form->row_bytes,
+        .rows = part == TAKEOVER_FLOWS ? 0 : writer->content->rows[part],
+    };
+
+    put(writer, &head, sizeof(head));
+    put(writer, form->fields, form->count * sizeof(form->fields[0]));
 }
 
 static uint32_t put_flows(struct writer *writer, const struct engine *engine)
@@ -88,9 +111,11 @@ static uint32_t put_promises(struct writer *writer, const struct policy *policy)
 
 static uint32_t put_servers(struct writer *writer, const struct engine *engine, uint32_t shard)
 {
-    struct takeover_server_row row = {.shard = shard};
+    struct takeover_server_row row;
     uint32_t cursor = 0, all = 0;
 
+    memset(&row, 0, sizeof(row)); /* padding too */
+    row.shard = shard;
     for (; handover_servers(engine, &cursor, &row.server, 1) == 1; all++)
         put(writer, &row, sizeof(row));
     return all;
@@ -106,8 +131,8 @@ static uint32_t put_watches(struct writer *writer, const struct engine *engine)
     return all;
 }
 
-static uint64_t put_tags(struct writer *writer, const struct engine *engine, uint32_t shard,
-                         enum handed_tags which)
+static uint64_t put_tags_of(struct writer *writer, const struct engine *engine, uint32_t shard,
+                            enum handed_tags which)
 {
     struct handed_tag tags[BATCH];
     uint32_t cursor = 0, count;
@@ -124,42 +149,73 @@ static uint64_t put_tags(struct writer *writer, const struct engine *engine, uin
     return all;
 }
 
-/* Prefix and tail are filled in where this only counts. */
-static void put_all(struct writer *writer, const struct workers *workers,
-                    struct takeover_prefix *prefix, struct takeover_tail *tail)
+static uint64_t put_tags(struct writer *writer, const struct engine *engine, uint32_t shard)
 {
-    uint32_t flows = 0, servers = 0, watches = 0;
-    uint64_t tags = 0;
+    uint64_t all = 0;
+
+    for (int which = 0; which < HANDED_TAGS; which++)
+        all += put_tags_of(writer, engine, shard, (enum handed_tags)which);
+    return all;
+}
+
+static uint64_t put_rows_of(struct writer *writer, const struct workers *workers, uint32_t worker,
+                            enum takeover_part part)
+{
+    const struct engine *engine = workers_engine(workers, worker);
+
+    switch (part) {
+    case TAKEOVER_FLOWS:
+        return put_flows(writer, engine);
+    case TAKEOVER_SERVERS:
+        return put_servers(writer, engine, worker);
+    case TAKEOVER_WATCHES:
+        return put_watches(writer, engine);
+    case TAKEOVER_TAGS:
+        return put_tags(writer, engine, worker);
+    case TAKEOVER_TAIL:
+    case TAKEOVER_PROMISES:
+    case TAKEOVER_PARTS:
+        break;
+    }
+    return 0;
+}
+
+static void put_rows(struct writer *writer, const struct workers *workers, enum takeover_part part)
+{
+    uint64_t rows = 0;
 
     for (uint32_t i = 0; i < workers_count(workers); i++)
-        flows += put_flows(writer, workers_engine(workers, i));
-    put(writer, tail, sizeof(*tail));
-    tail->promises = put_promises(writer, workers_policy(workers));
-    for (uint32_t i = 0; i < workers_count(workers); i++)
-        servers += put_servers(writer, workers_engine(workers, i), i);
-    for (uint32_t i = 0; i < workers_count(workers); i++)
-        watches += put_watches(writer, workers_engine(workers, i));
-    for (uint32_t i = 0; i < workers_count(workers); i++)
-        for (int which = 0; which < HANDED_TAGS; which++)
-            tags += put_tags(writer, workers_engine(workers, i), i, (enum handed_tags)which);
-    prefix->flows = flows;
-    tail->servers = servers;
-    tail->watches = watches;
-    tail->tags = tags;
+        rows += put_rows_of(writer, workers, i, part);
+    if (part == TAKEOVER_PROMISES)
+        rows = put_promises(writer, workers_policy(workers));
+    writer->content->rows[part] = rows;
+}
+
+/* Behind the prefix. */
+static void put_all(struct writer *writer, const struct workers *workers)
+{
+    put_rows(writer, workers, TAKEOVER_FLOWS);
+    put_form(writer, TAKEOVER_FLOWS);
+    put_form(writer, TAKEOVER_TAIL);
+    put(writer, &writer->content->tail, sizeof(writer->content->tail));
+    for (int part = TAKEOVER_PROMISES; part < TAKEOVER_PARTS; part++) {
+        put_form(writer, (enum takeover_part)part);
+        put_rows(writer, workers, (enum takeover_part)part);
+    }
 }
 
 static void begin(const struct takeover *takeover, const struct workers *workers,
-                  struct takeover_prefix *prefix, struct takeover_tail *tail)
+                  struct content *content)
 {
+    struct takeover_prefix *prefix = &content->prefix;
+    struct takeover_tail *tail = &content->tail;
     const struct engine *first = workers_engine(workers, 0);
     const struct policy *policy = workers_policy(workers);
 
-    memset(prefix, 0, sizeof(*prefix));
-    memset(tail, 0, sizeof(*tail));
+    memset(content, 0, sizeof(*content)); /* padding too */
     memcpy(prefix->magic, TAKEOVER_MAGIC, sizeof(prefix->magic));
-    prefix->layout = HANDOVER_LAYOUT;
+    prefix->layout = TAKEOVER_LAYOUT;
     prefix->flow_bytes = sizeof(struct handed_flow);
-    takeover_fill_sizes(prefix->sizes);
     prefix->written_us = clock_now_us();
     memcpy(prefix->boot, takeover->boot, sizeof(prefix->boot));
     snprintf(prefix->version, sizeof(prefix->version), "%s", SYNWARD_VERSION);
@@ -169,15 +225,26 @@ static void begin(const struct takeover *takeover, const struct workers *workers
     tail->shards = workers_count(workers);
     for (int which = 0; which < HANDED_TAGS; which++)
         tail->places[which] = handover_places(first, (enum handed_tags)which);
+    content->rows[TAKEOVER_TAIL] = 1;
+}
+
+static void count(const struct workers *workers, struct content *content)
+{
+    struct writer counter = {.content = content};
+
+    put_all(&counter, workers);
+    content->prefix.flows = (uint32_t)content->rows[TAKEOVER_FLOWS];
+    content->prefix.total_bytes = sizeof(content->prefix) + counter.bytes;
 }
 
 /* The digest is known at the end, and stands in the prefix. */
-static bool write_to(struct writer *writer, const struct workers *workers,
-                     struct takeover_prefix *prefix, struct takeover_tail *tail)
+static bool write_to(struct writer *writer, const struct workers *workers)
 {
+    struct takeover_prefix *prefix = &writer->content->prefix;
+
     takeover_digest_begin(&writer->digest, prefix);
     writer->failed = fwrite(prefix, sizeof(*prefix), 1, writer->file) != 1;
-    put_all(writer, workers, prefix, tail);
+    put_all(writer, workers);
     crypto_generichash_final(&writer->digest, prefix->digest, sizeof(prefix->digest));
     rewind(writer->file);
     writer->failed |= fwrite(prefix, sizeof(*prefix), 1, writer->file) != 1;
@@ -194,10 +261,9 @@ bool takeover_file(const char *store_path, struct atomic_file *file, struct erro
 }
 
 /* `fd` is closed. 0, or an errno. */
-static int write_into(int fd, const struct workers *workers, struct takeover_prefix *prefix,
-                      struct takeover_tail *tail)
+static int write_into(int fd, const struct workers *workers, struct content *content)
 {
-    struct writer writer = {.file = fdopen(fd, "w")};
+    struct writer writer = {.file = fdopen(fd, "w"), .content = content};
     char *buffer = malloc(WRITE_BYTES); /* without it by a page each, which takes its time */
     int reason = errno;
 
@@ -209,7 +275,7 @@ static int write_into(int fd, const struct workers *workers, struct takeover_pre
     if (buffer)
         setvbuf(writer.file, buffer, _IOFBF, WRITE_BYTES);
     errno = 0;
-    if (write_to(&writer, workers, prefix, tail))
+    if (write_to(&writer, workers))
         reason = 0;
     else
         reason = errno ? errno : EIO;
@@ -218,45 +284,41 @@ static int write_into(int fd, const struct workers *workers, struct takeover_pre
 }
 
 static bool write_ourselves(const struct takeover *takeover, const struct workers *workers,
-                            struct takeover_prefix *prefix, struct takeover_tail *tail,
-                            struct error *error)
+                            struct content *content, struct error *error)
 {
     const struct atomic_file file = {
         .path = takeover->path, .what = "connections", .mode = FILE_MODE, .unsynced = true};
     struct atomic_saving saving;
 
     return atomic_file_begin(&saving, &file, error) &&
-           atomic_file_end(&saving, write_into(dup(saving.fd), workers, prefix, tail), error);
+           atomic_file_end(&saving, write_into(dup(saving.fd), workers, content), error);
 }
 
 static bool write_by(const struct file_hands *hands, const struct workers *workers,
-                     struct takeover_prefix *prefix, struct takeover_tail *tail,
-                     struct error *error)
+                     struct content *content, struct error *error)
 {
     const int fd = hands->begin(hands->context, KEPT_FLOWS, error);
 
     return fd >= 0 &&
-           hands->end(hands->context, KEPT_FLOWS, write_into(fd, workers, prefix, tail), error);
+           hands->end(hands->context, KEPT_FLOWS, write_into(fd, workers, content), error);
 }
 
 static bool write_file(const struct takeover *takeover, const struct workers *workers,
-                       const struct file_hands *hands, struct takeover_prefix *prefix,
-                       struct takeover_tail *tail, struct error *error)
+                       const struct file_hands *hands, struct content *content, struct error *error)
 {
-    return hands ? write_by(hands, workers, prefix, tail, error)
-                 : write_ourselves(takeover, workers, prefix, tail, error);
+    return hands ? write_by(hands, workers, content, error)
+                 : write_ourselves(takeover, workers, content, error);
 }
 
 /* Not on the disk: `why` says why. The manager may not keep it: so the log is not marked as ended,
  * and the next start has at least what a kill leaves. */
 static bool give_away(struct takeover *takeover, const struct workers *workers,
-                      struct takeover_prefix *prefix, struct takeover_tail *tail, bool within,
-                      const struct error *why)
+                      struct content *content, bool within, const struct error *why)
 {
     const int out = takeover->spare_out;
 
     takeover->spare_out = -1;
-    if (out < 0 || write_into(out, workers, prefix, tail) != 0)
+    if (out < 0 || write_into(out, workers, content) != 0)
         return false;
     if (!within && !notify_keep(takeover->notify, TAKEOVER_KEPT_NAME, takeover->spare))
         return false;
@@ -287,23 +349,20 @@ static bool any_worth_it(const struct engine *engine)
 bool takeover_write(struct takeover *takeover, const struct workers *workers,
                     const struct file_hands *hands, bool within, struct error *error)
 {
-    struct writer counter = {0};
-    struct takeover_prefix prefix;
-    struct takeover_tail tail;
+    struct content content;
     struct error why = {0};
     bool wanted, written, kept = false;
 
-    begin(takeover, workers, &prefix, &tail);
-    put_all(&counter, workers, &prefix, &tail);
-    prefix.total_bytes = sizeof(prefix) + counter.bytes;
-    wanted = prefix.flows > 0;
+    begin(takeover, workers, &content);
+    count(workers, &content);
+    wanted = content.prefix.flows > 0;
     for (uint32_t i = 0; i < workers_count(workers); i++)
         wanted = wanted || any_worth_it(workers_engine(workers, i));
-    written = !wanted || write_file(takeover, workers, hands, &prefix, &tail, &why);
+    written = !wanted || write_file(takeover, workers, hands, &content, &why);
     if (written)
         takeover_log_end(takeover->log, hands);
     else
-        kept = give_away(takeover, workers, &prefix, &tail, within, &why);
-    sodium_memzero(&tail, sizeof(tail));
+        kept = give_away(takeover, workers, &content, within, &why);
+    sodium_memzero(&content, sizeof(content));
     return written || kept || error_set(error, why.code, "%s", why.text);
 }

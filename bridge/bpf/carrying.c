@@ -272,27 +272,38 @@ struct carrying_left carrying_left(const struct carrying *carrying)
 }
 
 /* Another map may have that number by now. */
-static bool are_records(const struct bpf_map_info *info)
+static bool are_records(const struct bpf_map_info *info, uint32_t row_bytes)
 {
-    return info->type == BPF_MAP_TYPE_ARRAY && info->value_size == sizeof(struct flow_record) &&
+    return info->type == BPF_MAP_TYPE_ARRAY && info->value_size == row_bytes &&
+           row_bytes % sizeof(uint64_t) == 0 && /* they lie so far apart */
            strcmp(info->name, RECORDS_MAP) == 0;
 }
 
-struct flow_record *carrying_records_left(struct carrying_left left, uint64_t *count)
+struct carrying_rows carrying_rows_left(struct carrying_left left, uint32_t row_bytes)
 {
+    struct carrying_rows rows = {.row_bytes = row_bytes};
     struct bpf_map_info info = {0};
     uint32_t bytes = sizeof(info);
     const int map = left.number ? bpf_map_get_fd_by_id(left.number) : -1;
-    void *records = MAP_FAILED;
+    void *memory = MAP_FAILED;
 
     if (map < 0)
-        return NULL;
-    if (bpf_obj_get_info_by_fd(map, &info, &bytes) == 0 && are_records(&info))
-        records = mmap(NULL, (size_t)info.max_entries * sizeof(struct flow_record), PROT_READ,
-                       MAP_SHARED, map, 0);
+        return rows;
+    if (bpf_obj_get_info_by_fd(map, &info, &bytes) == 0 && are_records(&info, row_bytes))
+        memory = mmap(NULL, (size_t)info.max_entries * row_bytes, PROT_READ, MAP_SHARED, map, 0);
     close(map);
-    *count = info.max_entries;
-    return records == MAP_FAILED ? NULL : records;
+    if (memory != MAP_FAILED) {
+        rows.bytes = memory;
+        rows.count = info.max_entries;
+    }
+    return rows;
+}
+
+void carrying_rows_close(struct carrying_rows *rows)
+{
+    if (rows->bytes)
+        munmap((void *)(uintptr_t)rows->bytes, rows->count * rows->row_bytes);
+    rows->bytes = NULL;
 }
 
 void carrying_share(struct carrying *carrying, uint32_t shard, struct engine_config *config)

@@ -48,9 +48,16 @@ struct carrying_left {
     uint32_t number, each;
 };
 struct carrying_left carrying_left(const struct carrying *carrying);
-/* By that, of one that was killed; `count` in all. Only to be read, and unmapped by munmap(). NULL:
- * they are gone with its programs. */
-struct flow_record *carrying_records_left(struct carrying_left left, uint64_t *count);
+/* By that, of one that was killed, whose version may have had other records (takeover_forms.h).
+ * Only to be read. `bytes` NULL: they are gone with its programs, or not of this size. */
+struct carrying_rows {
+    const uint8_t *bytes;
+    uint64_t count; /* of all shards */
+    uint32_t row_bytes;
+};
+struct carrying_rows carrying_rows_left(struct carrying_left left, uint32_t row_bytes);
+/* Nothing may be left. */
+void carrying_rows_close(struct carrying_rows *rows);
 /* What the engine of a shard has of both. */
 void carrying_share(struct carrying *carrying, uint32_t shard, struct engine_config *config);
 /* Of the program for frames that come from this side. */

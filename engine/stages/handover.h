@@ -16,8 +16,8 @@
  *
  * An opening has more to it than can be handed over (held bytes, what was promised): it ends. Who
  * was promised nothing, and will repeat its request, is forgotten: its cookie is good in the new
- * shard. All others are reset, at both ends. So is what was spliced by a process of another
- * version, of which only the key can be read: takeover_lost().
+ * shard. All others are reset, at both ends. So is what was spliced by a process of a version
+ * whose rows cannot be read: takeover_lost().
  */
 #ifndef SYNWARD_ENGINE_STAGES_HANDOVER_H
 #define SYNWARD_ENGINE_STAGES_HANDOVER_H
@@ -29,10 +29,10 @@
 #include "engine/tables/joined_log.h"
 
 /*
- * To be counted up with every change of what is handed over, and of what it means: promises
- * (server/policy.h) and states (tables/flow.h) are among it.
+ * What is handed over is read by other versions, too: where a struct of it changes, or what stands
+ * in it (promises, server/policy.h, and states, tables/flow.h, are among it), its form does as well
+ * (bridge/takeover_forms.c).
  */
-#define HANDOVER_LAYOUT 3u
 
 struct handed_server {
     struct server_key key;
@@ -45,8 +45,6 @@ struct handed_server {
     uint64_t usual;
     uint64_t since_us, attack_ended_us, answered_us, back_us, peak_us;
 };
-
-_Static_assert(sizeof(struct handed_server) == 104, "no padding");
 
 struct handed_tag {
     uint32_t place, tag;

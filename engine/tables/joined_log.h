@@ -3,9 +3,9 @@
  * joined_log.h - a connection as it is handed over to another process (stages/handover.h), and a
  * row of that for each joined one, in memory that outlives the process if it is killed.
  *
- *      flow_set_state()     writes the row when the connection is joined, and at each look at it,
- * once a minute; takes it away when it ends joined_log_write()   when a floor was moved, as an old
- * one would mislead
+ *      flow_set_state()      writes the row when the connection is joined, and at each look at it,
+ *                            once a minute; takes it away when it ends
+ *      joined_log_write()    when a floor was moved, as an old one would mislead
  *
  * A row counts where `edited` is 1, which is written last: one that was being written when the
  * process was killed is none. Numbers in it may be a minute old; the offsets never change.

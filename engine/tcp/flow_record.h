@@ -74,9 +74,14 @@ struct flow_record {
     uint8_t closed;             /* a client's window has been 0: the engine clears it */
 
     /* The engine's own. */
-    uint8_t added : 1;   /* the kernel finds it */
-    uint8_t touched : 1; /* waits to be settled */
-    uint8_t seen : 6;    /* batches in which the connection came up since its state changed */
+    union {
+        struct {
+            uint8_t added : 1;   /* the kernel finds it */
+            uint8_t touched : 1; /* waits to be settled */
+            uint8_t seen : 6; /* batches in which the connection came up since its state changed */
+        };
+        uint8_t own;
+    };
     /* The kernel's, by side that sends: enum record_end that it has carried, for who comes after
      * the engine was killed. */
     uint8_t ended[2];

@@ -343,6 +343,7 @@ class Lab:
         self.sides = sides
         self.bridge = None  # the bridge's own namespace, where it has one
         self.daemon = None
+        self.program = SYNWARD  # the next daemon's
         self.processes = []
         self.mode = None
         number = next(_counter)
@@ -514,7 +515,7 @@ class Lab:
         client, server = self.side_names()
         card = {"veth": ("--card", "veth"), "netns": CARD}.get(self.sides, ())
         argv = [
-            SYNWARD,
+            self.program,
             "run",
             "--client",
             client,

@@ -117,6 +117,7 @@ MORE = [
     "test_dead.py@long dead_for_long",
     "test_late.py@often plain",
     "test_takeover.py@many many",
+    "test_upgrade.py@many",
     "test_soak.py",
     "test_protect.py@4k 0000",
     "test_attacks.py@4k memory",

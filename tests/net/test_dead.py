@@ -14,7 +14,18 @@ import time
 
 import runner
 from beat import Beat
-from lab import CLIENT4, PORTS, SERVER4, SERVER_IF, Lab, check, check_equal, run, wait_until
+from lab import (
+    CLIENT4,
+    PORTS,
+    SERVER4,
+    SERVER_IF,
+    SYNWARD,
+    Lab,
+    check,
+    check_equal,
+    run,
+    wait_until,
+)
 
 DEAD_S = 3  # bridge/bpf/bypass.h
 PIDFD_GETFD = 438
@@ -295,8 +306,8 @@ def slow_down(lab):
     lab.server.run("tc", "qdisc", "add", "dev", SERVER_IF, *slow.split())
 
 
-def outlives(*extra):
-    """A stream of a joined connection over a kill and a start; how long nothing of it came."""
+def outlives(*extra, programs=(SYNWARD, SYNWARD)):
+    """A stream of a joined connection over kills and starts of these."""
     with dead_lab("--kernel-path", extra[0], "--when-dead", extra[1]) as lab:
         lab.http()
         lab.learn("http", 80)
@@ -306,8 +317,9 @@ def outlives(*extra):
         wait_until(
             lambda: any(flow["state"] == "spliced" for flow in lab.flows()), 5, "it is joined"
         )
-        for _ in range(2):  # the second one knows it from the first, which had not opened it
+        for program in programs:  # the second one knows it from the first, which had not opened it
             lab.kill_daemon()
+            lab.program = program
             start_again(lab, "--kernel-path", extra[0], "--when-dead", extra[1])
             check("took over 1 joined connections" in lab.daemon.errors(), lab.daemon.errors())
             before = received(lab)
@@ -577,4 +589,5 @@ def test_start_that_fails():
         check_equal(lab.fetch("http", 80, count=5)["failed"], 0, "with the next one")
 
 
-runner.main(globals())
+if __name__ == "__main__":
+    runner.main(globals())

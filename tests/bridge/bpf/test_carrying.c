@@ -537,15 +537,14 @@ static enum record_end left_of(const struct pair *pair, enum side from)
     const struct carrying_left left = carrying_left(pair->carrying);
     const uint64_t place =
         (uint64_t)pair->shard * left.each + flow_index(&pair->engine->flows, pair->flow);
-    uint64_t count = 0;
-    struct flow_record *records = carrying_records_left(left, &count);
-    enum record_end end;
+    struct carrying_rows rows = carrying_rows_left(left, sizeof(struct flow_record));
+    struct flow_record record;
 
-    cr_assert(records && place < count, "%lu of %lu", place, count);
-    cr_assert_eq(records[place].delta, pair->flow->delta);
-    end = (enum record_end)records[place].ended[from];
-    munmap(records, count * sizeof(*records));
-    return end;
+    cr_assert(rows.bytes && place < rows.count, "%lu of %lu", place, rows.count);
+    memcpy(&record, rows.bytes + place * rows.row_bytes, sizeof(record));
+    carrying_rows_close(&rows);
+    cr_assert_eq(record.delta, pair->flow->delta);
+    return (enum record_end)record.ended[from];
 }
 
 Test(carrying, fins_of_spliced_ones_are_left_for_who_comes_after_a_kill)
@@ -553,7 +552,6 @@ Test(carrying, fins_of_spliced_ones_are_left_for_who_comes_after_a_kill)
     struct pair pair;
     struct made made;
     bool carried = false;
-    uint64_t count;
 
     random_of_test = random_begin("carrying_left");
     pair = open_pair(true, false, true);
@@ -564,8 +562,9 @@ Test(carrying, fins_of_spliced_ones_are_left_for_who_comes_after_a_kill)
         cr_assert_eq(left_of(&pair, !made.from), RECORD_LIVES);
     }
     cr_assert(carried);
+    cr_assert_null(carrying_rows_left(carrying_left(pair.carrying), 72).bytes, "of another size");
     close_pair(&pair);
-    cr_assert_null(carrying_records_left((struct carrying_left){0}, &count));
+    cr_assert_null(carrying_rows_left((struct carrying_left){0}, sizeof(struct flow_record)).bytes);
 }
 
 /* It would be read before all else, however often it is repeated; and what goes up wakes by itself.
