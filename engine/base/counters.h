@@ -96,6 +96,7 @@
     X(learning, observations_dropped, "observations lost because the learner was behind")          \
     X(learning, flows_passed_over, "connections that the learner was not told of, under load")     \
     X(kernel, unrecorded, "connections that the kernel had no room to remember")                   \
+    X(kernel, unprepared, "openings left to us, as their server's SYN-ACKs were not as promised")  \
     SYNWARD_HOOK_COUNTERS(X)                                                                       \
     SYNWARD_KERNEL_COUNTERS(X)
 

@@ -94,6 +94,13 @@ struct server_grants {
     uint64_t heard_us; /* when one was last left to the learner; 0: none was made yet */
 };
 
+/* What its SYN-ACKs were to those that the kernel expects (stages/preparing.h). */
+struct server_preparations {
+    uint8_t missed;    /* other than promised, in a row; no more are counted than matter */
+    uint8_t doublings; /* of the next pause */
+    uint64_t until_us; /* until then none of its openings is prepared */
+};
+
 struct server {
     struct server_key key;
     bool used;
@@ -142,6 +149,7 @@ struct server {
     struct token_bucket unheard;      /* the same of networks that have had none within a second */
     uint64_t passed_noted_us;         /* until then some of these networks may be noted */
     struct server_grants grants;
+    struct server_preparations preparations;
     struct token_bucket openings;
     struct token_bucket strays;         /* untracked segments that were let through */
     struct token_bucket live_syns;      /* SYNs on connections that are there */

@@ -443,6 +443,7 @@ static void server_accepts(struct engine *engine, struct passage *passage, struc
 {
     struct flow_cold *cold = flow_cold(&engine->flows, flow);
 
+    preparing_heard(engine, passage, flow, opening);
     if (opening->timestamps && !(passage->options.present & OPTION_TIMESTAMPS)) {
         /* RFC 7323 3.2: the client may drop whatever comes without the timestamps that were agreed
          * on. */

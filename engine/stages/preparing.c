@@ -65,6 +65,62 @@ static void expect(const struct opening *opening, const struct synack_answer *se
         prepared->options[i] &= prepared->mask[i];
 }
 
+/* --- whose SYN-ACKs are other ones ----------------------------------------------------------- */
+
+/* As bridge/bpf/complete.bpf.h compares. */
+static bool is_expected(const struct frame *frame, const struct prepared *prepared)
+{
+    uint64_t options[PREPARED_OPTIONS / 8] = {0}, other = 0;
+
+    memcpy(options, frame_options(frame), frame->options_bytes);
+    for (uint32_t i = 0; i < PREPARED_OPTIONS / 8; i++)
+        other |= (options[i] & prepared->mask[i]) ^ prepared->options[i];
+    return !other && frame->options_bytes == prepared->options_bytes &&
+           frame->flags == prepared->flags && frame->ack == prepared->ack &&
+           frame->l4 == prepared->l4 && !frame->payload_bytes &&
+           !(frame->data[frame->l4 + 12] & 0xf);
+}
+
+static void note_hit(struct server *server)
+{
+    server->preparations = (struct server_preparations){0};
+}
+
+/* Of those that were prepared before a pause none makes it longer. */
+static void note_miss(struct server *server, uint64_t now_us)
+{
+    struct server_preparations *of = &server->preparations;
+
+    if (now_us < of->until_us)
+        return;
+    if (of->missed < PREPARING_MISSES && ++of->missed < PREPARING_MISSES)
+        return;
+    of->until_us = now_us + (PREPARING_PAUSE_US << of->doublings);
+    if (of->doublings < PREPARING_PAUSE_DOUBLINGS)
+        of->doublings++;
+}
+
+void preparing_heard(struct engine *engine, const struct passage *passage, const struct flow *flow,
+                     const struct opening *opening)
+{
+    const uint32_t place = flow_cold(&engine->flows, flow)->opening;
+
+    if (!opening->expected)
+        return;
+    if (is_expected(&passage->frame, &engine->config.prepared[place]))
+        note_hit(flow_server(engine, flow));
+    else
+        note_miss(flow_server(engine, flow), passage->now_us);
+}
+
+static bool is_left_alone(struct engine *engine, const struct flow *flow, uint64_t now_us)
+{
+    if (now_us >= flow_server(engine, flow)->preparations.until_us)
+        return false;
+    engine->counters.kernel_unprepared++;
+    return true;
+}
+
 /* --- who is prepared ------------------------------------------------------------------------- */
 
 /* Chosen here, not where the server answers: else, each time that the learner may hear of one more,
@@ -133,7 +189,8 @@ void preparing_begin(struct engine *engine, struct flow *flow, struct opening *o
     struct synack_answer server;
     struct prepared *prepared;
 
-    if (!may_be_prepared(engine, flow, opening) || is_for_learner(engine, flow, opening, now_us))
+    if (!may_be_prepared(engine, flow, opening) || is_left_alone(engine, flow, now_us) ||
+        is_for_learner(engine, flow, opening, now_us))
         return;
     synack_prepare(&promise->synack, opening_offer(opening), &server);
     cold->server_mss = mss_of(flow, opening, &server.features);
@@ -150,6 +207,7 @@ void preparing_begin(struct engine *engine, struct flow *flow, struct opening *o
     opening->granted_bytes = opening->held_bytes;
     opening->granted_fin = opening->fin;
     opening->prepared = add_record(engine, flow, opening, prepared);
+    opening->expected = opening->prepared;
     if (opening->prepared)
         joined_log_write(&engine->flows, flow);
 }
@@ -163,6 +221,7 @@ static void join(struct engine *engine, struct flow *flow, struct opening *openi
     const struct flow_record *record = record_of(engine, flow);
 
     opening->completed = true;
+    note_hit(flow_server(engine, flow));
     opening->fin |= opening->granted_fin; /* its buffer may be another's by now */
     opening_heard(engine, flow, opening, now_us);
     flow->flags |= (uint8_t)(FLOW_EDIT | (opening->ecn ? 0 : FLOW_NO_ECN));

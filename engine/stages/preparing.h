@@ -11,11 +11,20 @@
  * For one request in one segment, of a connection that the learner need not see, where the kernel
  * tells of what it does. The SYN-ACK that is expected is that which the client was promised: then
  * nothing but numbers is to be translated. All else goes up, as ever.
+ *
+ * To prepare costs a record and a frame. A server whose SYN-ACKs are other ones, however little,
+ * would cost that for nothing each time: after PREPARING_MISSES in a row none is prepared for it
+ * for a second, and after each miss behind such a pause for twice as long as before, up to 64 s.
+ * One that is as promised ends that, whoever answers it.
  */
 #ifndef SYNWARD_ENGINE_STAGES_PREPARING_H
 #define SYNWARD_ENGINE_STAGES_PREPARING_H
 
 #include "engine/shard/passage.h"
+
+#define PREPARING_MISSES          8u
+#define PREPARING_PAUSE_US        (1000ull * 1000)
+#define PREPARING_PAUSE_DOUBLINGS 6u
 
 /* Behind our first SYN. */
 void preparing_begin(struct engine *engine, struct flow *flow, struct opening *opening,
@@ -25,6 +34,9 @@ void preparing_begin(struct engine *engine, struct flow *flow, struct opening *o
  * connection is joined; there is no opening any more.
  */
 bool preparing_ends(struct engine *engine, struct flow *flow, uint64_t now_us);
+/* The server has accepted, by a SYN-ACK that came up: whether that was as promised. */
+void preparing_heard(struct engine *engine, const struct passage *passage, const struct flow *flow,
+                     const struct opening *opening);
 /* The kernel may answer for it. */
 bool preparing_is_open(const struct engine *engine, uint32_t opening);
 

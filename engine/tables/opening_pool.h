@@ -89,6 +89,7 @@ struct opening {
     uint32_t grant;         /* place of its grant, plus one; 0: it has none (stages/granting.h) */
     bool granted;           /* it had one, and the server has answered no SYN since */
     bool prepared;          /* the kernel may answer the server (stages/preparing.h) */
+    bool expected;          /* what the server is to say stands in its place (tcp/prepared.h) */
     bool completed;         /* it has done so */
     bool for_learner;       /* the learner has chosen it already */
     bool granted_fin;       /* the client's FIN went with that, or goes with what is prepared */

@@ -3,11 +3,13 @@
  * server. The kernel is played by hand; tests/bridge/bpf/test_completing.c has it. */
 #include <criterion/criterion.h>
 
+#include <stdio.h>
 #include <string.h>
 
 #include "engine/base/bytes.h"
 #include "engine/shard/observe.h"
 #include "engine/stages/handover.h"
+#include "engine/stages/preparing.h"
 #include "engine/stages/telling.h"
 #include "engine/tables/carried.h"
 #include "engine/tables/joined_log.h"
@@ -308,5 +310,136 @@ Test(preparing, nor_is_what_takes_more_than_a_segment)
     client_says(b, .flags = "P.", .seq = X + 1, .ack = c + 1, .payload = request);
     to_server(b, .flags = "S", .seq = X, .options = OFFERS);
     cr_assert_eq(orders(b, true), 0);
+    bench_end(b);
+}
+
+/* --- servers that answer otherwise ----------------------------------------------------------- */
+
+/* One more connection, to which the server says this; true where it was prepared. */
+static bool is_prepared_and_hears(struct bench *b, const char *options)
+{
+    static uint32_t port = 1000;
+    static char client[40];
+    bool is;
+
+    snprintf(client, sizeof(client), "198.51.100.7:%u", port++);
+    b->client = client;
+    asks(b);
+    is = orders(b, true) == 1;
+    server_says(b, .flags = "S.", .seq = Y, .ack = X + 1, .options = options);
+    to_server(b, .flags = "P.", .seq = X + 1, .ack = Y + 1, .payload = REQUEST);
+    engine_flow_free(b->engine, bench_flow(b));
+    engine_carried(b->engine)->orders_count = 0;
+    bench_forget(b);
+    return is;
+}
+
+#define OTHERWISE "mss=1400"
+
+static void misses(struct bench *b, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        cr_assert(is_prepared_and_hears(b, OTHERWISE), "%u", i);
+}
+
+Test(preparing, server_that_answers_otherwise_is_left_alone_for_longer_each_time)
+{
+    struct bench *b = begin();
+    uint64_t pause_us = SECOND_US;
+
+    misses(b, PREPARING_MISSES);
+    for (int i = 0; i < 9; i++) {
+        const uint64_t unprepared = bench_counters(b)->kernel_unprepared;
+
+        cr_assert_not(is_prepared_and_hears(b, OTHERWISE), "%d", i);
+        bench_wait(b, pause_us - 1000);
+        cr_assert_not(is_prepared_and_hears(b, OTHERWISE), "%d", i);
+        cr_assert_eq(bench_counters(b)->kernel_unprepared, unprepared + 2);
+        bench_wait(b, 1000);
+        cr_assert(is_prepared_and_hears(b, OTHERWISE), "%d", i);
+        pause_us = pause_us < 64 * SECOND_US ? 2 * pause_us : pause_us;
+    }
+    bench_end(b);
+}
+
+Test(preparing, server_that_answers_as_promised_once_is_not_left_alone)
+{
+    struct bench *b = begin();
+
+    for (int i = 0; i < 3; i++) {
+        misses(b, PREPARING_MISSES - 1);
+        cr_assert(is_prepared_and_hears(b, OFFERS));
+    }
+    misses(b, PREPARING_MISSES);
+    bench_wait(b, SECOND_US);
+    cr_assert(is_prepared_and_hears(b, OFFERS), "the pause is over");
+    misses(b, PREPARING_MISSES);
+    bench_wait(b, SECOND_US);
+    cr_assert(is_prepared_and_hears(b, OTHERWISE), "the next one is as short as the first");
+    bench_end(b);
+}
+
+/* What the kernel has answered was as promised. */
+Test(preparing, server_that_the_kernel_answers_is_not_left_alone)
+{
+    struct bench *b = begin();
+    uint32_t c;
+
+    misses(b, PREPARING_MISSES - 1);
+    b->client = "198.51.100.8:1";
+    c = asks(b);
+    kernel_answers(b, c);
+    server_says(b, .flags = "S.", .seq = Y, .ack = X + 1, .options = OFFERS);
+    cr_assert_eq(bench_server(b, HTTP)->preparations.missed, 0);
+    engine_flow_free(b->engine, bench_flow(b));
+    engine_carried(b->engine)->orders_count = 0;
+    bench_forget(b);
+    misses(b, PREPARING_MISSES - 1);
+    cr_assert(is_prepared_and_hears(b, OTHERWISE));
+    bench_end(b);
+}
+
+/* Those that were under way when the pause began say nothing of the time behind it. */
+Test(preparing, crowd_that_was_prepared_together_makes_one_pause)
+{
+    static const char *const clients[] = {"198.51.100.8:1", "198.51.100.8:2", "198.51.100.8:3"};
+    struct bench *b = begin();
+
+    for (uint32_t i = 0; i < 3; i++) {
+        b->client = clients[i];
+        asks(b);
+    }
+    engine_carried(b->engine)->orders_count = 0;
+    misses(b, PREPARING_MISSES);
+    for (uint32_t i = 0; i < 3; i++) {
+        b->client = clients[i];
+        server_says(b, .flags = "S.", .seq = Y, .ack = X + 1, .options = OTHERWISE);
+        to_server(b, .flags = "P.", .seq = X + 1, .ack = Y + 1, .payload = REQUEST);
+    }
+    engine_carried(b->engine)->orders_count = 0;
+    bench_wait(b, SECOND_US);
+    cr_assert(is_prepared_and_hears(b, OTHERWISE));
+    bench_end(b);
+}
+
+/* As complete.bpf.h has it: each of these goes up there. */
+Test(preparing, any_other_bit_counts_as_a_miss)
+{
+    static const struct {
+        const char *client, *flags, *options;
+    } others[] = {{"198.51.100.8:1", "S.", "mss=1459 nop nop sack nop ws=7"},
+                  {"198.51.100.8:2", "S.", "mss=1460 sack nop nop nop ws=7"},
+                  {"198.51.100.8:3", "SE.", OFFERS},
+                  {"198.51.100.8:4", "SP.", OFFERS}};
+    struct bench *b = begin();
+
+    for (uint8_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        b->client = others[i].client;
+        asks(b);
+        server_says(b, .flags = others[i].flags, .seq = Y, .ack = X + 1,
+                    .options = others[i].options);
+        to_server(b, .flags = "P.", .seq = X + 1, .ack = Y + 1, .payload = REQUEST);
+        cr_assert_eq(bench_server(b, HTTP)->preparations.missed, i + 1);
+    }
     bench_end(b);
 }
