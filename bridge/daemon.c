@@ -238,6 +238,11 @@ const char *daemon_path_no_answers(const struct daemon *daemon)
     return kernel_path_no_answers(daemon->parts.path);
 }
 
+const char *daemon_path_no_completion(const struct daemon *daemon)
+{
+    return kernel_path_no_completion(daemon->parts.path);
+}
+
 const char *daemon_when_dead(const struct daemon *daemon, const char **why,
                              struct when_dead_use *use)
 {

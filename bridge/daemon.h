@@ -112,6 +112,8 @@ const char *daemon_path_hindrance(const struct daemon *daemon);
 const char *daemon_hook_hindrance(const struct daemon *daemon);
 /* Where it is on: kernel_path_no_answers() */
 const char *daemon_path_no_answers(const struct daemon *daemon);
+/* Likewise: kernel_path_no_completion() */
+const char *daemon_path_no_completion(const struct daemon *daemon);
 /* What passes while no worker is alive, by the word of --when-dead; `*why`: it is not so, because
  * (NULL: it is); and what there was of it. */
 const char *daemon_when_dead(const struct daemon *daemon, const char **why,

@@ -83,17 +83,28 @@ static void print_restart(struct json_object *restart)
     puts(count > 1 ? " go meanwhile, with their addresses" : " goes meanwhile, with its addresses");
 }
 
+/* What it does besides carrying, where it does not. True: something was printed before. */
+static bool print_refusal(struct json_object *path, const char *why, const char *what, bool before)
+{
+    if (!json_object_object_get(path, why))
+        return before;
+    printf("%s %s: %s", before ? ";" : ", but it answers", what, output_field(path, why));
+    return true;
+}
+
 /* Where it was asked for. */
 static void print_path(struct json_object *path)
 {
     if (!path)
         return;
-    if (!json_object_get_boolean(json_object_object_get(path, "on")))
+    if (!json_object_get_boolean(json_object_object_get(path, "on"))) {
         printf("kernel path: off, %s\n", output_field(path, "why"));
-    else if (json_object_object_get(path, "answers_why"))
-        printf("kernel path: on, but it answers no SYNs: %s\n", output_field(path, "answers_why"));
-    else
-        puts("kernel path: on");
+        return;
+    }
+    fputs("kernel path: on", stdout);
+    print_refusal(path, "completes_why", "no SYN-ACKs",
+                  print_refusal(path, "answers_why", "no SYNs", false));
+    puts("");
 }
 
 /* One line for each server whose connections are spliced, with the reason. */

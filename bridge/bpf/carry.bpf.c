@@ -555,4 +555,16 @@ int carry_from_server(struct __sk_buff *skb)
     return action == CARRY_SYNACK ? complete_or_up(skb) : tell_or_up(skb, FROM_SERVER, action);
 }
 
+/* For kernels whose verifier does not take the part that answers SYN-ACKs. */
+SEC("tc")
+int carry_from_server_alone(struct __sk_buff *skb)
+{
+    const int action = carry_or_wait(skb, FROM_SERVER);
+
+    if (action != CARRY_SYNACK)
+        return tell_or_up(skb, FROM_SERVER, action);
+    count(CARRY_up_synack);
+    return TC_ACT_UNSPEC;
+}
+
 char carry_license[] SEC("license") = "GPL";

@@ -40,5 +40,6 @@ enum carry_count {
 #define CARRY_FROM_CLIENT       "carry_from_client"
 #define CARRY_FROM_CLIENT_ALONE "carry_from_client_alone"
 #define CARRY_FROM_SERVER       "carry_from_server"
+#define CARRY_FROM_SERVER_ALONE "carry_from_server_alone"
 
 #endif

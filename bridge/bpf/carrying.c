@@ -44,10 +44,15 @@ struct orders {
     uint8_t removed_keys[CARRY_AT_ONCE * sizeof(union carry_key)];
 };
 
+/* What each program does besides carrying. A kernel whose verifier takes one of them may refuse the
+ * other. */
+enum part { PART_ANSWERS = 1 << 0 /* SYNs */, PART_COMPLETES = 1 << 1 /* SYN-ACKs of servers */ };
+
 struct carrying {
     struct bpf_object *object;
     int flows4, flows6, settings, counts; /* maps */
     int programs[2];                      /* by the side that frames come from */
+    bool completes;                       /* the server's is the larger one */
     struct flow_record *records;
     struct record_figures *figures;
     struct prepared *prepared; /* NULL: nobody is told of what comes of them */
@@ -55,6 +60,7 @@ struct carrying {
     struct answer_maps *answers[ANSWER_SHARDS_MAX];
     struct tell_maps *tells;
     struct error no_answers;    /* why there are none */
+    struct error no_completion; /* the same of the server's part */
     struct orders (*orders)[2]; /* by shard: of IPv4, of IPv6 */
     atomic_ulong unrecorded;
 };
@@ -126,17 +132,19 @@ static bool make_orders(struct carrying *carrying)
     return carrying->orders;
 }
 
-static bool find_parts(struct carrying *carrying, const struct carrying_sizes *sizes, bool answers)
+static bool find_parts(struct carrying *carrying, const struct carrying_sizes *sizes, int parts)
 {
+    const bool answers = parts & PART_ANSWERS, completes = parts & PART_COMPLETES;
     const struct bpf_program *client = bpf_object__find_program_by_name(
         carrying->object, answers ? CARRY_FROM_CLIENT : CARRY_FROM_CLIENT_ALONE);
-    const struct bpf_program *server =
-        bpf_object__find_program_by_name(carrying->object, CARRY_FROM_SERVER);
+    const struct bpf_program *server = bpf_object__find_program_by_name(
+        carrying->object, completes ? CARRY_FROM_SERVER : CARRY_FROM_SERVER_ALONE);
 
     if (!client || !server)
         return false;
     carrying->programs[SIDE_CLIENT] = bpf_program__fd(client);
     carrying->programs[SIDE_SERVER] = bpf_program__fd(server);
+    carrying->completes = completes;
     carrying->flows4 = map_of(carrying, "carry_flows4");
     carrying->flows6 = map_of(carrying, "carry_flows6");
     carrying->settings = map_of(carrying, "carry_switch");
@@ -149,57 +157,78 @@ static bool find_parts(struct carrying *carrying, const struct carrying_sizes *s
     /* Who is told of a segment is whose engine has its connection: there must be one alone. */
     if (sizes->answers.shards == 1)
         carrying->tells = tell_maps_open(carrying->object, sizes->servers);
-    if (carrying->tells)
+    if (carrying->tells && completes)
         carrying->prepared = bpf_share(carrying->object, "carry_prepared", 0, PREPARED_BYTES);
     return carrying->records && carrying->figures &&
            (!answers || open_answers(carrying, &sizes->answers));
 }
 
-static bool choose_program(const struct bpf_object *object, bool answers)
+static bool choose(const struct bpf_object *object, const char *name, bool chosen)
 {
-    struct bpf_program *with = bpf_object__find_program_by_name(object, CARRY_FROM_CLIENT);
-    struct bpf_program *alone = bpf_object__find_program_by_name(object, CARRY_FROM_CLIENT_ALONE);
+    struct bpf_program *program = bpf_object__find_program_by_name(object, name);
 
-    return with && alone && bpf_program__set_autoload(with, answers) == 0 &&
-           bpf_program__set_autoload(alone, !answers) == 0;
+    return program && bpf_program__set_autoload(program, chosen) == 0;
 }
 
-/* 0, or an errno. `answers`: with the part that answers SYNs. */
-static int load(struct carrying *carrying, const struct carrying_sizes *sizes, bool answers)
+static bool choose_programs(const struct bpf_object *object, int parts)
+{
+    const bool answers = parts & PART_ANSWERS, completes = parts & PART_COMPLETES;
+
+    return choose(object, CARRY_FROM_CLIENT, answers) &&
+           choose(object, CARRY_FROM_CLIENT_ALONE, !answers) &&
+           choose(object, CARRY_FROM_SERVER, completes) &&
+           choose(object, CARRY_FROM_SERVER_ALONE, !completes);
+}
+
+/* 0, or an errno. `parts`: enum part. */
+static int load(struct carrying *carrying, const struct carrying_sizes *sizes, int parts)
 {
     size_t bytes;
     int code;
 
+    bpf_object__close(carrying->object);
     /* Two labels around one piece of data. */
     /* cppcheck-suppress comparePointers */
     bytes = (size_t)(carry_object_end - carry_object);
     carrying->object = bpf_object__open_mem(carry_object, bytes, NULL);
     if (!carrying->object || !size_maps(carrying->object, sizes) ||
-        !choose_program(carrying->object, answers))
+        !choose_programs(carrying->object, parts))
         return errno;
     code = bpf_object__load(carrying->object);
     if (code != 0)
         return -code;
-    return find_parts(carrying, sizes, answers) ? 0 : errno;
+    return find_parts(carrying, sizes, parts) ? 0 : errno;
 }
 
-/* With both parts where that may be, or the one that carries alone. 0, or an errno. */
+static void note_refused(struct error *why, int reason)
+{
+    error_set(why, EXIT_FAILED, "the kernel does not take that part of the program: %s",
+              bpf_reason(reason));
+}
+
+/* With both parts where that may be, with one of them, or with none: which a kernel takes is found
+ * by loading. 0, or an errno. */
 static int load_most(struct carrying *carrying, const struct carrying_sizes *sizes)
 {
-    int reason;
+    static const int tries[] = {PART_ANSWERS | PART_COMPLETES, PART_ANSWERS, PART_COMPLETES, 0};
+    const bool few = sizes->answers.shards <= ANSWER_SHARDS_MAX;
+    int reason = 0;
 
-    if (sizes->answers.shards > ANSWER_SHARDS_MAX) {
+    if (!few)
         error_set(&carrying->no_answers, EXIT_FAILED, "there are more than %u workers",
                   ANSWER_SHARDS_MAX);
-        return load(carrying, sizes, false);
+    for (size_t i = 0; i < sizeof(tries) / sizeof(tries[0]); i++) {
+        if (!few && (tries[i] & PART_ANSWERS))
+            continue;
+        reason = load(carrying, sizes, tries[i]);
+        if (reason == 0 || carrying->records)
+            return reason;
+        if (tries[i] & PART_ANSWERS)
+            note_refused(&carrying->no_answers, reason);
+        if (tries[i] & PART_COMPLETES)
+            note_refused(&carrying->no_completion, reason);
     }
-    reason = load(carrying, sizes, true);
-    if (reason == 0 || carrying->records)
-        return reason;
-    error_set(&carrying->no_answers, EXIT_FAILED,
-              "the kernel does not take that part of the program: %s", bpf_reason(reason));
-    bpf_object__close(carrying->object);
-    return load(carrying, sizes, false);
+    return reason;
 }
 
 struct carrying *carrying_open(const struct carrying_sizes *sizes, struct error *error)
@@ -254,6 +283,13 @@ struct tell_maps *carrying_tells(struct carrying *carrying)
 const char *carrying_no_answers(const struct carrying *carrying)
 {
     return carrying->answers[0] ? NULL : carrying->no_answers.text;
+}
+
+const char *carrying_no_completion(const struct carrying *carrying)
+{
+    if (carrying->prepared)
+        return NULL;
+    return carrying->completes ? "there is more than one worker" : carrying->no_completion.text;
 }
 
 struct flow_record *carrying_records(struct carrying *carrying)

@@ -38,6 +38,8 @@ void carrying_close(struct carrying *carrying);
  * says why. */
 struct answer_maps *carrying_answers(struct carrying *carrying, uint32_t shard);
 const char *carrying_no_answers(const struct carrying *carrying);
+/* Why no server's SYN-ACK is answered. NULL: those are that the only engine has prepared. */
+const char *carrying_no_completion(const struct carrying *carrying);
 /* Of the part that tells of what it passes on, to the only engine. NULL: it tells of nothing. */
 struct tell_maps *carrying_tells(struct carrying *carrying);
 /* Zeroed; until carrying_close(). */

@@ -141,12 +141,13 @@ static struct json_object *restart_document(const struct daemon *daemon)
     return object;
 }
 
-/* Where it was asked for. "why": null where it is on; "answers_why": null where it answers SYNs,
- * too, or is off. */
+/* Where it was asked for. "why": null where it is on; "answers_why", "completes_why": null where it
+ * answers SYNs, and servers' SYN-ACKs, too, or is off. */
 static void add_path(struct json_object *document, const struct daemon *daemon)
 {
     const char *hindrance = daemon_path_hindrance(daemon);
     const char *no_answers = hindrance ? NULL : daemon_path_no_answers(daemon);
+    const char *no_completion = hindrance ? NULL : daemon_path_no_completion(daemon);
     struct json_object *path;
 
     if (hindrance && *hindrance == '\0')
@@ -156,6 +157,9 @@ static void add_path(struct json_object *document, const struct daemon *daemon)
     json_object_object_add(path, "why", optional_string(hindrance));
     json_object_object_add(path, "answers", json_object_new_boolean(!hindrance && !no_answers));
     json_object_object_add(path, "answers_why", optional_string(no_answers));
+    json_object_object_add(path, "completes",
+                           json_object_new_boolean(!hindrance && !no_completion));
+    json_object_object_add(path, "completes_why", optional_string(no_completion));
     json_object_object_add(document, "kernel_path", path);
 }
 

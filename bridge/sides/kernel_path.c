@@ -11,7 +11,8 @@ struct kernel_path {
     struct sides *sides;       /* which it leads between; NULL: there is no path */
     struct carrying *carrying; /* stays while it is interrupted: engines write its records */
     struct error hindrance;    /* EXIT_DONE: none */
-    const char *no_answers;    /* why it only carries; NULL: it does more */
+    /* Why it answers no SYNs, and no SYN-ACKs; NULL: it does. */
+    const char *no_answers, *no_completion;
 };
 
 static bool lead(struct kernel_path *path, struct sides *sides, const struct carrying_sizes *sizes)
@@ -30,6 +31,9 @@ static bool lead(struct kernel_path *path, struct sides *sides, const struct car
     path->no_answers = carrying_no_answers(path->carrying);
     if (path->no_answers)
         log_line(LOG_LEVEL_WARNING, "the kernel path answers no SYNs: %s", path->no_answers);
+    path->no_completion = carrying_no_completion(path->carrying);
+    if (path->no_completion && sizes->answers.shards == 1)
+        log_line(LOG_LEVEL_WARNING, "the kernel path answers no SYN-ACKs: %s", path->no_completion);
     return true;
 }
 
@@ -76,6 +80,11 @@ const char *kernel_path_hindrance(const struct kernel_path *path)
 const char *kernel_path_no_answers(const struct kernel_path *path)
 {
     return path->no_answers;
+}
+
+const char *kernel_path_no_completion(const struct kernel_path *path)
+{
+    return path->no_completion;
 }
 
 struct carrying *kernel_path_carrying(struct kernel_path *path)

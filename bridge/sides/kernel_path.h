@@ -33,6 +33,8 @@ void kernel_path_close(struct kernel_path *path);
 const char *kernel_path_hindrance(const struct kernel_path *path);
 /* Where it is on: why it carries, but answers no SYNs; NULL: it does. */
 const char *kernel_path_no_answers(const struct kernel_path *path);
+/* The same of servers' SYN-ACKs. */
+const char *kernel_path_no_completion(const struct kernel_path *path);
 /* NULL: it is off. */
 struct carrying *kernel_path_carrying(struct kernel_path *path);
 /* What whoever looks after the sides (rejoin.h) has made of it: `why` nothing is carried, as a port

@@ -203,6 +203,11 @@ const char *daemon_path_no_answers(const struct daemon *daemon)
     return daemon->path_no_answers;
 }
 
+const char *daemon_path_no_completion(const struct daemon *daemon)
+{
+    return daemon->path_no_completion;
+}
+
 const char *daemon_when_dead(const struct daemon *daemon, const char **why,
                              struct when_dead_use *use)
 {

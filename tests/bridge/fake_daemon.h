@@ -22,7 +22,7 @@ struct daemon {
     bool learning;
     uint64_t uptime_us;
     const char *hook_hindrance; /* "": nobody asked for one */
-    const char *path_hindrance, *path_no_answers;
+    const char *path_hindrance, *path_no_answers, *path_no_completion;
     struct confinement confinement;
     struct cluster_clock clock;
     struct cluster_peers peers;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What `synward status` prints. */
 #include <criterion/criterion.h>
+#include <string.h>
 
 #include "tests/cli/support_answer.h"
 
@@ -52,4 +53,29 @@ Test(cmd_status, a_worker_does_not_answer)
         "  server side  -  device -  mtu -\n"
         "\n"
         "the servers are not known: worker 1 does not answer\n");
+}
+
+#define WITH_PATH(path)                                                                            \
+    "{\"synward\":{\"version\":\"0.2.0\",\"schema\":1},\"mode\":\"normal\",\"learning\":false,"    \
+    "\"uptime_s\":0,\"sides\":{},\"kernel_path\":{" path "},\"servers\":[]}\n"
+
+/* What it does not do besides carrying stands behind it. */
+Test(cmd_status, kernel_path)
+{
+    static const char *const paths[][2] = {
+        {WITH_PATH("\"on\":true,\"answers_why\":null,\"completes_why\":null"), "on\n"},
+        {WITH_PATH("\"on\":true,\"answers_why\":\"a\",\"completes_why\":null"),
+         "on, but it answers no SYNs: a\n"},
+        {WITH_PATH("\"on\":true,\"answers_why\":null,\"completes_why\":\"c\""),
+         "on, but it answers no SYN-ACKs: c\n"},
+        {WITH_PATH("\"on\":true,\"answers_why\":\"a\",\"completes_why\":\"c\""),
+         "on, but it answers no SYNs: a; no SYN-ACKs: c\n"},
+        {WITH_PATH("\"on\":false,\"why\":\"w\""), "off, w\n"},
+    };
+
+    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+        const char *said = strstr(answer_printed(words, paths[i][0]), "kernel path: ");
+
+        cr_assert(said && strncmp(said + 13, paths[i][1], strlen(paths[i][1])) == 0, "%s", said);
+    }
 }

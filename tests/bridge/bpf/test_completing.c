@@ -4,10 +4,15 @@
  * the kernel runs it, against an engine that answers by itself. The server must get the same bytes,
  * and both engines know the same of the connection afterwards.
  *
+ * It is longer than most: what is answered, what goes up, what a kill leaves and what a kernel
+ * refuses are asked of one and the same pair of engines.
+ *
  * Root only. SYNWARD_TEST_SEED replays a run.
  */
 #include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <linux/pkt_cls.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -213,6 +218,14 @@ static void end(struct pair *pair)
 static struct flow_record *record_of(const struct pair *pair)
 {
     return &engine_carried(pair->kernel->engine)->records[pair->index];
+}
+
+static uint64_t counted(const struct pair *pair, enum carry_count what)
+{
+    uint64_t counts[CARRY_COUNTS_COUNT], unrecorded;
+
+    carrying_count(pair->carrying, counts, &unrecorded);
+    return counts[what];
 }
 
 /* What the program makes of what was built for the first engine. */
@@ -558,4 +571,120 @@ Test(completing, what_was_answered_is_left_for_who_comes_after_a_kill)
     takeover_log_free(log);
     snprintf(command, sizeof(command), "rm -rf '%s'", folder);
     cr_assert_eq(system(command), 0);
+}
+
+/* --- a kernel that does not take it ---------------------------------------------------------- */
+
+/* Of which programs, by name; the verifier's word for it. */
+static const char *refused[2];
+
+static int refuse(struct bpf_program *program, struct bpf_prog_load_opts *opts, long cookie)
+{
+    (void)opts;
+    (void)cookie;
+    for (int i = 0; i < 2; i++)
+        if (refused[i] && strcmp(bpf_program__name(program), refused[i]) == 0)
+            return -EACCES;
+    return 0;
+}
+
+/* All that is loaded from here on is asked about. */
+static void refuse_programs(const char *one, const char *other)
+{
+    LIBBPF_OPTS(libbpf_prog_handler_opts, handler, .prog_prepare_load_fn = refuse);
+
+    cr_assert_geq(libbpf_register_prog_handler("tc", BPF_PROG_TYPE_SCHED_CLS, 0, &handler), 0);
+    refused[0] = one;
+    refused[1] = other;
+}
+
+#define WHY "the kernel does not take that part of the program: Permission denied"
+
+/* The other program answers SYNs nevertheless; SYN-ACKs go up, and what follows is carried. */
+Test(completing, kernel_that_refuses_it_carries_without)
+{
+    struct pair *pair;
+
+    random_of_test = random_begin("completing_refused");
+    close_pair(open_pair()); /* it takes them all, or there is nothing to be tested */
+    refuse_programs(CARRY_FROM_SERVER, NULL);
+    pair = open_pair();
+    cr_assert_str_eq(carrying_no_completion(pair->carrying), WHY);
+    cr_assert_null(carrying_no_answers(pair->carrying));
+    begin_anew(pair);
+    server_answers(pair, .flags = pair->ecn ? "SE." : "S.", .seq = Y, .ack = X + 1,
+                   .options = pair->answers);
+    goes_up(pair);
+    bench_put(pair->kernel, SIDE_SERVER);
+    bench_put(pair->plain, SIDE_SERVER);
+    same_frames(pair, SIDE_SERVER);
+    obey(pair);
+    server_answers(pair, .flags = "P.", .seq = Y + 1,
+                   .ack = X + 1 + (uint32_t)strlen(pair->request) + pair->fin, .payload = "answer",
+                   .options =
+                       strstr(pair->offers, "ts=") ? ts(SERVER_TS + 1, CLIENT_TS + 5) : NULL);
+    cr_assert_eq(program_says(pair, SIDE_SERVER), TC_ACT_REDIRECT);
+    end(pair);
+    close_pair(pair);
+}
+
+/* Of a record that awaits it nevertheless, as one of another daemon's might: up it goes. */
+Test(completing, smaller_program_leaves_it_to_the_engine)
+{
+    struct pair *pair;
+
+    random_of_test = random_begin("completing_left_up");
+    refuse_programs(CARRY_FROM_SERVER, NULL);
+    pair = open_pair();
+    begin_anew(pair);
+    pair->index = flow_index(&pair->kernel->engine->flows, bench_flow(pair->kernel));
+    cr_assert(carry_prepared(pair->kernel->engine, pair->index, pair->c + 1, 0, 0));
+    obey(pair);
+    server_answers(pair, .flags = "S.", .seq = Y, .ack = X + 1, .options = pair->answers);
+    goes_up(pair);
+    cr_assert_eq(counted(pair, CARRY_up_synack), 1);
+    end(pair);
+    close_pair(pair);
+}
+
+/* Each part for itself. */
+Test(completing, kernel_that_refuses_answers_completes_nevertheless)
+{
+    struct pair *pair;
+
+    random_of_test = random_begin("completing_alone");
+    refuse_programs(CARRY_FROM_CLIENT, NULL);
+    pair = open_pair();
+    cr_assert_str_eq(carrying_no_answers(pair->carrying), WHY);
+    cr_assert_null(carrying_no_completion(pair->carrying));
+    begin_anew(pair);
+    server_answers(pair, .flags = pair->ecn ? "SE." : "S.", .seq = Y, .ack = X + 1,
+                   .options = pair->answers);
+    cr_assert_eq(program_says(pair, SIDE_SERVER), TC_ACT_REDIRECT);
+    cr_assert(hears(pair));
+    end(pair);
+    close_pair(pair);
+}
+
+Test(completing, kernel_that_refuses_both_carries)
+{
+    struct pair *pair;
+
+    random_of_test = random_begin("completing_neither");
+    refuse_programs(CARRY_FROM_CLIENT, CARRY_FROM_SERVER);
+    pair = open_pair();
+    cr_assert_str_eq(carrying_no_answers(pair->carrying), WHY);
+    cr_assert_str_eq(carrying_no_completion(pair->carrying), WHY);
+    close_pair(pair);
+}
+
+Test(completing, kernel_that_refuses_what_carries_gets_none)
+{
+    const struct carrying_sizes sizes = {
+        .connections = 16, .servers = 16, .pulse = -1, .answers = {.shards = 1, .served_max = 64}};
+    struct error error = {0};
+
+    refuse_programs(CARRY_FROM_CLIENT_ALONE, CARRY_FROM_CLIENT);
+    cr_assert_null(carrying_open(&sizes, &error));
+    cr_assert(strstr(error.text, "the kernel takes no carrying program: "), "%s", error.text);
 }

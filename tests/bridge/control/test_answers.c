@@ -415,21 +415,25 @@ Test(control_commands, status_of_the_kernel_path)
     document = ask("{\"command\":\"status\"}");
     path = json_object_object_get(document, "kernel_path");
     cr_assert_str_eq(json_object_to_json_string_ext(path, JSON_C_TO_STRING_PLAIN),
-                     "{\"on\":true,\"why\":null,\"answers\":true,\"answers_why\":null}");
+                     "{\"on\":true,\"why\":null,\"answers\":true,\"answers_why\":null,"
+                     "\"completes\":true,\"completes_why\":null}");
     json_object_put(document);
     daemon_under_test.path_no_answers = "there are more than 8 workers";
+    daemon_under_test.path_no_completion = "there is more than one worker";
     document = ask("{\"command\":\"status\"}");
     path = json_object_object_get(document, "kernel_path");
     cr_assert_str_eq(json_object_to_json_string_ext(path, JSON_C_TO_STRING_PLAIN),
                      "{\"on\":true,\"why\":null,\"answers\":false,"
-                     "\"answers_why\":\"there are more than 8 workers\"}");
+                     "\"answers_why\":\"there are more than 8 workers\","
+                     "\"completes\":false,\"completes_why\":\"there is more than one worker\"}");
     json_object_put(document);
     daemon_under_test.path_hindrance = "both ports must be in one namespace";
     document = ask("{\"command\":\"status\"}");
     path = json_object_object_get(document, "kernel_path");
     cr_assert_str_eq(json_object_to_json_string_ext(path, JSON_C_TO_STRING_PLAIN),
                      "{\"on\":false,\"why\":\"both ports must be in one namespace\","
-                     "\"answers\":false,\"answers_why\":null}");
+                     "\"answers\":false,\"answers_why\":null,"
+                     "\"completes\":false,\"completes_why\":null}");
     json_object_put(document);
 }
 
