@@ -17,6 +17,7 @@
 #define LIST_BYTES_MAX (128u * 1024 * 1024)
 #define PIECE_PREFIXES 1024u /* a request stays below 64 KiB */
 #define PREFIX_BYTES   (ADDR_TEXT_BYTES + 5)
+#define BOM            "\xef\xbb\xbf"
 
 struct prefix {
     struct ip_addr addr;
@@ -52,13 +53,14 @@ static bool add(struct prefixes *prefixes, const char *text, struct error *error
 static bool read_list(char *text, size_t bytes, const char *path, struct prefixes *prefixes,
                       struct error *error)
 {
+    const size_t mark = strncmp(text, BOM, strlen(BOM)) == 0 ? strlen(BOM) : 0;
     unsigned long number = 0;
 
     /* What is not read would be a list that is shorter, and nobody had said so. */
     if (memchr(text, '\0', bytes))
         return error_set(error, EXIT_FAILED, "import: %.200s: has a zero byte: give a text file",
                          path);
-    for (char *line = text, *next; line; line = next) {
+    for (char *line = text + mark, *next; line; line = next) {
         struct error reason = {0};
         char *word;
 

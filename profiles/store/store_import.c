@@ -27,6 +27,7 @@
 #include "profiles/store/store.h"
 
 #define PLACE_BYTES (2 * JSON_PATH_BYTES + JSON_REASON_BYTES + 64)
+#define BOM         "\xef\xbb\xbf" /* RFC 8259 section 8.1: a reader may pass over it */
 
 struct store_import {
     const char *bytes, *name;
@@ -47,6 +48,10 @@ struct store_import *store_import_begin(const char *bytes, size_t length, const 
 
     if (!import)
         return NULL;
+    if (length >= strlen(BOM) && memcmp(bytes, BOM, strlen(BOM)) == 0) {
+        bytes += strlen(BOM);
+        length -= strlen(BOM);
+    }
     *import = (struct store_import){.bytes = bytes,
                                     .length = length,
                                     .name = name,

@@ -443,6 +443,7 @@ def test_what_an_operator_mistypes():
             "word": b"192.0.2.0/24\nfoo\n",
             "everybody": b"0.0.0.0/0\n",
             "half.json": b'{"synward": {',
+            "mark": b"\xef\xbb\xbf192.0.2.0/24\nfoo\n",
             "newer.json": b'{"synward": {"version": "9.0.0", "schema": 99}, "profiles": []}',
             "bytes.json": b"\xff\xfe\x00\x01",
             "not_run": b"#!/bin/sh\n",
@@ -478,6 +479,7 @@ def test_what_an_operator_mistypes():
                 "latin:2: not a source",
             ),
             (["sources", "import", "l", path(folder, "word"), *at], FAILED, "word:2: not a source"),
+            (["sources", "import", "l", path(folder, "mark"), *at], FAILED, "mark:2: not a source"),
             (
                 ["sources", "import", "l", path(folder, "everybody"), *at],
                 FAILED,

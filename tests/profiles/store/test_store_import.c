@@ -60,6 +60,20 @@ Test(store_import, is_read_in_pieces)
     store_free(store);
 }
 
+/* Editors of Windows put one there. */
+Test(store_import, a_byte_order_mark_is_passed_over)
+{
+    struct store *store = store_new();
+    struct error error;
+
+    cr_assert(import(store, "\xef\xbb\xbf" HEAD "]}", &error), "%s", error.text);
+    cr_assert_not(import(store, "\xef\xbb\xbf" HEAD "7]}", &error));
+    cr_assert(strstr(error.text, "FILE:2: profile 1: is not an object"), "%s", error.text);
+    cr_assert_not(import(store, "\xef\xbb\xbf\xef\xbb\xbf" HEAD "]}", &error), "one is enough");
+    cr_assert_not(import(store, "\xef\xbb", &error));
+    store_free(store);
+}
+
 /* Behind 40 profiles, that is on line 43 and later. */
 Test(store_import, tells_the_first_fault_by_its_line)
 {
