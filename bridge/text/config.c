@@ -354,7 +354,7 @@ static char *next_line(char *line, int room, void *context)
         begin += strlen(BOM);
         bytes -= strlen(BOM);
     }
-    for (; bytes > 0 && strchr(BLANKS, begin[0]); begin++)
+    for (; bytes > 0 && memchr(BLANKS, begin[0], strlen(BLANKS)); begin++)
         bytes--;
     line[0] = '\0';
     if (bytes > LINE_MOST || bytes + 2 > (size_t)room) {

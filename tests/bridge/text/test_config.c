@@ -241,6 +241,12 @@ Test(config, lines_that_are_too_long_and_zero_bytes)
     error = (struct error){0};
     cr_assert_not(config_parse(&config, "mode = auto\0\n", 13, "c.conf", &error));
     cr_expect_str_eq(error.text, "config: c.conf:1: the line holds what is not text");
+    error = (struct error){0};
+    cr_assert_not(config_parse(&config, "mode = auto\n\0", 13, "c.conf", &error), "at the end");
+    cr_expect_str_eq(error.text, "config: c.conf:2: the line holds what is not text");
+    error = (struct error){0};
+    cr_assert_not(config_parse(&config, "\0mode = auto\n", 13, "c.conf", &error), "at the front");
+    cr_expect_str_eq(error.text, "config: c.conf:1: the line holds what is not text");
 }
 
 Test(config, what_turns_out_wrong_later_is_told_with_its_line)
