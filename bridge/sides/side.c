@@ -65,6 +65,14 @@ static bool parse_netns(const char *name, struct side_spec *side, struct error *
            set_device(slash + 1, side, error);
 }
 
+/* "if7", as `ip link` writes it behind an interface whose other end is in another namespace. */
+static bool is_number_of_peer(const char *name)
+{
+    const size_t digits = strncmp(name, "if", 2) == 0 ? strspn(name + 2, "0123456789") : 0;
+
+    return digits > 0 && name[2 + digits] == '\0';
+}
+
 /* `form`: how such a side is written. */
 static bool parse_existing(const char *name, const char *form, struct side_spec *side,
                            struct error *error)
@@ -82,6 +90,12 @@ static bool parse_existing(const char *name, const char *form, struct side_spec 
         return error_set(error, EXIT_USAGE,
                          "side %s: '%s' is not the name of a namespace; write %s", side->text,
                          at + 1, form);
+    if (is_number_of_peer(at + 1))
+        return error_set(error, EXIT_USAGE,
+                         "side %s: '@%s' is how `ip link` tells the other end's number, and no "
+                         "namespace; write %.*s",
+                         side->text, at + 1, (int)(strchr(side->text, '@') - side->text),
+                         side->text);
     return set_netns(at + 1, strlen(at + 1), form, side, error);
 }
 

@@ -103,6 +103,8 @@ Test(side, nonsense)
                                         "port:eth0@a/b",
                                         "port:a/b",
                                         "port:a b",
+                                        "port:veth0@if7",
+                                        "inline:veth0@if12",
                                         "port:abcdefghijklmnop",
                                         "port:abcdefghijklmnop@x",
                                         "Port:eth0",
@@ -116,6 +118,19 @@ Test(side, nonsense)
         cr_assert_eq(error.code, EXIT_USAGE);
         cr_assert(strlen(error.text) > 0);
     }
+}
+
+/* What `ip link` shows is copied as it stands. */
+Test(side, number_of_the_other_end)
+{
+    struct error error = {0};
+    struct side_spec side;
+
+    cr_assert_not(side_parse("port:veth0@if7", &side, &error));
+    cr_assert(strstr(error.text, "and no namespace; write port:veth0"), "%s", error.text);
+    cr_assert(side_parse("port:veth0@if", &side, &error), "that is a name as others are");
+    cr_assert(side_parse("port:veth0@if7x", &side, &error));
+    cr_assert(side_parse("netns:if7/eth0", &side, &error), "who calls it so writes it so");
 }
 
 Test(side, same)
