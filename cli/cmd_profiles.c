@@ -168,12 +168,14 @@ bool cmd_profiles_import(const struct arguments *arguments, struct error *error)
 static bool check_server(const char *text, const char *command, struct error *error)
 {
     struct server_selector selector;
+    char port[SERVER_TEXT_BYTES] = "SERVER:PORT";
 
     if (!server_selector_parse(text, &selector, error))
         return false;
+    server_selector_wants_brackets(&selector, port);
     return selector.port != 0 ||
-           error_set(error, EXIT_USAGE, "profiles %s: %.100s has no port: write SERVER:PORT",
-                     command, text);
+           error_set(error, EXIT_USAGE, "profiles %s: %.100s has no port: write %s", command, text,
+                     port);
 }
 
 bool cmd_profiles_forget(const struct arguments *arguments, struct error *error)

@@ -19,7 +19,6 @@ static struct json_object *profiles_document(struct daemon *daemon,
 {
     const struct store *store = daemon_store(daemon);
     struct json_object *document = document_new(), *profiles = json_object_new_array();
-    char text[SERVER_TEXT_BYTES];
 
     for (size_t i = 0; i < store_count(store); i++) {
         const struct profile *profile = store_at(store, i);
@@ -35,8 +34,7 @@ static struct json_object *profiles_document(struct daemon *daemon,
     if (json_object_array_length(profiles) > 0)
         return document;
     json_object_put(document);
-    error_set(error, EXIT_NOT_FOUND, "no profile of %s: `synward profiles` lists those known",
-              server_to_text(&selector->addr, selector->port, text));
+    server_selector_unknown(selector, "profile of", "profiles", error);
     return NULL;
 }
 
@@ -60,7 +58,6 @@ static bool requested_profiles(struct daemon *daemon, struct json_object *reques
                                struct key_list *list, struct error *error)
 {
     struct server_selector selector;
-    char text[SERVER_TEXT_BYTES];
     bool given;
 
     if (!request_server(request, &selector, &given, error))
@@ -70,9 +67,7 @@ static bool requested_profiles(struct daemon *daemon, struct json_object *reques
     if (!key_list_add_profiles(list, daemon, &selector, error))
         return false;
     if (list->count == 0)
-        return error_set(error, EXIT_NOT_FOUND,
-                         "no profile of %s: `synward profiles` lists those known",
-                         server_to_text(&selector.addr, selector.port, text));
+        return server_selector_unknown(&selector, "profile of", "profiles", error);
     return true;
 }
 

@@ -280,7 +280,6 @@ struct json_object *answer_server_stats(struct daemon *daemon, struct json_objec
 {
     struct server_selector selector;
     struct json_object *document, *servers;
-    char text[SERVER_TEXT_BYTES];
     bool given;
 
     servers = request_server(request, &selector, &given, error)
@@ -289,8 +288,7 @@ struct json_object *answer_server_stats(struct daemon *daemon, struct json_objec
     if (servers && json_object_array_length(servers) == 0) {
         json_object_put(servers);
         servers = NULL;
-        error_set(error, EXIT_NOT_FOUND, "no server %s: `synward status` lists those known",
-                  server_to_text(&selector.addr, selector.port, text));
+        server_selector_unknown(&selector, "server", "status", error);
     }
     if (!servers)
         return NULL;
@@ -417,13 +415,11 @@ static bool set_mode_of(struct daemon *daemon, const struct server_selector *sel
                         enum mode_setting setting, struct error *error)
 {
     struct key_list list = {0};
-    char text[SERVER_TEXT_BYTES];
     bool done = key_list_add_servers(&list, daemon, selector, error) &&
                 key_list_add_profiles(&list, daemon, selector, error);
 
     if (done && list.count == 0)
-        done = error_set(error, EXIT_NOT_FOUND, "no server %s: `synward status` lists those known",
-                         server_to_text(&selector->addr, selector->port, text));
+        done = server_selector_unknown(selector, "server", "status", error);
     for (size_t i = 0; done && i < list.count; i++)
         done = daemon_set_mode(daemon, &list.keys[i], setting, error);
     free(list.keys);
@@ -462,7 +458,6 @@ struct json_object *answer_mode(struct daemon *daemon, struct json_object *reque
 {
     struct server_selector selector;
     struct json_object *document, *servers;
-    char text[SERVER_TEXT_BYTES];
     bool given, query = !json_object_object_get(request, "setting");
 
     if (!request_server(request, &selector, &given, error) ||
@@ -473,8 +468,7 @@ struct json_object *answer_mode(struct daemon *daemon, struct json_object *reque
         return NULL;
     if (query && given && json_object_array_length(servers) == 0) {
         json_object_put(servers);
-        error_set(error, EXIT_NOT_FOUND, "no server %s: `synward status` lists those known",
-                  server_to_text(&selector.addr, selector.port, text));
+        server_selector_unknown(&selector, "server", "status", error);
         return NULL;
     }
     document = document_new();

@@ -85,6 +85,38 @@ bool server_selector_parse(const char *text, struct server_selector *out, struct
     return true;
 }
 
+bool server_selector_wants_brackets(const struct server_selector *selector,
+                                    char text[SERVER_TEXT_BYTES])
+{
+    char address[ADDR_TEXT_BYTES];
+    struct ip_addr rest;
+    uint16_t transport;
+    char *last;
+
+    if (selector->port != 0 || addr_is_v4(&selector->addr))
+        return false;
+    addr_to_text(&selector->addr, address);
+    last = strrchr(address, ':');
+    if (!last || port_parse(last + 1, &transport) == 0)
+        return false;
+    *last = '\0';
+    if (!addr_from_text(address, &rest))
+        return false;
+    snprintf(text, SERVER_TEXT_BYTES, "[%s]:%s", address, last + 1);
+    return true;
+}
+
+bool server_selector_unknown(const struct server_selector *selector, const char *what,
+                             const char *list, struct error *error)
+{
+    char text[SERVER_TEXT_BYTES], port[SERVER_TEXT_BYTES];
+    const bool other = server_selector_wants_brackets(selector, port);
+
+    return error_set(error, EXIT_NOT_FOUND, "no %s %s%s%s: `synward %s` lists those known", what,
+                     server_to_text(&selector->addr, selector->port, text),
+                     other ? "; with a port it is written " : "", other ? port : "", list);
+}
+
 bool server_selector_matches(const struct server_selector *selector, const struct server_key *key)
 {
     return memcmp(&selector->addr, &key->addr, sizeof(key->addr)) == 0 &&

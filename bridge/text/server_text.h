@@ -28,6 +28,14 @@ struct server_selector {
 
 /* False with EXIT_USAGE where `text` is no server. */
 bool server_selector_parse(const char *text, struct server_selector *out, struct error *error);
+/* Is it an IPv6 address alone whose last group could be a port that wants brackets? Then `text` is
+ * how that is written: [fd77::2]:80 for fd77::2:80. */
+bool server_selector_wants_brackets(const struct server_selector *selector,
+                                    char text[SERVER_TEXT_BYTES]);
+/* Sets `error` to EXIT_NOT_FOUND: there is no `what` ("server"), and `list` is the command that
+ * lists those there are. False. */
+bool server_selector_unknown(const struct server_selector *selector, const char *what,
+                             const char *list, struct error *error);
 bool server_selector_matches(const struct server_selector *selector, const struct server_key *key);
 
 /* Address and port, an IPv6 address in brackets (RFC 5952 section 6); port 0 is not written.

@@ -460,6 +460,8 @@ def test_what_an_operator_mistypes():
             (["mode", "atack", *at], USAGE, "write auto, normal or attack"),
             (["mode", "default", *at], USAGE, "write `mode auto` for all"),
             (["mode", "attack", "10.0.0", *at], USAGE, "not a server: 10.0.0: write"),
+            (["mode", "attack", "fd77::2:80", *at], NOT_FOUND, "it is written [fd77::2]:80"),
+            (["profiles", "forget", "fd77::2:80", *at], USAGE, "write [fd77::2]:80"),
             (["mode", "attack", "10.0.0.1:99999", *at], USAGE, "a number from 1 to 65535"),
             (["stats", "10.0.0.1:80:90", *at], USAGE, "not a server: 10.0.0.1:80:90"),
             (["stats", "10.9.9.9", *at], NOT_FOUND, "`synward status` lists those known"),

@@ -76,6 +76,48 @@ Test(server_text, refuses)
     }
 }
 
+Test(server_text, an_address_that_may_end_in_a_port)
+{
+    static const struct {
+        const char *text, *wants;
+    } forms[] = {
+        {"fd77::2:80", "[fd77::2]:80"},
+        {"1:2:3:4:5:6:7:8080", NULL}, /* without its end it is no address */
+        {"::1:443", "[::1]:443"},
+        {"fd77::80", NULL},
+        {"fd77::2:8a", NULL},
+        {"fd77::2:0", NULL},
+        {"[fd77::2]:80", NULL},
+        {"10.77.0.2", NULL},
+    };
+
+    for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+        char text[SERVER_TEXT_BYTES] = "";
+        struct server_selector selector;
+
+        cr_assert(server_selector_parse(forms[i].text, &selector, NULL), "%s", forms[i].text);
+        cr_expect_eq(server_selector_wants_brackets(&selector, text), forms[i].wants != NULL, "%s",
+                     forms[i].text);
+        cr_expect_str_eq(text, forms[i].wants ? forms[i].wants : "", "%s", forms[i].text);
+    }
+}
+
+Test(server_text, who_is_not_known)
+{
+    struct server_selector selector;
+    struct error error = {0};
+
+    cr_assert(server_selector_parse("10.77.0.2:80", &selector, NULL));
+    cr_assert_not(server_selector_unknown(&selector, "server", "status", &error));
+    cr_expect_eq(error.code, EXIT_NOT_FOUND);
+    cr_expect_str_eq(error.text, "no server 10.77.0.2:80: `synward status` lists those known");
+    cr_assert(server_selector_parse("fd77::2:80", &selector, NULL));
+    error = (struct error){0};
+    server_selector_unknown(&selector, "profile of", "profiles", &error);
+    cr_expect_str_eq(error.text, "no profile of [fd77::2:80]; with a port it is written "
+                                 "[fd77::2]:80: `synward profiles` lists those known");
+}
+
 Test(server_text, matches)
 {
     struct server_selector one, all;
