@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 
 #include "bridge/base/clock.h"
 #include "bridge/base/log.h"
@@ -20,6 +21,27 @@
 #define OBSERVED_PER_SECOND 500u
 /* Whatever changes at a server is believed after 64 connections of it, or less. */
 #define OBSERVED_OF_KNOWN 50u
+
+/* With all that can be had 77 are open, 7 more for each further worker; beside them who asks. */
+#define DESCRIPTORS            128u
+#define DESCRIPTORS_OF_WORKERS 8u
+
+/* Whatever would be the first to fail without them, or be done without, names another cause. */
+static bool have_descriptors(const struct run *run, struct error *error)
+{
+    const rlim_t needed = DESCRIPTORS + DESCRIPTORS_OF_WORKERS * run->options.workers;
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= needed)
+        return true;
+    limit.rlim_cur = needed;
+    if (limit.rlim_max >= needed && setrlimit(RLIMIT_NOFILE, &limit) == 0)
+        return true;
+    return error_set(error, EXIT_FAILED,
+                     "%lu files may be open (ulimit -Hn), and %lu are needed: raise that, with "
+                     "systemd by LimitNOFILE=",
+                     (unsigned long)limit.rlim_max, (unsigned long)needed);
+}
 
 static bool make_events(struct run *run, struct error *error)
 {
@@ -417,7 +439,8 @@ bool run_start(struct run *run, struct error *error)
 {
     if (sodium_init() < 0)
         return error_set(error, EXIT_FAILED, "no source of random numbers: libsodium cannot start");
-    return make_events(run, error) && read_cluster_key(run, error) && read_sides(run, error) &&
+    return have_descriptors(run, error) && make_events(run, error) &&
+           read_cluster_key(run, error) && read_sides(run, error) &&
            control_check(run->options.control_path, error) && load_store(run, error) &&
            signals_catch(&run->signals, error) && open_sides(run, error) &&
            open_bypass(run, error) && open_path(run, error) && open_stack(run, error) &&

@@ -500,10 +500,12 @@ static void free_worker(struct worker *worker)
     free(worker);
 }
 
+/* NULL: errno says why. */
 static struct worker *new_worker(const struct worker_options *options)
 {
     struct worker *worker = calloc(1, sizeof(*worker));
     bool bell;
+    int reason;
 
     if (!worker)
         return NULL;
@@ -518,16 +520,19 @@ static struct worker *new_worker(const struct worker_options *options)
     if (worker->requests && worker->observations && worker->triggers && bell &&
         worker->answer_fd >= 0)
         return worker;
+    reason = errno;
     free_worker(worker);
+    errno = reason;
     return NULL;
 }
 
 struct worker *worker_start(const struct worker_options *options, struct error *error)
 {
     struct worker *worker = new_worker(options);
+    const int reason = worker ? pthread_create(&worker->thread, NULL, thread_main, worker) : errno;
 
-    if (!worker || pthread_create(&worker->thread, NULL, thread_main, worker) != 0) {
-        error_set(error, EXIT_FAILED, "cannot start a worker: out of memory or threads");
+    if (reason != 0) {
+        error_set(error, EXIT_FAILED, "cannot start a worker: %s", strerror(reason));
         if (worker)
             free_worker(worker);
         return NULL;

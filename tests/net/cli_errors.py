@@ -156,6 +156,20 @@ def test_no_such_namespace():
         fails(lab, run_arguments(lab, server="netns:swtest-none/sw1"), FAILED, "swtest-none")
 
 
+def test_too_few_descriptors():
+    """That is what it says, and nothing else; a limit that it may raise itself is none."""
+    with Lab() as lab:
+        if lab.stand_in:
+            raise runner.Skip("needs the daemon")
+        for limit in range(8, 136, 8):
+            few = ("prlimit", f"--nofile={limit}:{limit}")
+            fails(lab, run_arguments(lab), FAILED, f"{limit} files may be open", before=few)
+        command = lab.daemon_command
+        lab.daemon_command = lambda *words: ["prlimit", "--nofile=16:", *command(*words)]
+        lab.start()
+        check(lab.cli("status")["uptime_s"] >= 0, "it answers")
+
+
 def test_name_taken():
     with Lab() as lab:
         for namespace, interface in ((lab.client, "sw0"), (lab.server, "sw1")):
