@@ -7,6 +7,7 @@
 #define SYNWARD_BRIDGE_BPF_ANSWER_READ_BPF_H
 
 #include "bridge/bpf/answer.h"
+#include "bridge/bpf/bypass_parts.bpf.h"
 #include "bridge/bpf/carry_parts.bpf.h"
 #include "bridge/bpf/steer.h"
 #include "engine/base/addr.h"
@@ -353,13 +354,16 @@ INLINE bool answer_find(struct answer *answer)
     return !(answer->version & 1) && *(volatile __u32 *)&answer->record->serial == value->serial;
 }
 
-/* Before it is read: false where there are no servers to answer for. */
+/* Before it is read: false where there are no servers to answer for. While no worker is alive there
+ * are none: the cookies of one who was killed are nobody's, and who comes meanwhile is the
+ * server's, by SYN-ACKs of its own. */
 INLINE bool answer_open(struct answer *answer)
 {
     const __u32 first = 0;
 
     answer->settings = bpf_map_lookup_elem(&answer_switch, &first);
-    return answer->settings && (answer->settings->shards > 1 || answer->settings->servers);
+    return answer->settings && (answer->settings->shards > 1 || answer->settings->servers) &&
+           !bypassed();
 }
 
 /* Whose engine it is for, as steering_worker(). */

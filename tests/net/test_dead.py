@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """--when-dead: what passes while no worker is alive, killed or stopped, and what comes of it when
-one is alive again."""
+one is alive again.
+
+It is longer than most: each way to be dead is tried, with all that passes then and comes after."""
 import concurrent.futures
 import contextlib
 import ctypes
@@ -18,6 +20,7 @@ from lab import (
     CLIENT4,
     PORTS,
     SERVER4,
+    SERVER6,
     SERVER_IF,
     SYNWARD,
     Lab,
@@ -33,7 +36,6 @@ SYNS = 8  # a second for each server, and so many at once
 LONG_BYTES = 400_000_000
 KILLS = int(os.environ.get("DEAD_KILLS", "3"))  # of each kind of sides
 DEAD_FOR_S = int(os.environ.get("DEAD_FOR_S", "8"))
-ANSWERED_S = 4  # bridge/bpf/answer.h, and a bit
 SLACK_S = 0.25  # what a machine that others use may add
 IN_HAND = 16  # OVERDUE_FRAMES of bridge/workers/worker.c
 
@@ -458,6 +460,25 @@ def answer_bytes(asker):
             total += len(piece)
 
 
+def test_killed_under_attack():
+    """Of a server in attack mode the kernel makes no cookies any more, as nobody could check them:
+    its clients are its own from the kill on."""
+    with dead_lab("--kernel-path", "on") as lab:
+        http = lab.http()
+        for address in (SERVER4, SERVER6):
+            lab.learn("http", 80, address)
+        lab.set_mode("attack")
+        before = lab.stats()["kernel"]["answered"]
+        check_equal(lab.fetch("http", 80, count=3)["failed"], 0, "fetches before")
+        check(lab.stats()["kernel"]["answered"] >= before + 3, "the kernel answers SYNs")
+        accepted = http.accepted()
+        lab.kill_daemon()
+        for address in (SERVER4, SERVER6):
+            result = lab.fetch("http", 80, address, count=3)
+            check_equal(result["failed"], 0, f"new connections to {address} ({result})")
+        check_equal(http.accepted() - accepted, 6, "connections at the server")
+
+
 def test_connections_that_end_meanwhile():
     """Carried to their ends, FINs and all, while nobody is alive; the next daemon finds that out,
     and is in the way of nobody who comes from the same port, and of no other."""
@@ -493,7 +514,6 @@ def test_dead_for_long():
             lambda: [flow["state"] for flow in lab.flows()].count("spliced") == 2, 5, "two joined"
         )
         killed, served = lab.kill_daemon(), 0
-        time.sleep(ANSWERED_S)  # so long the kernel makes cookies that nobody asks for
         ends.close()
         while time.monotonic() - killed < DEAD_FOR_S:
             streams.go_on()

@@ -14,8 +14,10 @@
 #include <criterion/criterion.h>
 #include <linux/pkt_cls.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "bridge/bpf/answer_maps.h"
+#include "bridge/bpf/bypass.h"
 #include "bridge/bpf/carrying.h"
 #include "bridge/bpf/steering.h"
 #include "bridge/workers/told.h"
@@ -47,13 +49,14 @@ struct answered_client {
     uint32_t x, c;
 };
 
-static struct kernel open_kernel(uint32_t shards, uint32_t shard)
+/* `pulse`: as in struct carrying_sizes. */
+static struct kernel open_kernel_with(uint32_t shards, uint32_t shard, int pulse)
 {
     struct error error = {0};
     const struct carrying_sizes sizes = {
         .connections = 1024,
         .servers = 16,
-        .pulse = -1,
+        .pulse = pulse,
         .answers = {.shards = shards, .steer_seed = STEER_SEED, .served_max = SERVED}};
     struct kernel kernel = {.carrying = carrying_open(&sizes, &error)};
 
@@ -63,6 +66,11 @@ static struct kernel open_kernel(uint32_t shards, uint32_t shard)
     kernel.maps = carrying_answers(kernel.carrying, shard);
     kernel.share = answer_maps_share(kernel.maps);
     return kernel;
+}
+
+static struct kernel open_kernel(uint32_t shards, uint32_t shard)
+{
+    return open_kernel_with(shards, shard, -1);
 }
 
 static void open_told(struct kernel *kernel)
@@ -486,6 +494,33 @@ Test(answering, ends_when_the_engine_is_dead)
     cr_assert_not(answers_http(&kernel, pair, 3));
     end_world(&kernel, pair);
     carrying_close(kernel.carrying);
+}
+
+static void set_dead(int map, uint64_t dead_us)
+{
+    const struct bypass_pulse pulse = {.dead_us = dead_us};
+    const uint32_t first = 0;
+
+    cr_assert_eq(bpf_map_update_elem(map, &first, &pulse, BPF_ANY), 0);
+}
+
+/* Who comes meanwhile is the server's own. */
+Test(answering, ends_when_no_worker_is_alive)
+{
+    LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = BPF_F_MMAPABLE);
+    const int map = bpf_map_create(BPF_MAP_TYPE_ARRAY, "pulse", sizeof(uint32_t),
+                                   sizeof(struct bypass_pulse), 1, &options);
+    struct kernel kernel = open_kernel_with(1, 0, map);
+    struct pair *pair = begin_plain_world(&kernel, OPENING_CHECK);
+
+    cr_assert(answers_http(&kernel, pair, 1));
+    set_dead(map, 1);
+    cr_assert_not(answers_http(&kernel, pair, 2));
+    set_dead(map, 0);
+    cr_assert(answers_http(&kernel, pair, 3));
+    end_world(&kernel, pair);
+    carrying_close(kernel.carrying);
+    close(map);
 }
 
 /* A port has vanished: all goes up. */
