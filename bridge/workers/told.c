@@ -18,7 +18,7 @@ void told_open(struct told *told, struct tell_maps *maps, const uint64_t table_s
         return;
     told->seed = flow_seed_of(table_seed);
     for (uint32_t i = 0; i < TELL_WAYS; i++)
-        told->ways[i] = (struct told_way){.least = {INT16_MAX, INT16_MAX}};
+        told->ways[i] = (struct told_way){.least = {INT32_MAX, INT32_MAX}};
     tell_maps_begin(maps, table_seed);
 }
 
@@ -27,9 +27,9 @@ static void say_awake(const struct told *told, uint64_t until_us)
     __atomic_store_n(&told->maps->hub->awake_until_us, until_us, __ATOMIC_RELEASE);
 }
 
-static int16_t behind(const struct tell_way *way, uint32_t from)
+static int32_t behind(const struct tell_way *way, uint32_t from)
 {
-    return (int16_t)(__atomic_load_n(&way->up[from], __ATOMIC_RELAXED) - way->written[from]);
+    return (int32_t)(__atomic_load_n(&way->up[from], __ATOMIC_RELAXED) - way->written[from]);
 }
 
 static void add_written(struct tell_way *way, uint32_t from, uint32_t count)
@@ -39,7 +39,7 @@ static void add_written(struct tell_way *way, uint32_t from, uint32_t count)
 
 static void note_least(struct told_way *noted, const struct tell_way *way, uint32_t from)
 {
-    const int16_t now = behind(way, from);
+    const int32_t now = behind(way, from);
 
     if (now < noted->least[from])
         noted->least[from] = now;
@@ -214,7 +214,7 @@ static void compare(struct told *told)
                 noted->least[from] = 0;
             }
             noted->before[from] = noted->least[from];
-            noted->least[from] = INT16_MAX;
+            noted->least[from] = INT32_MAX;
         }
 }
 

@@ -31,8 +31,8 @@
 
 /* By how much written are behind those that went up, by the side that sends. */
 struct told_way {
-    int16_t least[2];  /* since the last comparison */
-    int16_t before[2]; /* between that and the one before it */
+    int32_t least[2];  /* since the last comparison */
+    int32_t before[2]; /* between that and the one before it */
 };
 
 struct told {

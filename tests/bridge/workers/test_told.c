@@ -214,6 +214,26 @@ Test(told, what_never_came_is_not_waited_for)
     end(stage);
 }
 
+/* However often 16 bits come round: what a flood lost, or what went by while nobody was alive. */
+Test(told, however_much_never_came)
+{
+    static const uint32_t lost[] = {INT16_MAX + 1u, 40000, UINT16_MAX + 1u, 70000, 140000};
+
+    for (uint32_t i = 0; i < sizeof(lost) / sizeof(lost[0]); i++) {
+        struct stage *stage = begin();
+        struct tell_way *way;
+
+        make_segment(stage, TCP_ACK, false);
+        way = way_of_segment(stage);
+        way->up[SIDE_CLIENT] = lost[i];
+        for (uint64_t second = 0; second < 12; second++)
+            told_end(&stage->told, NULL, false, NOW_US + second * SECOND_US);
+        cr_assert_eq(way->written[SIDE_CLIENT], lost[i], "%u, wanted %u", way->written[SIDE_CLIENT],
+                     lost[i]);
+        end(stage);
+    }
+}
+
 Test(told, what_is_under_way_at_each_comparison_is_waited_for)
 {
     struct stage *stage = begin();
