@@ -208,6 +208,7 @@ static void fill_options(struct run *run, struct worker_options *options)
     takeover_fill_config(run->takeover, &options->engine);
     options->pulse = when_dead_pulse(run->when_dead);
     options->engine.joined = when_dead_joined(run->when_dead, options->engine.table_seed);
+    options->engine.regulars = when_dead_regulars(run->when_dead);
     fill_share(run, &options->engine);
     options->inherit = takeover_fill;
     options->inherit_context = run->takeover;

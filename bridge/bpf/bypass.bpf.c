@@ -7,6 +7,7 @@
  *            \-> of a connection whose halves are joined by offsets ---> dropped: its other end
  *                                                would not understand it, or worse, take it
  *            \-> limited: a client's SYN beyond what its server gets --> dropped
+ *                  (of regulars, and of strangers)
  *            \-> all else ---------------------------------------------> other port
  *
  * Connections that the kernel carries (carry.bpf.c) never come here: they are translated as ever.
@@ -61,7 +62,7 @@ struct bucket {
 
 struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);
-    __uint(max_entries, BYPASS_SERVERS + 1);
+    __uint(max_entries, BYPASS_ODD_BUCKET + 1);
     __type(key, __u32);
     __type(value, struct bucket);
 } bypass_buckets SEC(".maps");
@@ -79,6 +80,27 @@ struct {
     __type(key, __u32);
     __type(value, struct joined_page);
 } bypass_joined SEC(".maps");
+
+/* struct regulars: its places, and behind them a page of rates. */
+#define REGULARS_PAGE  REGULARS_SERVERS
+#define REGULARS_PAGES (REGULARS_PLACES / REGULARS_PAGE)
+
+struct regulars_page {
+    __u32 words[REGULARS_PAGE];
+};
+
+_Static_assert(REGULARS_WAYS == 4, "as is_regular() has it, without a loop for the verifier");
+
+_Static_assert(sizeof(struct regulars) == (REGULARS_PAGES + 1) * sizeof(struct regulars_page),
+               "pages without padding");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(map_flags, BPF_F_MMAPABLE);
+    __uint(max_entries, REGULARS_PAGES + 1);
+    __type(key, __u32);
+    __type(value, struct regulars_page);
+} bypass_regulars SEC(".maps");
 
 /* --- who is alive ---------------------------------------------------------------------------- */
 
@@ -269,7 +291,7 @@ INLINE enum kind read(struct __sk_buff *skb, struct segment *segment)
 INLINE bool take(__u32 which, __u32 per_second)
 {
     struct bucket *bucket = bpf_map_lookup_elem(&bypass_buckets, &which);
-    const __u64 now_us = clock_us(), period_us = 1000000 / per_second;
+    const __u64 now_us = clock_us(), period_us = 1000000 / (per_second ? per_second : 1);
 
     for (int i = 0; bucket && i < 4; i++) {
         const __u64 was = *(volatile __u64 *)&bucket->full_us;
@@ -283,12 +305,40 @@ INLINE bool take(__u32 which, __u32 per_second)
     return false;
 }
 
-INLINE __u32 bucket_of(const struct segment *segment)
+INLINE bool is_regular(const struct bypass_pulse *pulse, const struct segment *segment)
 {
-    const __u64 server = hash_mix(segment->key.server[0] ^ segment->key.server[1],
-                                  0x9e3779b97f4a7c15u ^ segment->dst_port);
+    const __u64 hash = regulars_hash(flow_seed_of(pulse->seed), segment->key.client);
+    const __u32 word = regulars_word(hash, regulars_minute(clock_us()));
+    const __u32 at = regulars_at(hash), which = at / REGULARS_PAGE;
+    const struct regulars_page *page = bpf_map_lookup_elem(&bypass_regulars, &which);
+    const volatile __u32 *bucket;
 
-    return (__u32)server & (BYPASS_SERVERS - 1);
+    if (!page)
+        return false;
+    bucket = &page->words[at & (REGULARS_PAGE - REGULARS_WAYS)];
+    return regulars_is(bucket[0], word) || regulars_is(bucket[1], word) ||
+           regulars_is(bucket[2], word) || regulars_is(bucket[3], word);
+}
+
+INLINE __u32 regulars_of(__u32 server)
+{
+    const __u32 which = REGULARS_PAGES;
+    const struct regulars_page *page = bpf_map_lookup_elem(&bypass_regulars, &which);
+    const __u32 per_second =
+        page ? *(const volatile __u32 *)&page->words[server & (REGULARS_PAGE - 1)] : 0;
+
+    if (!per_second)
+        return REGULARS_LEAST;
+    return per_second < 1000000 ? per_second : 1000000;
+}
+
+/* A new connection to a server. */
+INLINE bool may_begin(const struct bypass_pulse *pulse, const struct segment *segment)
+{
+    const __u32 server = regulars_server(segment->key.server, segment->dst_port);
+
+    return is_regular(pulse, segment) ? take(BYPASS_REGULARS + server, regulars_of(server))
+                                      : take(server, BYPASS_SYNS);
 }
 
 INLINE bool is_joined(const struct bypass_pulse *pulse, const struct segment *segment, int from)
@@ -323,7 +373,7 @@ INLINE bool may_pass(struct __sk_buff *skb, const struct bypass_pulse *pulse, in
     if (kind == KIND_ODD)
         return !limited || take(BYPASS_ODD_BUCKET, BYPASS_ODD);
     if ((segment.flags & (FLAG_SYN | FLAG_ACK | FLAG_RST)) == FLAG_SYN)
-        return !limited || take(bucket_of(&segment), BYPASS_SYNS);
+        return !limited || may_begin(pulse, &segment);
     return !is_joined(pulse, &segment, from);
 }
 

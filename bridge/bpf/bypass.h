@@ -21,6 +21,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "engine/tcp/regulars.h"
+
 #define BYPASS_FROM_CLIENT "bypass_from_client"
 #define BYPASS_FROM_SERVER "bypass_from_server"
 #define BYPASS_KILLED      "bypass_killed"
@@ -32,12 +34,13 @@
 #define BYPASS_DEAD_US  3000000u
 #define BYPASS_DOUBT_US 20000u
 
-/* New connections of clients while nobody is alive, where they are limited: for each server, and of
- * what cannot be read for all; so many at once as in a second. */
+/* New connections of strangers while nobody is alive, where they are limited: for each server, and
+ * of what cannot be read for all; so many at once as in a second. Those of regulars have buckets of
+ * their own (engine/tcp/regulars.h). */
 #define BYPASS_SYNS       8u
 #define BYPASS_ODD        128u
-#define BYPASS_SERVERS    256u /* that have a bucket of their own, by a hash */
-#define BYPASS_ODD_BUCKET BYPASS_SERVERS
+#define BYPASS_REGULARS   REGULARS_SERVERS /* buckets from here on */
+#define BYPASS_ODD_BUCKET (2 * REGULARS_SERVERS)
 
 enum bypass_policy { BYPASS_OPEN, BYPASS_LIMITED };
 

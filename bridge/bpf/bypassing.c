@@ -29,6 +29,7 @@ struct bypassing {
     int map;
     struct bypass_pulse *pulse;
     uint16_t *joined;
+    struct regulars *regulars;
     struct bpf_link *ends[2]; /* what sees the process end; NULL: nothing does */
 };
 
@@ -49,7 +50,9 @@ static bool find_parts(struct bypassing *bypassing)
     bypassing->map = bpf_object__find_map_fd_by_name(bypassing->object, "bypass_pulse");
     bypassing->pulse = bpf_share(bypassing->object, "bypass_pulse", 0, sizeof(struct bypass_pulse));
     bypassing->joined = bpf_share(bypassing->object, "bypass_joined", 0, JOINED_BYTES);
-    return bypassing->pulse && bypassing->joined;
+    bypassing->regulars =
+        bpf_share(bypassing->object, "bypass_regulars", 0, sizeof(struct regulars));
+    return bypassing->pulse && bypassing->joined && bypassing->regulars;
 }
 
 static void leave_ends_out(struct bpf_object *object)
@@ -113,6 +116,8 @@ void bypassing_close(struct bypassing *bypassing)
         munmap(bypassing->pulse, sizeof(*bypassing->pulse));
     if (bypassing->joined)
         munmap(bypassing->joined, JOINED_BYTES);
+    if (bypassing->regulars)
+        munmap(bypassing->regulars, sizeof(*bypassing->regulars));
     bpf_object__close(bypassing->object);
     free(bypassing);
 }
@@ -175,4 +180,9 @@ uint16_t *bypassing_joined(struct bypassing *bypassing, const uint64_t table_see
 {
     memcpy(bypassing->pulse->seed, table_seed, sizeof(bypassing->pulse->seed));
     return bypassing->joined;
+}
+
+struct regulars *bypassing_regulars(struct bypassing *bypassing)
+{
+    return bypassing->regulars;
 }

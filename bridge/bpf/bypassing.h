@@ -41,5 +41,7 @@ bool bypassing_own(struct bypassing *bypassing);
 struct bypass_pulse *bypassing_pulse(struct bypassing *bypassing);
 /* JOINED_COUNTS of engines whose table_seed this is. */
 uint16_t *bypassing_joined(struct bypassing *bypassing, const uint64_t table_seed[2]);
+/* By the same seed; zeroed. */
+struct regulars *bypassing_regulars(struct bypassing *bypassing);
 
 #endif

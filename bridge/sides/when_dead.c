@@ -95,6 +95,11 @@ uint16_t *when_dead_joined(struct when_dead *dead, const uint64_t table_seed[2])
     return dead->bypassing ? bypassing_joined(dead->bypassing, table_seed) : NULL;
 }
 
+struct regulars *when_dead_regulars(struct when_dead *dead)
+{
+    return dead->bypassing ? bypassing_regulars(dead->bypassing) : NULL;
+}
+
 int when_dead_map(const struct when_dead *dead)
 {
     return dead->bypassing ? bypassing_map(dead->bypassing) : -1;

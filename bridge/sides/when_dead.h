@@ -42,6 +42,7 @@ void when_dead_use(const struct when_dead *dead, struct when_dead_use *use);
 /* NULL, and -1 for the map: there is none. */
 struct bypass_pulse *when_dead_pulse(struct when_dead *dead);
 uint16_t *when_dead_joined(struct when_dead *dead, const uint64_t table_seed[2]);
+struct regulars *when_dead_regulars(struct when_dead *dead);
 int when_dead_map(const struct when_dead *dead);
 
 #endif

@@ -12,6 +12,7 @@
 #include "engine/tcp/cookie.h"
 #include "engine/tcp/flow_record.h"
 #include "engine/tcp/grant.h"
+#include "engine/tcp/regulars.h"
 #include "engine/tcp/tell_record.h"
 
 /* What the engine shares with a kernel that answers SYNs for it. All zeroed; the caller's. */
@@ -63,6 +64,7 @@ struct engine_config {
     struct handed_flow *log;   /* tables/joined_log.h, zeroed; NULL, the default: none */
     uint32_t log_rows;
     uint16_t *joined; /* tcp/joined.h, of all shards, zeroed; NULL, the default: nobody asks */
+    struct regulars *regulars; /* tcp/regulars.h, likewise */
 };
 
 #endif

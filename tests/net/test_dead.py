@@ -33,6 +33,7 @@ from lab import (
 DEAD_S = 3  # bridge/bpf/bypass.h
 PIDFD_GETFD = 438
 SYNS = 8  # a second for each server, and so many at once
+REGULARS = 32  # the same of those, where nothing is known of the server
 LONG_BYTES = 400_000_000
 KILLS = int(os.environ.get("DEAD_KILLS", "3"))  # of each kind of sides
 DEAD_FOR_S = int(os.environ.get("DEAD_FOR_S", "8"))
@@ -257,6 +258,25 @@ def test_flows_go_on_beside_a_flood():
             came = count()
         check(came <= SYNS * (took + 2), f"{came} SYNs in {took:.1f} s")
         return f"{came} of 100,000 SYNs in {took:.1f} s; 50 kB of both within {slowest:.1f} s"
+
+
+def test_regulars_go_on_beside_a_flood():
+    """Who had a connection lately is no stranger: none of his SYNs is dropped for theirs."""
+    with dead_lab() as lab:
+        lab.http()
+        for address in (SERVER4, SERVER6):
+            check_equal(lab.fetch("http", 80, address)["ok"], 1, "served while it lives")
+        lab.kill_daemon()
+        flood = lab.start_flood(80, rate=20000, count=400000)
+        with syns_counted(lab) as count:
+            wait_until(lambda: count() >= SYNS, 10, "strangers have had their share")
+        before = lab.client.counter("TcpExtTCPSynRetrans")
+        for address in (SERVER4, SERVER6):
+            served = lab.fetch("http", 80, address, count=REGULARS // 2)
+            check_equal(served["ok"], REGULARS // 2, f"served beside them ({served})")
+        check_equal(lab.client.counter("TcpExtTCPSynRetrans"), before, "SYNs that were dropped")
+        check(flood.running(), "it was beside a flood")
+        flood.stop_report()
 
 
 def test_open():

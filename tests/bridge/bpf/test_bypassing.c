@@ -361,6 +361,49 @@ Test(bypassing, syns_to_each_server_are_limited)
     bypassing_close(bypassing);
 }
 
+/* Minutes come round, so that it may be longer ago than this machine runs. */
+static void note(const uint8_t address[4], uint64_t minutes_ago)
+{
+    struct flow_key key = {.client = addr_from_v4(address)};
+    const struct flow_words words = flow_key_words(&key);
+
+    regulars_note(bypassing_regulars(bypassing), flow_seed_of(seed), words.client,
+                  clock_now_us() + (65536 - minutes_ago) * REGULARS_MINUTE_US);
+}
+
+/* What strangers take away is not theirs, and there is as much of it as comes to the server. */
+Test(bypassing, who_had_a_connection_lately_has_a_share_of_his_own)
+{
+    const struct ip_addr server = addr_from_v4((const uint8_t[]){192, 0, 2, 2});
+    struct flow_key key = {.server = server};
+    const struct flow_words words = flow_key_words(&key);
+
+    open_with(BYPASS_LIMITED);
+    die();
+    segment(1000, 80, SYN);
+    check_limited(passing(SIDE_CLIENT, 1000), BYPASS_SYNS);
+    note((const uint8_t[]){192, 0, 2, 7}, 0);
+    cr_assert_leq(passing(SIDE_CLIENT, 100), 2, "another one had");
+    note((const uint8_t[]){192, 0, 2, 1}, 0);
+    check_limited(passing(SIDE_CLIENT, 1000), REGULARS_LEAST);
+    regulars_expect(bypassing_regulars(bypassing), words.server, 443, 500);
+    segment(1000, 443, SYN);
+    check_limited(passing(SIDE_CLIENT, 2000), 500);
+    bypassing_close(bypassing);
+}
+
+Test(bypassing, after_an_hour_he_is_a_stranger_again)
+{
+    open_with(BYPASS_LIMITED);
+    die();
+    note((const uint8_t[]){192, 0, 2, 1}, 61);
+    segment(1000, 80, SYN);
+    check_limited(passing(SIDE_CLIENT, 1000), BYPASS_SYNS);
+    note((const uint8_t[]){192, 0, 2, 1}, 59);
+    check_limited(passing(SIDE_CLIENT, 1000), REGULARS_LEAST);
+    bypassing_close(bypassing);
+}
+
 /* By whatever way it is written, it is the same server. */
 Test(bypassing, syns_in_odd_forms_are_limited)
 {
