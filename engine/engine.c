@@ -20,6 +20,7 @@
 #include "engine/stages/kept.h"
 #include "engine/stages/opening_due.h"
 #include "engine/stages/udp.h"
+#include "engine/stages/unseen.h"
 
 /* SYN-ACKs to be repeated get a quarter of the greetings' slots: a flood overwrites them anyway. */
 #define SYNACKS_SHARE 4
@@ -353,6 +354,11 @@ bool engine_settle_is_due(struct engine *engine)
 void engine_settle(struct engine *engine)
 {
     carry_settle(engine);
+}
+
+bool engine_look_for_ends(struct engine *engine, uint32_t *cursor, uint64_t now_us)
+{
+    return unseen_look(engine, cursor, now_us);
 }
 
 void engine_adopt_policy(struct engine *engine, const struct policy *policy, uint64_t now_us)

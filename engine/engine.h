@@ -74,6 +74,8 @@ struct carried *engine_carried(struct engine *engine);
 bool engine_settle_is_due(struct engine *engine);
 /* To be called then, when all that was to be written has been. */
 void engine_settle(struct engine *engine);
+/* After a while in which nobody was alive, as unseen_look(). */
+bool engine_look_for_ends(struct engine *engine, uint32_t *cursor, uint64_t now_us);
 
 /*
  * For which servers the kernel answers SYNs (stages/answering.h): what it is to be told of that

@@ -69,8 +69,10 @@ struct worker {
     struct kernel_share kernel;
     struct told told;
     uint32_t turns_seen; /* bpf/bypass.h */
-    uint64_t
-        stale_us; /* when it first threw away what came beside others that are alive; 0: not now */
+    /* When it first threw away what came beside others that are alive; 0: not now. */
+    uint64_t stale_us;
+    bool ends_due; /* what ended while nobody was alive is still to be found, from here on: */
+    uint32_t ends_cursor;
 
     /* Down. */
     struct mailbox *requests;
@@ -331,6 +333,16 @@ static void throw_away(struct worker *worker, bool again, uint64_t now_us)
         return;
     worker->stale_us = 0;
     bypass_alive(worker->options.pulse, &worker->turns_seen);
+    worker->ends_due = true;
+    worker->ends_cursor = 0;
+}
+
+/* A piece at each batch. True: more is due at once. */
+static bool look_for_ends(struct worker *worker, uint64_t now_us)
+{
+    if (worker->ends_due)
+        worker->ends_due = engine_look_for_ends(worker->engine, &worker->ends_cursor, now_us);
+    return worker->ends_due;
 }
 
 static bool is_stale(struct worker *worker, uint64_t now_us)
@@ -391,7 +403,8 @@ static void run(struct worker *worker)
             throw_away(worker, again, now_us);
         handle_batch(worker, now_us);
         steer(worker, now_us);
-        more = tick(worker, now_us);
+        more = look_for_ends(worker, now_us);
+        more |= tick(worker, now_us);
         kernel_share_settle(&worker->kernel, worker->ring);
         kernel_share_answers(&worker->kernel, now_us);
         told_end(&worker->told, worker->ring, kernel_share_tells(&worker->kernel, worker->learning),

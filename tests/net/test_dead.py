@@ -10,8 +10,6 @@ import errno
 import os
 import re
 import signal
-import socket
-import threading
 import time
 
 import runner
@@ -29,6 +27,7 @@ from lab import (
     run,
     wait_until,
 )
+from streams import Streams, answer_bytes, ask
 
 DEAD_S = 3  # bridge/bpf/bypass.h
 PIDFD_GETFD = 438
@@ -361,55 +360,6 @@ def test_joined_connections_outlive_a_kill():
         outlives(path, dead)
 
 
-class Streams:
-    """One connection that is plain and one that is joined, on a server that is slowed down; what
-    came of each."""
-
-    COUNT = 4_000_000_000  # bytes: neither ends by itself
-
-    def __init__(self, lab):
-        lab.http()
-        lab.learn("http", 80)
-        lab.server.run("tc", *f"qdisc add dev {SERVER_IF} root tbf rate {self.RATE}".split())
-        self.came, self.threads, self.askers = [0, 0], [], []
-        for which in range(2):
-            self.askers.append(ask(lab, self.COUNT, 45000 + which))
-            self.threads.append(threading.Thread(target=self._read, args=(which,)))
-            self.threads[-1].start()
-            self.go_on()
-            lab.set_mode("attack")
-        states = {flow["state"] for flow in lab.flows()} - {"closing"}
-        check_equal(states, {"established", "spliced"}, "one of each")
-
-    RATE = "20mbit burst 64kb latency 20ms"
-
-    def _read(self, which):
-        with contextlib.suppress(OSError):
-            while piece := self.askers[which].recv(1 << 16):
-                self.came[which] += len(piece)
-
-    def go_on(self, least=50_000):
-        """How long that took."""
-        begin, before = time.monotonic(), list(self.came)
-        wait_until(
-            lambda: all(a > b + least for a, b in zip(self.came[: len(self.threads)], before)),
-            20,
-            "they go on",
-        )
-        return time.monotonic() - begin
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        for asker in self.askers:
-            with contextlib.suppress(OSError):
-                asker.shutdown(socket.SHUT_RDWR)
-            asker.close()
-        for thread in self.threads:
-            thread.join()
-
-
 def killed_often(lab, times, *extra):
     """The wire's holes: from the kill on, and with what was under way in it, in ms."""
     holes, wholes = [], []
@@ -457,29 +407,6 @@ def test_twenty_stops():
         return f"50 kB of both within {sorted(went)[10]:.0f} ms, {max(went):.0f} at most"
 
 
-def ask(lab, count, source_port, timeout_s=10):
-    """A request from this port, on a connection that is still open."""
-    with lab.client.inside():
-        asker = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    asker.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    asker.settimeout(timeout_s)
-    asker.bind((CLIENT4, source_port))
-    asker.connect((SERVER4, 80))
-    asker.sendall(b"GET /bytes/%d HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n" % count)
-    return asker
-
-
-def answer_bytes(asker):
-    """Until its end."""
-    total = 0
-    with asker:
-        while True:
-            piece = asker.recv(1 << 20)
-            if not piece:
-                return total
-            total += len(piece)
-
-
 def test_killed_under_attack():
     """Of a server in attack mode the kernel makes no cookies any more, as nobody could check them:
     its clients are its own from the kill on."""
@@ -523,6 +450,33 @@ def test_connections_that_end_meanwhile():
         came = answer_bytes(ask(lab, 1000, 45000))
         check(came > 1000, f"{came} bytes from the same port")
         check_equal(lab.fetch("http", 80, count=20)["failed"], 0, "from others")
+
+
+def states_of(lab, client_port):
+    ours = f"{CLIENT4}:{client_port}"
+    return [flow["state"] for flow in lab.flows() if flow["client"] == ours]
+
+
+def test_connections_that_end_while_it_stands_still():
+    """The same for who was only stopped: when it goes on it finds out what has ended."""
+    with dead_lab("--kernel-path", "on") as lab:
+        lab.http()
+        lab.learn("http", 80)
+        lab.set_mode("attack")
+        slow_down(lab)
+        count = 60_000_000 * (DEAD_S + 2)
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            stream = pool.submit(answer_bytes, ask(lab, count, 45000))
+            wait_until(lambda: lab.stats()["kernel"]["carried"] > 200, 10, "it is carried")
+            os.kill(lab.daemon.pid, signal.SIGSTOP)
+            try:
+                came = stream.result()
+            finally:
+                os.kill(lab.daemon.pid, signal.SIGCONT)
+        check(came > count, f"{came} bytes of {count}")
+        wait_until(lambda: states_of(lab, 45000) == ["closing"], 5, "it is over")
+        check_equal(dead_of(lab)["times"], 1, "times that nobody was alive")
+        check(answer_bytes(ask(lab, 1000, 45000)) > 1000, "a new one from the same port")
 
 
 def test_dead_for_long():
