@@ -455,17 +455,28 @@ static bool is_shared(const struct port *port, bool *shared, struct error *error
     return true;
 }
 
-bool port_shorten(struct port *port, const struct port *other, int program_fd, struct error *error)
+bool port_may_shorten(const struct port *port, struct error *error)
 {
     bool shared;
-    int code;
 
     if (!is_shared(port, &shared, error))
         return false;
-    if (shared)
-        return error_set(error, EXIT_FAILED, "%s: tcx programs of somebody else run first on %s",
-                         port->side->text, port->side->device);
-    code = redirect_add_short(link_socket(port->link), port->index, other->index, program_fd);
+    return !shared ||
+           error_set(error, EXIT_FAILED, "%s: tcx programs of somebody else run first on %s",
+                     port->side->text, port->side->device);
+}
+
+bool port_let_out(const struct port *port, const struct port *other, struct error *error)
+{
+    const int code = redirect_add_short_gate(link_socket(port->link), port->index, other->index);
+
+    return code == 0 || port_error(port, "cannot attach the carrying program's gate", code, error);
+}
+
+bool port_shorten(struct port *port, int program_fd, struct error *error)
+{
+    const int code = redirect_add_short(link_socket(port->link), port->index, program_fd);
+
     port->shortened = code == 0;
     return code == 0 || port_error(port, "cannot attach the carrying program", code, error);
 }
@@ -489,9 +500,11 @@ static bool stay_promiscuous(struct port *port, struct error *error)
 
 bool port_bypass(struct port *port, const struct port *other, int program_fd, struct error *error)
 {
-    const int code =
-        redirect_add_bypass(link_socket(port->link), port->index, other->index, program_fd);
+    struct nl_sock *socket = link_socket(port->link);
+    int code = redirect_add_bypass_gate(socket, port->index, other->index);
 
+    if (code == 0)
+        code = redirect_add_bypass(socket, port->index, program_fd);
     port->bypasses = code == 0;
     if (code != 0)
         return port_error(port, "cannot attach the bypassing program", code, error);

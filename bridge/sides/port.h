@@ -52,10 +52,14 @@ bool port_join(struct port *port, struct link *tap, int tap_fd, struct link *hos
                struct error *error);
 /* The index of the interface that is joined; 0: none. */
 int port_index(const struct port *port);
-/* The program sees first what comes in, and may send out of `other`, whose program may send out
- * here. Ends with the join; done again when either was joined again. */
-bool port_shorten(struct port *port, const struct port *other, int program_fd, struct error *error);
-/* The same for while nobody is alive; it outlives us, and so does the promiscuous mode then. */
+/* Whether a program of ours would see first what comes in. */
+bool port_may_shorten(const struct port *port, struct error *error);
+/* What the program of `other` sends may go out here. Ends with the join, as the next one; done
+ * again when either was joined again. */
+bool port_let_out(const struct port *port, const struct port *other, struct error *error);
+/* The program sees first what comes in, instead of one that was left behind. */
+bool port_shorten(struct port *port, int program_fd, struct error *error);
+/* Both for while nobody is alive; it outlives us, and so does the promiscuous mode then. */
 bool port_bypass(struct port *port, const struct port *other, int program_fd, struct error *error);
 /* Of what had been left behind nothing leads past us any more. */
 void port_settle(struct port *port);

@@ -281,16 +281,31 @@ int redirect_add_probe(struct nl_sock *socket, int from, int to, uint16_t ethert
     return add_program(socket, &probe);
 }
 
-/* With a gate in front of the other: it lets out what the program of `other` has sent, and what the
- * one here has answered, and leaves it the rest. */
-static int add_at(struct nl_sock *socket, int interface, int other, int program_fd,
-                  uint32_t priority)
+/* What we put at this priority, or somebody has who was killed: his gives way to ours at one
+ * stroke, and no frame finds neither. The first of a priority has the handle 1. */
+static struct program instead_at(int interface, uint32_t hook, uint32_t priority)
 {
-    const struct program program = {
-        .interface = interface, .hook = HOOK_INGRESS, .priority = priority, .ethertype = ETH_P_ALL};
-    const int code = add_exit(socket, &program, (const int[]){other, interface}, TC_ACT_UNSPEC);
+    return (struct program){.interface = interface,
+                            .hook = hook,
+                            .priority = priority,
+                            .ethertype = ETH_P_ALL,
+                            .instead = 1};
+}
 
-    return code == 0 ? add_file(socket, &program, program_fd) : code;
+/* It stands in front of the other gate: it lets out what the program of `other` has sent, and what
+ * the one here has answered, and leaves it the rest. */
+static int add_gate_at(struct nl_sock *socket, int interface, int other, uint32_t priority)
+{
+    const struct program gate = instead_at(interface, HOOK_EGRESS, priority);
+
+    return add_exit(socket, &gate, (const int[]){other, interface}, TC_ACT_UNSPEC);
+}
+
+static int add_program_at(struct nl_sock *socket, int interface, int program_fd, uint32_t priority)
+{
+    const struct program program = instead_at(interface, HOOK_INGRESS, priority);
+
+    return add_file(socket, &program, program_fd);
 }
 
 int redirect_add_first(struct nl_sock *socket, int interface, enum redirect_way way,
@@ -352,16 +367,24 @@ void redirect_remove_past(struct nl_sock *socket, int interface, bool shortened,
         remove_at(socket, interface, BYPASS_PRIORITY);
 }
 
-int redirect_add_short(struct nl_sock *socket, int interface, int other, int program_fd)
+int redirect_add_short_gate(struct nl_sock *socket, int interface, int other)
 {
-    remove_at(socket, interface, SHORT_PRIORITY);
-    return add_at(socket, interface, other, program_fd, SHORT_PRIORITY);
+    return add_gate_at(socket, interface, other, SHORT_PRIORITY);
 }
 
-int redirect_add_bypass(struct nl_sock *socket, int interface, int other, int program_fd)
+int redirect_add_short(struct nl_sock *socket, int interface, int program_fd)
 {
-    remove_at(socket, interface, BYPASS_PRIORITY);
-    return add_at(socket, interface, other, program_fd, BYPASS_PRIORITY);
+    return add_program_at(socket, interface, program_fd, SHORT_PRIORITY);
+}
+
+int redirect_add_bypass_gate(struct nl_sock *socket, int interface, int other)
+{
+    return add_gate_at(socket, interface, other, BYPASS_PRIORITY);
+}
+
+int redirect_add_bypass(struct nl_sock *socket, int interface, int program_fd)
+{
+    return add_program_at(socket, interface, program_fd, BYPASS_PRIORITY);
 }
 
 static uint32_t priority_of(uint32_t mark)

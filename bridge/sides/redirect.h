@@ -87,11 +87,12 @@ int redirect_remove_beside(struct nl_sock *socket, int interface, uint16_t probe
  */
 int redirect_add_probe(struct nl_sock *socket, int from, int to, uint16_t ethertype);
 /*
- * Of an interface that has a redirect: this program sees first what comes in, and what one like it
- * sends from `other` may go out. They go with the redirect; may be there already, for another
- * `other`.
+ * Of an interface that has a redirect: what a program at `other` sends, and one here answers, may
+ * go out, and this program sees first what comes in. They go with the redirect; what is there
+ * already, also of one who was killed, gives way from one frame to the next.
  */
-int redirect_add_short(struct nl_sock *socket, int interface, int other, int program_fd);
+int redirect_add_short_gate(struct nl_sock *socket, int interface, int other);
+int redirect_add_short(struct nl_sock *socket, int interface, int program_fd);
 /*
  * Of an interface whose redirect is there or begun: one more program each way, which is asked
  * first. They go with the redirect. `*whole`: both are there, and the redirect.
@@ -101,7 +102,8 @@ int redirect_add_first(struct nl_sock *socket, int interface, enum redirect_way 
                        const struct bpf_insn *code, uint32_t instructions);
 int redirect_firsts_whole(struct nl_sock *socket, int from, int to, bool *whole);
 /* The same behind that one, for while nobody is alive. */
-int redirect_add_bypass(struct nl_sock *socket, int interface, int other, int program_fd);
+int redirect_add_bypass_gate(struct nl_sock *socket, int interface, int other);
+int redirect_add_bypass(struct nl_sock *socket, int interface, int program_fd);
 int redirect_remove_probe(struct nl_sock *socket, int from, uint16_t ethertype);
 /* There is a clsact, and neither of its hooks has a filter, ours or anybody's. */
 bool redirect_is_empty(struct nl_sock *socket, int interface);

@@ -391,24 +391,43 @@ static bool both_there(const struct sides *sides, struct error *error)
     return true;
 }
 
-/* Gates first, then programs, and where to last: nothing is lost on the way. */
-bool sides_carry_again(struct sides *sides, struct error *error)
+bool sides_may_carry(const struct sides *sides, struct error *why)
 {
-    uint32_t to[2];
+    return sides_both_ports(sides, why) && both_there(sides, why) &&
+           port_may_shorten(sides->ends[SIDE_CLIENT].join, why) &&
+           port_may_shorten(sides->ends[SIDE_SERVER].join, why);
+}
 
-    carrying_lead(sides->carrying, 0, 0);
-    if (!both_there(sides, error))
-        return false;
-    for (int side = 0; side < 2; side++) {
-        struct port *port = sides->ends[side].join;
+static bool let_out(const struct sides *sides, struct error *error)
+{
+    struct port *const client = sides->ends[SIDE_CLIENT].join;
+    struct port *const server = sides->ends[SIDE_SERVER].join;
 
-        if (!port_shorten(port, sides->ends[!side].join,
+    return port_let_out(client, server, error) && port_let_out(server, client, error);
+}
+
+static bool shorten(const struct sides *sides, struct error *error)
+{
+    for (int side = 0; side < 2; side++)
+        if (!port_shorten(sides->ends[side].join,
                           carrying_program(sides->carrying, (enum side)side), error))
             return false;
-        to[side] = (uint32_t)port_index(port);
-    }
-    carrying_lead(sides->carrying, to[SIDE_CLIENT], to[SIDE_SERVER]);
     return true;
+}
+
+/* Gates first, then where to, and programs last: nothing is lost on the way, nor where they take
+ * the place of those of one who was killed. */
+bool sides_carry_again(struct sides *sides, struct error *error)
+{
+    carrying_lead(sides->carrying, 0, 0);
+    if (!sides_may_carry(sides, error) || !let_out(sides, error))
+        return false;
+    carrying_lead(sides->carrying, (uint32_t)port_index(sides->ends[SIDE_CLIENT].join),
+                  (uint32_t)port_index(sides->ends[SIDE_SERVER].join));
+    if (shorten(sides, error))
+        return true;
+    carrying_lead(sides->carrying, 0, 0);
+    return false;
 }
 
 bool sides_carry(struct sides *sides, struct carrying *carrying, struct error *error)
@@ -419,27 +438,36 @@ bool sides_carry(struct sides *sides, struct carrying *carrying, struct error *e
     return sides->carrying;
 }
 
+static bool bypass(const struct sides *sides, struct error *error)
+{
+    for (int side = 0; side < 2; side++)
+        if (!port_bypass(sides->ends[side].join, sides->ends[!side].join,
+                         bypassing_program(sides->bypassing, (enum side)side), error))
+            return false;
+    return true;
+}
+
+/* Where to first: what goes by the programs of one who was killed goes on by ours. */
 bool sides_bypass_again(struct sides *sides, struct error *error)
 {
     const uint32_t nowhere[2] = {0, 0};
+    const bool there = both_there(sides, error);
     uint32_t to[2], tap[2];
     bool left_behind = false;
 
-    for (int side = 0; side < 2; side++) {
+    for (int side = 0; there && side < 2; side++) {
         const struct end *end = &sides->ends[side];
 
-        if (!both_there(sides, error) ||
-            !port_bypass(end->join, sides->ends[!side].join,
-                         bypassing_program(sides->bypassing, (enum side)side), error)) {
-            bypassing_lead(sides->bypassing, nowhere, nowhere, false, clock_now_us());
-            return false;
-        }
         to[side] = (uint32_t)port_index(end->join);
         tap[side] = (uint32_t)end->index;
         left_behind |= port_was_left_behind(end->join);
     }
-    bypassing_lead(sides->bypassing, to, tap, left_behind, clock_now_us());
-    return true;
+    if (there)
+        bypassing_lead(sides->bypassing, to, tap, left_behind, clock_now_us());
+    if (there && bypass(sides, error))
+        return true;
+    bypassing_lead(sides->bypassing, nowhere, nowhere, false, clock_now_us());
+    return false;
 }
 
 bool sides_bypass(struct sides *sides, struct bypassing *bypassing, struct error *error)

@@ -51,6 +51,8 @@ void sides_close(struct sides *sides);
 /* Whether both are ports; and whether of one namespace: `why` says that they are not. */
 bool sides_are_ports(const struct sides *sides);
 bool sides_both_ports(const struct sides *sides, struct error *why);
+/* As far as can be known before: nobody else's program would come first. */
+bool sides_may_carry(const struct sides *sides, struct error *why);
 struct carrying;
 /* Between both ports, from here on, and again when one was joined again (rejoin.h), until
  * `carrying` is NULL. False: nothing is carried; what is attached goes with the sides. */
