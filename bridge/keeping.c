@@ -298,7 +298,7 @@ static void begin(void *context)
         log_line(LOG_LEVEL_ERROR, "keeper: %s", error.text);
         _exit(EXIT_FAILED);
     }
-    takeover_free(keeping->parts.takeover);
+    takeover_leave_out(keeping->parts.takeover);
     (void)close(STDIN_FILENO);
     (void)close(STDOUT_FILENO);
     begin_mourning(keeping);

@@ -3,9 +3,9 @@
  * run.c - see run.h: main loop and end. The start is run_start.c.
  *
  * Start: everything that can be wrong without touching the system is looked at first (sides, store,
- * control socket), then come TAPs, the keeper (keeping.h), workers, and last the control socket.
- * Then all privileges go (sandbox.h). What was made is unmade in the opposite order, on failure as
- * at the end.
+ * control socket), then come TAPs, workers that know what they go on with, the kernel path, the
+ * keeper (keeping.h), the workers' threads, and last the control socket. Then all privileges go
+ * (sandbox.h). What was made is unmade in the opposite order, on failure as at the end.
  *
  * Main loop: one epoll over signals, the workers' bell, changes of the interfaces and the control
  * socket, with the time of the next duty as its limit:

@@ -10,6 +10,7 @@
 
 #include "bridge/base/clock.h"
 #include "bridge/base/log.h"
+#include "bridge/bpf/object.h"
 #include "bridge/cluster_key.h"
 #include "bridge/control/answers.h"
 #include "bridge/run_parts.h"
@@ -171,7 +172,6 @@ static bool open_path(struct run *run, struct error *error)
                                                 .steer_seed = takeover_steer_seed(run->takeover),
                                                 .served_max = config.served_max}};
     run->path = kernel_path_open(run->options.kernel_path, run->sides, &sizes, error);
-    sides_settle(run->sides);
     return run->path;
 }
 
@@ -212,7 +212,6 @@ static void fill_options(struct run *run, struct worker_options *options)
     fill_share(run, &options->engine);
     options->inherit = takeover_fill;
     options->inherit_context = run->takeover;
-    options->sandbox = confine_sandbox(&run->confine);
     options->sandbox_whole = run->options.sandbox == SANDBOX_ON;
     options->escape = run->options.escape;
 }
@@ -261,7 +260,7 @@ static void begin_log(struct run *run, uint32_t workers, uint32_t flows)
         log_line(LOG_LEVEL_WARNING, "joined connections would not outlive a kill: %s", why.text);
 }
 
-static bool start_workers(struct run *run, struct error *error)
+static bool make_workers(struct run *run, struct error *error)
 {
     const uint32_t count = sides_workers(run->sides);
     struct worker_options *options = calloc(count, sizeof(*options));
@@ -285,14 +284,39 @@ static bool start_workers(struct run *run, struct error *error)
             carrying_share(options[i].carrying, i, &options[i].engine);
         sides_queues(run->sides, i, options[i].fds, options[i].syn_fds);
     }
-    run->workers = workers_start(options, count, policy, error);
+    run->workers = workers_make(options, count, policy, error);
     sodium_memzero(options, count * sizeof(*options));
     free(options);
     if (!run->workers)
         return false;
     mark_joined(run, -1);
     run->stack_news.workers = run->workers;
-    return workers_watch_anew(run->workers, clock_now_us(), error);
+    return true;
+}
+
+/*
+ * What a killed one's programs have carried until now ours carry from the next frame on, as the
+ * engines know it already: from where it has come by then, and what the last frames have changed is
+ * read once more. Then nothing of it is left.
+ */
+static bool begin_path(struct run *run, struct error *error)
+{
+    const bool carried = takeover_follow(run->takeover, run->workers);
+
+    if (!kernel_path_begin(run->path, run->sides, error))
+        return false;
+    if (carried) {
+        bpf_wait_for_the_last();
+        takeover_follow(run->takeover, run->workers);
+    }
+    sides_settle(run->sides);
+    return true;
+}
+
+static bool begin_workers(struct run *run, struct error *error)
+{
+    return workers_begin(run->workers, confine_sandbox(&run->confine), error) &&
+           workers_watch_anew(run->workers, clock_now_us(), error);
 }
 
 static const struct policy *policy_in_force(void *context)
@@ -445,8 +469,9 @@ bool run_start(struct run *run, struct error *error)
            control_check(run->options.control_path, error) && load_store(run, error) &&
            signals_catch(&run->signals, error) && open_sides(run, error) &&
            open_bypass(run, error) && open_path(run, error) && open_stack(run, error) &&
-           open_hook(run, error) && begin_confinement(run, error) && start_workers(run, error) &&
-           make_daemon(run, error) && restore_state(run) && watch_all(run, error) &&
-           end_takeover(run) && open_view(run, error) && open_sync(run, error) &&
-           open_control(run, error) && confine_end(&run->confine, error);
+           open_hook(run, error) && make_workers(run, error) && begin_path(run, error) &&
+           begin_confinement(run, error) && begin_workers(run, error) && make_daemon(run, error) &&
+           restore_state(run) && watch_all(run, error) && end_takeover(run) &&
+           open_view(run, error) && open_sync(run, error) && open_control(run, error) &&
+           confine_end(&run->confine, error);
 }

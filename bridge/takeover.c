@@ -344,6 +344,13 @@ void takeover_free(struct takeover *takeover)
     free(takeover);
 }
 
+void takeover_leave_out(struct takeover *takeover)
+{
+    if (takeover)
+        takeover_log_leave(takeover->log);
+    takeover_free(takeover);
+}
+
 void takeover_fill_config(const struct takeover *takeover, struct engine_config *config)
 {
     config->keys = takeover->secrets.keys;
@@ -478,6 +485,18 @@ void takeover_fill(void *context, uint32_t index, uint32_t count, struct engine 
     fill_flows(takeover, index, count, engine, now_us);
     fill_log(takeover, index, count, engine, now_us);
     fill_watches(takeover, engine);
+}
+
+bool takeover_follow(const struct takeover *takeover, struct workers *workers)
+{
+    const uint32_t count = workers_count(workers);
+
+    if (takeover->bytes || !takeover_log_is_carried(takeover->log))
+        return false;
+    for (uint32_t i = 0; i < count; i++)
+        takeover_log_again(takeover->log, takeover->secrets.steer_seed, i, count,
+                           workers_engine_made(workers, i), clock_now_us());
+    return true;
 }
 
 void takeover_done(struct takeover *takeover, const struct file_hands *hands)

@@ -47,6 +47,8 @@ struct takeover *takeover_read(const char *store_path, const char *client_side,
 int takeover_leave(struct takeover *takeover);
 /* Wipes what is secret. NULL is fine. */
 void takeover_free(struct takeover *takeover);
+/* The same in a process that was forked: what was begun is the other's. */
+void takeover_leave_out(struct takeover *takeover);
 
 /* Keys and seeds of the workers; the same at each call. */
 void takeover_fill_config(const struct takeover *takeover, struct engine_config *config);
@@ -59,6 +61,9 @@ struct takeover_log *takeover_log_of(struct takeover *takeover);
 /* worker_options.inherit, with the takeover as its context. `count` workers in all. */
 void takeover_fill(void *context, uint32_t index, uint32_t count, struct engine *engine,
                    uint64_t now_us);
+/* Of all workers before they begin: how far connections of a killed one have come that its programs
+ * still carry, or carried until now. False: there are none. */
+bool takeover_follow(const struct takeover *takeover, struct workers *workers);
 /* Nearly all is up: removes the file, by `hands` where there are any, and says in the log what was
  * taken over. */
 void takeover_done(struct takeover *takeover, const struct file_hands *hands);

@@ -240,6 +240,11 @@ struct takeover_log *takeover_log_read(const char *store_path, const uint8_t *bo
     return log;
 }
 
+void takeover_log_leave(struct takeover_log *log)
+{
+    log->done = true;
+}
+
 void takeover_log_free(struct takeover_log *log)
 {
     if (!log)
@@ -376,4 +381,22 @@ struct takeover_log_taken takeover_log_fill(const struct takeover_log *log, uint
         taken.live += takeover_flow(engine, &row, now_us);
     }
     return taken;
+}
+
+bool takeover_log_is_carried(const struct takeover_log *log)
+{
+    return log->records.bytes != NULL;
+}
+
+void takeover_log_again(const struct takeover_log *log, uint64_t steer_seed, uint32_t index,
+                        uint32_t count, struct engine *engine, uint64_t now_us)
+{
+    for (uint64_t i = 0; i < log->old->rows; i++) {
+        struct handed_flow row = row_at(log, i);
+
+        if (!row.edited || steering_worker(steer_seed, count, &row.key) != index)
+            continue;
+        look_at_record(log, i, &row);
+        takeover_again(engine, &row, now_us);
+    }
 }

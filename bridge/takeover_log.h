@@ -9,6 +9,7 @@
  *
  *      takeover_log_read()     what the one before left, where that did not end in order
  *      takeover_log_begin()    one of our own, under another name
+ *      takeover_log_again()    what has been carried since
  *      takeover_log_done()     takes the place of the old one, when little can fail any more
  *      takeover_log_end()      we end in order: STORE.flows says more
  *
@@ -41,6 +42,8 @@ struct takeover_log;
 /* What has been left beside this store for this wire, if anything. NULL: out of memory. */
 struct takeover_log *takeover_log_read(const char *store_path, const uint8_t *boot,
                                        const uint8_t *wire);
+/* Of a process that was forked: ours is the other's. */
+void takeover_log_leave(struct takeover_log *log);
 /* NULL is fine. */
 void takeover_log_free(struct takeover_log *log);
 
@@ -62,6 +65,11 @@ struct takeover_log_taken {
 struct takeover_log_taken takeover_log_fill(const struct takeover_log *log, uint64_t steer_seed,
                                             uint32_t index, uint32_t count, struct engine *engine,
                                             uint64_t now_us);
+/* What was left may still be carried by programs of the killed one. */
+bool takeover_log_is_carried(const struct takeover_log *log);
+/* Where it is: takeover_again() of each. */
+void takeover_log_again(const struct takeover_log *log, uint64_t steer_seed, uint32_t index,
+                        uint32_t count, struct engine *engine, uint64_t now_us);
 void takeover_log_done(struct takeover_log *log);
 /* By `hands`, where there are any. */
 void takeover_log_end(struct takeover_log *log, const struct file_hands *hands);

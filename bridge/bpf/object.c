@@ -3,9 +3,12 @@
 #include "bridge/bpf/object.h"
 
 #include <errno.h>
+#include <linux/membarrier.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 static int say_nothing(enum libbpf_print_level level, const char *format, va_list arguments)
 {
@@ -26,6 +29,13 @@ void *bpf_share(const struct bpf_object *object, const char *map, size_t from, s
                         bpf_object__find_map_fd_by_name(object, map), (off_t)from);
 
     return memory == MAP_FAILED ? NULL : memory;
+}
+
+/* It waits for all that the kernel does under RCU, as it does programs. Where there is none of it
+ * there is one core. */
+void bpf_wait_for_the_last(void)
+{
+    (void)syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
 }
 
 const char *bpf_reason(int reason)

@@ -13,6 +13,9 @@ void bpf_quiet(void);
  * unmaps it. */
 void *bpf_share(const struct bpf_object *object, const char *map, size_t from, size_t bytes);
 
+/* Returns when nobody runs a program any more that something else has taken the place of. */
+void bpf_wait_for_the_last(void);
+
 /* Why the kernel does not load a program, by an errno. */
 const char *bpf_reason(int reason);
 

@@ -8,26 +8,21 @@
 
 struct kernel_path {
     enum kernel_path_setting setting;
-    struct sides *sides;       /* which it leads between; NULL: there is no path */
+    struct sides *sides;       /* which it leads between; NULL: it does not yet, or never */
     struct carrying *carrying; /* stays while it is interrupted: engines write its records */
     struct error hindrance;    /* EXIT_DONE: none */
     /* Why it answers no SYNs, and no SYN-ACKs; NULL: it does. */
     const char *no_answers, *no_completion;
 };
 
-static bool lead(struct kernel_path *path, struct sides *sides, const struct carrying_sizes *sizes)
+static bool load(struct kernel_path *path, const struct sides *sides,
+                 const struct carrying_sizes *sizes)
 {
-    if (!sides_both_ports(sides, &path->hindrance))
+    if (!sides_may_carry(sides, &path->hindrance))
         return false;
     path->carrying = carrying_open(sizes, &path->hindrance);
     if (!path->carrying)
         return false;
-    if (!sides_carry(sides, path->carrying, &path->hindrance)) {
-        carrying_close(path->carrying);
-        path->carrying = NULL;
-        return false;
-    }
-    path->sides = sides;
     path->no_answers = carrying_no_answers(path->carrying);
     if (path->no_answers)
         log_line(LOG_LEVEL_WARNING, "the kernel path answers no SYNs: %s", path->no_answers);
@@ -37,7 +32,7 @@ static bool lead(struct kernel_path *path, struct sides *sides, const struct car
     return true;
 }
 
-struct kernel_path *kernel_path_open(enum kernel_path_setting setting, struct sides *sides,
+struct kernel_path *kernel_path_open(enum kernel_path_setting setting, const struct sides *sides,
                                      const struct carrying_sizes *sizes, struct error *error)
 {
     struct kernel_path *path = calloc(1, sizeof(*path));
@@ -49,7 +44,7 @@ struct kernel_path *kernel_path_open(enum kernel_path_setting setting, struct si
     if (setting == KERNEL_PATH_UNSAID && !sides_are_ports(sides))
         setting = KERNEL_PATH_OFF;
     path->setting = setting;
-    if (setting == KERNEL_PATH_OFF || lead(path, sides, sizes))
+    if (setting == KERNEL_PATH_OFF || load(path, sides, sizes))
         return path;
     if (setting == KERNEL_PATH_ON) {
         error_set(error, EXIT_FAILED, "no kernel path: %s", path->hindrance.text);
@@ -58,6 +53,20 @@ struct kernel_path *kernel_path_open(enum kernel_path_setting setting, struct si
     }
     log_line(LOG_LEVEL_INFO, "no kernel path: %s", path->hindrance.text);
     return path;
+}
+
+bool kernel_path_begin(struct kernel_path *path, struct sides *sides, struct error *error)
+{
+    struct error why = {0};
+
+    if (!path->carrying)
+        return true;
+    path->sides = sides;
+    if (sides_carry(sides, path->carrying, &why))
+        return true;
+    kernel_path_note(path, why.text);
+    return path->setting != KERNEL_PATH_ON ||
+           error_set(error, EXIT_FAILED, "no kernel path: %s", why.text);
 }
 
 void kernel_path_close(struct kernel_path *path)

@@ -22,10 +22,13 @@
 
 struct kernel_path;
 
-/* Between sides that are open. NULL with an error: it was to be on, and
+/* Between sides that are open; nothing is carried yet. NULL with an error: it was to be on, and
  * cannot be. Any other reason not to have it is told by kernel_path_hindrance(). */
-struct kernel_path *kernel_path_open(enum kernel_path_setting setting, struct sides *sides,
+struct kernel_path *kernel_path_open(enum kernel_path_setting setting, const struct sides *sides,
                                      const struct carrying_sizes *sizes, struct error *error);
+/* From here on, instead of what a killed one has left. Where that cannot be engines write records
+ * that nobody reads. False: it was to be on. */
+bool kernel_path_begin(struct kernel_path *path, struct sides *sides, struct error *error);
 /* When no worker runs any more, and before the sides are closed. NULL is fine. */
 void kernel_path_close(struct kernel_path *path);
 

@@ -20,6 +20,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -64,8 +65,9 @@ struct worker {
     uint64_t policy_generation;
     uint64_t steer_us; /* when the clock of shared cookies is next steered */
     bool stopping, learning;
-    bool halted;           /* main thread */
-    bool ring_bell, nudge; /* what the main thread is told of: now, or when it next looks */
+    bool halted;                   /* main thread; or not begun */
+    const struct sandbox *sandbox; /* NULL: none */
+    bool ring_bell, nudge;         /* what the main thread is told of: now, or when it next looks */
     struct kernel_share kernel;
     struct told told;
     uint32_t turns_seen; /* bpf/bypass.h */
@@ -424,20 +426,41 @@ static void end_openings(struct worker *worker)
     ring_submit(worker->ring);
 }
 
-static bool make_engine(struct worker *worker)
+/* From its first frame on. */
+static void carry_inherited(struct worker *worker)
 {
-    const struct engine_config *config = &worker->options.engine;
-    const uint64_t now_us = clock_now_us();
+    uint32_t cursor = 0;
+    bool more;
 
+    do {
+        more = takeover_carry(worker->engine, &cursor);
+        kernel_share_orders(&worker->kernel, 0);
+    } while (more);
+}
+
+/* Nobody else has it: a keeper that is forked does not get a copy. */
+static bool make_room(struct worker *worker)
+{
     worker->engine_memory_bytes = engine_bytes(&worker->options.engine);
     worker->engine_memory = mmap(NULL, worker->engine_memory_bytes, PROT_READ | PROT_WRITE,
                                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (worker->engine_memory == MAP_FAILED) {
         worker->engine_memory = NULL;
+        return false;
+    }
+    (void)madvise(worker->engine_memory, worker->engine_memory_bytes, MADV_DONTFORK);
+    return true;
+}
+
+static bool make_engine(struct worker *worker)
+{
+    const struct engine_config *config = &worker->options.engine;
+    const uint64_t now_us = clock_now_us();
+
+    if (!make_room(worker))
         return error_set(&worker->start_error, EXIT_FAILED,
                          "out of memory: the engine needs %zu MiB of address space",
                          worker->engine_memory_bytes >> 20);
-    }
     worker->engine = engine_init(worker->engine_memory, config, now_us);
     worker->kernel = (struct kernel_share){.engine = worker->engine,
                                            .carrying = worker->options.carrying,
@@ -453,6 +476,9 @@ static bool make_engine(struct worker *worker)
     if (worker->options.inherit)
         worker->options.inherit(worker->options.inherit_context, worker->options.index,
                                 worker->options.count, worker->engine, now_us);
+    carry_inherited(worker);
+    /* Who is forked has no use for them. */
+    sodium_memzero(&worker->options.engine.keys, sizeof(worker->options.engine.keys));
     return true;
 }
 
@@ -462,7 +488,7 @@ static bool enter_sandbox(struct worker *worker)
     const struct worker_options *options = &worker->options;
     struct error why = {0};
 
-    if (options->sandbox && !sandbox_enter(options->sandbox, SANDBOX_WORKER, &why) &&
+    if (worker->sandbox && !sandbox_enter(worker->sandbox, SANDBOX_WORKER, &why) &&
         options->sandbox_whole)
         return error_set(&worker->start_error, EXIT_FAILED, "no sandbox: %s", why.text);
     return options->index != 0 || escape_try(options->escape, SANDBOX_WORKER, &worker->start_error);
@@ -481,9 +507,8 @@ static void *thread_main(void *argument)
         .single_reads = worker->options.single_reads,
         .busy_poll = worker->options.busy_poll,
         .poll_word = worker->options.poll_word};
-    const bool ok = make_engine(worker) &&
-                    (worker->ring = ring_open(&options, &worker->start_error)) != NULL &&
-                    enter_sandbox(worker);
+    const bool ok =
+        (worker->ring = ring_open(&options, &worker->start_error)) != NULL && enter_sandbox(worker);
 
     if (!ok)
         worker->start_error.code = EXIT_FAILED;
@@ -524,6 +549,7 @@ static struct worker *new_worker(const struct worker_options *options)
         return NULL;
     worker->options = *options;
     worker->learning = options->learning;
+    worker->halted = true;
     sem_init(&worker->ready, 0, 0);
     worker->requests = mailbox_new(REQUEST_SLOTS, sizeof(struct posted_request));
     worker->observations = mailbox_new(OBSERVATION_SLOTS, sizeof(struct observation));
@@ -539,25 +565,43 @@ static struct worker *new_worker(const struct worker_options *options)
     return NULL;
 }
 
-struct worker *worker_start(const struct worker_options *options, struct error *error)
+struct worker *worker_make(const struct worker_options *options, struct error *error)
 {
     struct worker *worker = new_worker(options);
-    const int reason = worker ? pthread_create(&worker->thread, NULL, thread_main, worker) : errno;
 
-    if (reason != 0) {
-        error_set(error, EXIT_FAILED, "cannot start a worker: %s", strerror(reason));
-        if (worker)
-            free_worker(worker);
+    if (!worker) {
+        error_set(error, EXIT_FAILED, "cannot make a worker: %s", strerror(errno));
         return NULL;
     }
-    while (sem_wait(&worker->ready) != 0 && errno == EINTR)
-        continue;
-    if (worker->start_error.code == EXIT_DONE)
+    if (make_engine(worker))
         return worker;
-    pthread_join(worker->thread, NULL);
     *error = worker->start_error;
     free_worker(worker);
     return NULL;
+}
+
+struct engine *worker_engine_made(struct worker *worker)
+{
+    return worker->engine;
+}
+
+bool worker_begin(struct worker *worker, const struct sandbox *sandbox, struct error *error)
+{
+    int reason;
+
+    worker->sandbox = sandbox;
+    reason = pthread_create(&worker->thread, NULL, thread_main, worker);
+    if (reason != 0)
+        return error_set(error, EXIT_FAILED, "cannot start a worker: %s", strerror(reason));
+    while (sem_wait(&worker->ready) != 0 && errno == EINTR)
+        continue;
+    if (worker->start_error.code == EXIT_DONE) {
+        worker->halted = false;
+        return true;
+    }
+    pthread_join(worker->thread, NULL);
+    *error = worker->start_error;
+    return false;
 }
 
 void worker_halt(struct worker *worker)

@@ -4,6 +4,8 @@
  * (doc/architecture.md, threads).
  *
  *      main thread                                     worker
+ *      worker_make()                                   its engine, with what it goes on with
+ *      worker_begin()                                  its first batch
  *      worker_tell(), worker_ask()  -- requests -->    between two batches
  *                                   <-- answers --
  *      worker_next_observation()    <-- observations   after each batch
@@ -43,8 +45,8 @@ struct worker_options {
     bool learning;
     enum mode_setting mode;
     struct engine_config engine;
-    /* Called with `inherit_context` before the first frame (takeover.h), on the worker's thread;
-     * NULL: there is nothing to go on with. */
+    /* Called with `inherit_context` by worker_make() (takeover.h); NULL: there is nothing to go on
+     * with. */
     void (*inherit)(void *context, uint32_t index, uint32_t count, struct engine *engine,
                     uint64_t now_us);
     void *inherit_context;
@@ -52,19 +54,23 @@ struct worker_options {
     uint32_t shard;             /* which of them are its records */
     struct bypass_pulse *pulse; /* bpf/bypass.h; NULL: nobody asks whether it is alive */
     struct policy_handover *policies;
-    struct waker *bell;            /* rung for the main thread when there is something to fetch */
-    const struct sandbox *sandbox; /* NULL: none; outlives the start */
-    bool sandbox_whole;            /* what cannot be had of it is an error */
-    const char *escape;            /* escape.h */
+    struct waker *bell; /* rung for the main thread when there is something to fetch */
+    bool sandbox_whole; /* what cannot be had of a sandbox is an error */
+    const char *escape; /* escape.h */
 };
 
 struct worker;
 
-/* Returns when the worker reads its sides. */
-struct worker *worker_start(const struct worker_options *options, struct error *error);
+/* With an engine that knows what it goes on with, and no thread yet. */
+struct worker *worker_make(const struct worker_options *options, struct error *error);
+/* Until worker_begin(): for who knows more by now of what it goes on with. */
+struct engine *worker_engine_made(struct worker *worker);
+/* Returns when the worker reads its sides; false: it does not. `sandbox` NULL: none; outlives the
+ * start. */
+bool worker_begin(struct worker *worker, const struct sandbox *sandbox, struct error *error);
 /*
- * Ends the thread; openings have ended (engine/stages/handover.h). What is left is the engine, as
- * it is now, until worker_stop(). Nothing is to be told or asked any more.
+ * Ends the thread, if it has begun; openings have ended (engine/stages/handover.h). What is left is
+ * the engine, as it is now, until worker_stop(). Nothing is to be told or asked any more.
  */
 void worker_halt(struct worker *worker);
 const struct engine *worker_engine(const struct worker *worker);

@@ -21,8 +21,8 @@
  */
 #define LOOK_AGAIN_US 3000u
 
-static bool start_workers(struct workers *workers, const struct worker_options *options,
-                          uint32_t count, struct error *error)
+static bool make_workers(struct workers *workers, const struct worker_options *options,
+                         uint32_t count, struct error *error)
 {
     for (uint32_t i = 0; i < count; i++) {
         struct worker_options mine = options[i];
@@ -31,7 +31,7 @@ static bool start_workers(struct workers *workers, const struct worker_options *
         mine.count = count;
         mine.policies = workers->policies;
         mine.bell = &workers->bell;
-        workers->worker[i] = worker_start(&mine, error);
+        workers->worker[i] = worker_make(&mine, error);
         if (!workers->worker[i])
             return false;
         workers->count++;
@@ -39,8 +39,8 @@ static bool start_workers(struct workers *workers, const struct worker_options *
     return true;
 }
 
-struct workers *workers_start(const struct worker_options *options, uint32_t count,
-                              struct policy *first, struct error *error)
+struct workers *workers_make(const struct worker_options *options, uint32_t count,
+                             struct policy *first, struct error *error)
 {
     struct workers *workers = calloc(1, sizeof(*workers));
     bool bell;
@@ -59,11 +59,24 @@ struct workers *workers_start(const struct worker_options *options, uint32_t cou
         (first && !policy_handover_publish(workers->policies, first))) {
         free(first);
         error_set(error, EXIT_FAILED, "out of memory for the workers");
-    } else if (start_workers(workers, options, count, error)) {
+    } else if (make_workers(workers, options, count, error)) {
         return workers;
     }
     workers_stop(workers);
     return NULL;
+}
+
+bool workers_begin(struct workers *workers, const struct sandbox *sandbox, struct error *error)
+{
+    for (uint32_t i = 0; i < workers->count; i++)
+        if (!worker_begin(workers->worker[i], sandbox, error))
+            return false;
+    return true;
+}
+
+struct engine *workers_engine_made(struct workers *workers, uint32_t worker)
+{
+    return worker_engine_made(workers->worker[worker]);
 }
 
 void workers_halt(struct workers *workers)

@@ -20,12 +20,15 @@
 struct workers;
 
 /*
- * Starts `count` workers, each from `options[i]`, whose index, policies and bell are filled in
- * here. NULL: none is left running. `first` (may be NULL) is the policy that they begin with; it is
- * taken over.
+ * Makes `count` workers, each from `options[i]`, whose index, policies and bell are filled in here.
+ * NULL: none is left. `first` (may be NULL) is the policy that they begin with; it is taken over.
  */
-struct workers *workers_start(const struct worker_options *options, uint32_t count,
-                              struct policy *first, struct error *error);
+struct workers *workers_make(const struct worker_options *options, uint32_t count,
+                             struct policy *first, struct error *error);
+/* worker_begin() of each. False: workers_stop() is still to be called. */
+bool workers_begin(struct workers *workers, const struct sandbox *sandbox, struct error *error);
+/* worker_engine_made() of each, until then. */
+struct engine *workers_engine_made(struct workers *workers, uint32_t worker);
 /* worker_halt() of each; then worker_engine() is for who takes over. */
 void workers_halt(struct workers *workers);
 uint32_t workers_count(const struct workers *workers);

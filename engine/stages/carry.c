@@ -172,6 +172,25 @@ static void settle(struct engine *engine, uint32_t index)
                gate_may_open(flow, cold, SIDE_SERVER));
 }
 
+void carry_again(struct engine *engine, const struct flow *flow)
+{
+    if (engine->flows.carried)
+        settle(engine, flow_index(&engine->flows, flow));
+}
+
+bool carry_all_joined(struct engine *engine, uint32_t *cursor)
+{
+    const struct carried *carried = engine->flows.carried;
+
+    for (; carried && *cursor < engine->flows.unused; ++*cursor) {
+        if (carried->orders_count == CARRIED_ORDERS)
+            return true;
+        if (engine->flows.flows[*cursor].state == FLOW_SPLICED)
+            settle(engine, *cursor);
+    }
+    return false;
+}
+
 /* What the server has said is on its way through here. Without an offset its own TCP has made the
  * connection, and has said that it has (granting.h), if only by a bare ACK. */
 static bool server_was_heard(const struct flow *flow, const struct flow_cold *cold)

@@ -36,4 +36,10 @@ bool carry_prepared(struct engine *engine, uint32_t index, uint32_t first, uint1
  */
 void carry_settle(struct engine *engine);
 
+/* The same of one alone, whose numbers have changed without a frame. */
+void carry_again(struct engine *engine, const struct flow *flow);
+/* All that are joined, which were taken over: before their first frame comes. Goes on at `*cursor`
+ * (0 at first). True: there are more; call again when the orders are obeyed. */
+bool carry_all_joined(struct engine *engine, uint32_t *cursor);
+
 #endif

@@ -6,10 +6,12 @@
 
 #include "engine/shard/connection.h"
 #include "engine/shard/observe.h"
+#include "engine/stages/carry.h"
 #include "engine/stages/kept.h"
 #include "engine/stages/opening.h"
 #include "engine/stages/opening_say.h"
 #include "engine/stages/preparing.h"
+#include "engine/stages/unseen.h"
 #include "engine/tables/carried.h"
 
 /* Things done by one handover_end(): each may put two segments into the outbox. */
@@ -272,6 +274,33 @@ bool takeover_flow(struct engine *engine, const struct handed_flow *from, uint64
     if (from->state != FLOW_OUTBOUND)
         engine_flow_find_server(engine, flow);
     return true;
+}
+
+void takeover_again(struct engine *engine, const struct handed_flow *from, uint64_t now_us)
+{
+    const bool reset = from->flags & FLOW_RESET;
+    const uint8_t ended[2] = {reset                           ? RECORD_RST
+                              : from->flags & FLOW_CLIENT_FIN ? RECORD_FIN
+                                                              : RECORD_LIVES,
+                              from->flags & FLOW_SERVER_FIN ? RECORD_FIN : RECORD_LIVES};
+    struct flow *flow = flow_find(&engine->flows, &from->key);
+    struct flow_cold *cold;
+
+    if (!flow || flow->state != FLOW_SPLICED)
+        return;
+    cold = flow_cold(&engine->flows, flow);
+    flow_recall(&engine->flows, flow);
+    cold->client_next = record_later(cold->client_next, from->client_next);
+    cold->server_next = record_later(cold->server_next, from->server_next);
+    flow->ack_floor = record_later(flow->ack_floor, from->words[2]);
+    flow->used = record_later(flow->used, from->used);
+    carry_again(engine, flow);
+    unseen_end(engine, flow, ended, now_us);
+}
+
+bool takeover_carry(struct engine *engine, uint32_t *cursor)
+{
+    return carry_all_joined(engine, cursor);
 }
 
 bool takeover_lost(struct engine *engine, const struct flow_key *key, uint64_t now_us)

@@ -7,6 +7,8 @@
  *      handover_servers(), _tags(), _flows(), _watches()  takeover_tag()      of each
  *                                                         takeover_flow()     of each
  *                                                         takeover_watch()    of each, last
+ *                                                         takeover_carry()    until it says no
+ *      what the kernel still carries for it               takeover_again()    of each, joined
  *
  * Both have the same keys, the same table_seed and one clock. Tags are found by hashes, so they go
  * only to a shard whose tables have the same size, of as many shards.
@@ -82,6 +84,10 @@ uint32_t handover_tags(const struct engine *engine, enum handed_tags which, uint
 void takeover_server(struct engine *engine, const struct handed_server *from, uint64_t now_us);
 /* False: there is no room for it, or it is none that is handed over. */
 bool takeover_flow(struct engine *engine, const struct handed_flow *from, uint64_t now_us);
+/* Has the kernel carry what is joined, before the first frame; as carry_all_joined(). */
+bool takeover_carry(struct engine *engine, uint32_t *cursor);
+/* Of a joined one that was taken over: how far the old one's kernel had carried it in the end. */
+void takeover_again(struct engine *engine, const struct handed_flow *from, uint64_t now_us);
 /* Of a connection that cannot be taken over: whatever comes of it is answered by a reset. */
 bool takeover_lost(struct engine *engine, const struct flow_key *key, uint64_t now_us);
 /* Of a flow that was taken over. */

@@ -119,6 +119,28 @@ Test(takeover_log, a_start_that_fails_leaves_the_old_one)
     cr_assert_neq(access(path, F_OK), 0, "nothing of ours");
 }
 
+Test(takeover_log, who_was_forked_leaves_it_to_the_other)
+{
+    struct takeover_log *log = takeover_log_read(store, boot, wire);
+    struct error error = {0};
+
+    cr_assert(takeover_log_begin(log, 1, 16, nowhere, &error), "%s", error.text);
+    takeover_log_leave(log);
+    takeover_log_free(log);
+    strcat(path, ".next");
+    cr_assert_eq(access(path, F_OK), 0);
+}
+
+Test(takeover_log, nothing_is_carried_where_no_records_are_left)
+{
+    struct takeover_log *log;
+
+    takeover_log_free(run_one());
+    log = takeover_log_read(store, boot, wire);
+    cr_assert_not(takeover_log_is_carried(log));
+    takeover_log_free(log);
+}
+
 Test(takeover_log, what_somebody_else_could_have_written_is_not_read)
 {
     takeover_log_free(run_one());

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Datagrams that tell how long a wire was cut."""
+"""Datagrams that tell how long a wire was cut, and segments that tell it of one connection."""
 import contextlib
 import socket
 import struct
 import threading
 import time
 
-from frames import SO_RCVBUFFORCE
-from lab import SERVER4, wait_until
+from frames import SO_RCVBUFFORCE, Wire, checksum
+from lab import CLIENT_IF, SERVER4, SERVER_IF, wait_until
 
 EVERY_S = 0.002
 WIRE_PORT = 5005
@@ -25,6 +25,9 @@ class Beat:
         # A busy machine may keep the reader waiting: none is to be lost for that.
         self.receiver.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 16 << 20)
         self.receiver.settimeout(0.2)
+        self._begin()
+
+    def _begin(self):
         self.sent = []  # when, by number
         self.came = []  # (number, sent, received)
         self.stopping = False
@@ -36,16 +39,22 @@ class Beat:
         while not self.stopping:
             self.sent.append(time.monotonic())
             with contextlib.suppress(OSError):
-                self.sender.sendto(
-                    struct.pack("!Qd", len(self.sent) - 1, self.sent[-1]), (SERVER4, WIRE_PORT)
-                )
+                self._send_one(len(self.sent) - 1)
             time.sleep(EVERY_S)
+
+    def _send_one(self, number):
+        self.sender.sendto(struct.pack("!Qd", number, self.sent[number]), (SERVER4, WIRE_PORT))
 
     def _receive(self):
         while not self.stopping:
-            with contextlib.suppress(socket.timeout):
-                number, sent = struct.unpack("!Qd", self.receiver.recv(64))
-                self.came.append((number, sent, time.monotonic()))
+            number = self._receive_one()
+            if number is not None:
+                self.came.append((number, self.sent[number], time.monotonic()))
+
+    def _receive_one(self):
+        """Its number; None: none came."""
+        with contextlib.suppress(socket.timeout):
+            return struct.unpack("!Qd", self.receiver.recv(64))[0]
 
     def stop(self):
         self.stopping = True
@@ -85,3 +94,49 @@ class Beat:
         """Between two that came, since then; and since the last."""
         times = [begin, *(received for _, _, received in self.since(begin)), time.monotonic()]
         return max(later - earlier for earlier, later in zip(times, times[1:]))
+
+
+MARK_TTL = 99  # of what is sent by hand
+
+
+class ConnectionBeat(Beat):
+    """A bare ACK of one connection, again and again: it comes to the server's card where the
+    connection is let through, and means nothing there."""
+
+    def __init__(self, lab, port):
+        self.port = port
+        self.sender = Wire(lab.client, CLIENT_IF)
+        self.receiver = Wire(lab.server, SERVER_IF)
+        self.receiver.socket.settimeout(0.2)
+        wait_until(self._find, 10, "the client says an ACK")
+        self._begin()
+
+    def _of(self, frame):
+        """Its IPv4 and TCP headers; None: it is no bare ACK of this client's."""
+        if frame[12:14] != b"\x08\x00" or frame[14] != 0x45 or frame[23] != socket.IPPROTO_TCP:
+            return None
+        source, flags = struct.unpack_from("!H", frame, 34)[0], frame[47]
+        return frame[14:] if source == self.port and flags == 0x10 else None
+
+    def _find(self):
+        out, frame = self.sender.next() or (True, b"")
+        bare = not out and self._of(frame)
+        # Its checksum was left to the card, and is wrong: the server's TCP takes it for nothing.
+        self.frame = frame if bare and 20 + (frame[46] >> 4) * 4 == len(bare) else None
+        return self.frame
+
+    def _send_one(self, number):
+        frame = bytearray(self.frame)
+        struct.pack_into("!H", frame, 18, number & 0xFFFF)
+        struct.pack_into("!H", frame, 34 + 18, number >> 16)  # no URG: it means nothing
+        frame[22] = MARK_TTL
+        frame[24:26] = b"\0\0"
+        struct.pack_into("!H", frame, 24, checksum(bytes(frame[14:34])))
+        self.sender.send(bytes(frame))
+
+    def _receive_one(self):
+        coming, frame = self.receiver.next() or (False, b"")
+        if not coming or not self._of(frame) or frame[22] != MARK_TTL:
+            return None
+        low, high = struct.unpack_from("!H", frame, 18)[0], struct.unpack_from("!H", frame, 52)[0]
+        return high << 16 | low

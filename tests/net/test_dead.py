@@ -13,7 +13,7 @@ import signal
 import time
 
 import runner
-from beat import Beat
+from beat import Beat, ConnectionBeat
 from lab import (
     CLIENT4,
     PORTS,
@@ -391,6 +391,38 @@ def test_kills():
         check(holes[-1] <= 50, f"{sides}: holes of {holes} ms")
         worst = f"{holes[-1]:.0f} ms at most, {wholes[-1]:.0f} with what was lost"
         said.append(f"{sides}: {KILLS} kills, {worst}")
+    return "; ".join(said)
+
+
+def start_beside(lab, streams, beat):
+    """Behind a kill: for how long nothing of the joined one came, in ms; and how much did not."""
+    lab.kill_daemon()
+    streams.go_on()
+    begin = time.monotonic()
+    start_again(lab, "--kernel-path", "on")
+    check("took over 1 joined connections" in lab.daemon.errors(), lab.daemon.errors())
+    streams.go_on()
+    newest = max(sent for _, sent, _ in beat.came)
+    return 1000 * beat.longest_loss_s(begin, newest), len(beat.lost(begin, newest))
+
+
+def test_starts_hold_nothing_up():
+    """What the programs of a killed one carry of a joined connection those of the next one carry:
+    there is no time between."""
+    said = []
+    for sides in ("port", "netns"):
+        holes, lost = [], 0
+        with Lab(sides=sides) as lab:
+            if lab.stand_in:
+                raise runner.Skip("needs the daemon")
+            lab.start(extra=("--kernel-path", "on"))
+            with Streams(lab) as streams, ConnectionBeat(lab, Streams.JOINED_PORT) as beat:
+                for _ in range(KILLS):
+                    hole, missing = start_beside(lab, streams, beat)
+                    holes.append(hole)
+                    lost += missing
+        check(max(holes) <= 10, f"{sides}: nothing of it came for {sorted(holes)} ms")
+        said.append(f"{sides}: {KILLS} starts, {lost} lost, {max(holes):.0f} ms in a row at most")
     return "; ".join(said)
 
 

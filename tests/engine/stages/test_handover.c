@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "engine/stages/handover.h"
+#include "engine/tables/carried.h"
 #include "tests/engine/support_engine.h"
 
 #define RESET_OF_CLIENT .flags = "R.", .window_closed = true
@@ -343,5 +344,123 @@ Test(handover, what_is_handed_is_looked_at)
     flow.state = 200;
     cr_assert_not(takeover_flow(b->engine, &flow, b->now_us));
     takeover_tag(b->engine, HANDED_SLOW, &tag);
+    bench_end(b);
+}
+
+/* --- joined ones that the kernel carries ------------------------------------------------------ */
+
+static struct flow_record records[64];
+
+static struct bench *begin_carried(struct flow_record *to, uint32_t flows_max)
+{
+    struct engine_config config;
+
+    bench_config(&config);
+    if (flows_max)
+        config.flows_max = flows_max;
+    config.records = to;
+    return bench_new_sized(SETTING_ATTACK, &config);
+}
+
+static struct flow_record *record_of(struct bench *b)
+{
+    return &records[flow_index(&b->engine->flows, bench_flow(b))];
+}
+
+static uint32_t added(struct bench *b)
+{
+    struct carried *carried = engine_carried(b->engine);
+    const uint32_t count = carried->orders_count;
+
+    carried->orders_count = 0;
+    return count;
+}
+
+/* Of a joined connection, for the engine that comes after. */
+static struct handed_flow joined_row(void)
+{
+    struct bench *b = bench_new(SETTING_ATTACK);
+    struct handed_flow row;
+    uint32_t cursor = 0;
+
+    open_http(b, OFFERS, OFFERS);
+    cr_assert_eq(handover_flows(b->engine, &cursor, &row, 1), 1);
+    bench_end(b);
+    return row;
+}
+
+/* That engine, with its kernel. */
+static struct bench *takes_over(const struct handed_flow *row)
+{
+    struct bench *b;
+    uint32_t cursor = 0;
+
+    memset(records, 0, sizeof(records));
+    b = begin_carried(records, 0);
+    cr_assert(takeover_flow(b->engine, row, b->now_us));
+    cr_assert_not(takeover_carry(b->engine, &cursor));
+    return b;
+}
+
+Test(handover, what_is_joined_is_carried_before_any_of_it_comes_up)
+{
+    const struct handed_flow row = joined_row();
+    struct bench *b = takes_over(&row);
+
+    cr_assert_eq(added(b), 1);
+    cr_assert_eq(record_gate(record_of(b)->way[SIDE_CLIENT]), RECORD_JOIN);
+    cr_assert_eq(record_gate(record_of(b)->way[SIDE_SERVER]), RECORD_JOIN);
+    cr_assert_eq(record_next(record_of(b)->way[SIDE_CLIENT]), X + 19);
+    cr_assert_eq(record_of(b)->delta, row.words[0]);
+    cr_assert(record_of(b)->flags & RECORD_EDIT);
+    bench_end(b);
+}
+
+Test(handover, more_than_orders_fit_is_carried_in_pieces)
+{
+    static struct flow_record many[CARRIED_ORDERS + 1];
+    struct handed_flow row = joined_row();
+    struct bench *b = begin_carried(many, CARRIED_ORDERS + 1);
+    uint32_t cursor = 0;
+
+    for (uint32_t i = 0; i <= CARRIED_ORDERS; i++) {
+        row.key.client_port = (uint16_t)(1 + i);
+        cr_assert(takeover_flow(b->engine, &row, b->now_us));
+    }
+    cr_assert(takeover_carry(b->engine, &cursor));
+    cr_assert_eq(added(b), CARRIED_ORDERS);
+    cr_assert_not(takeover_carry(b->engine, &cursor));
+    cr_assert_eq(added(b), 1);
+    bench_end(b);
+}
+
+Test(handover, what_the_old_kernel_has_carried_since_counts)
+{
+    struct handed_flow row = joined_row();
+    struct bench *b = takes_over(&row);
+    const uint32_t floor = row.words[2];
+
+    row.client_next += 100;
+    row.server_next += 1000;
+    row.words[2] += 500;
+    takeover_again(b->engine, &row, b->now_us);
+    cr_assert_eq(record_next(record_of(b)->way[SIDE_CLIENT]), X + 119);
+    cr_assert_eq(record_next(record_of(b)->way[SIDE_SERVER]), row.server_next);
+    cr_assert_eq(record_of(b)->ack_floor, floor + 500);
+    record_of(b)->way[SIDE_SERVER] =
+        record_way(record_of(b)->serial, RECORD_CARRY, row.server_next + 1000);
+    takeover_again(b->engine, &row, b->now_us);
+    cr_assert_eq(record_next(record_of(b)->way[SIDE_SERVER]), row.server_next + 1000,
+                 "our kernel was faster");
+    row.flags |= FLOW_SERVER_FIN;
+    takeover_again(b->engine, &row, b->now_us);
+    cr_assert(bench_flow(b)->flags & FLOW_SERVER_FIN);
+    cr_assert_str_eq(bench_flow_state(b), "spliced");
+    row.flags |= FLOW_CLIENT_FIN;
+    row.state = FLOW_CLOSING;
+    takeover_again(b->engine, &row, b->now_us);
+    cr_assert_str_eq(bench_flow_state(b), "closing");
+    takeover_again(b->engine, &row, b->now_us);
+    cr_assert_str_eq(bench_flow_state(b), "closing");
     bench_end(b);
 }
