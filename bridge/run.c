@@ -358,9 +358,14 @@ static void leave_socket(struct run *run, struct control *control)
 }
 
 /* A wire that had outlived a kill outlives a start that fails, too; its hook is then nobody's. */
+static bool wire_stays(const struct run *run)
+{
+    return !run->started && when_dead_goes_on(run->when_dead);
+}
+
 static void leave_sides(struct run *run)
 {
-    const bool stays = !run->started && when_dead_goes_on(run->when_dead);
+    const bool stays = wire_stays(run);
 
     if (stays) {
         log_line(LOG_LEVEL_WARNING, "the wire goes on without synward, as before this start");
@@ -385,7 +390,7 @@ static void finish(struct run *run)
     daemon_free(run->daemon);
     stack_watch_close(run->stack);
     workers_stop(run->workers);
-    kernel_path_close(run->path);
+    kernel_path_close(run->path, wire_stays(run));
     leave_sides(run);
     hook_close(run->hook);
     learner_free(run->learner);

@@ -63,6 +63,7 @@ struct carrying {
     struct error no_completion; /* the same of the server's part */
     struct orders (*orders)[2]; /* by shard: of IPv4, of IPv6 */
     atomic_ulong unrecorded;
+    bool goes_on; /* without us */
 };
 
 static int map_of(const struct carrying *carrying, const char *name)
@@ -255,7 +256,8 @@ void carrying_close(struct carrying *carrying)
     if (!carrying)
         return;
     if (carrying->records) {
-        carrying_lead(carrying, 0, 0);
+        if (!carrying->goes_on)
+            carrying_lead(carrying, 0, 0);
         munmap(carrying->records, records_bytes(&carrying->sizes));
     }
     if (carrying->figures)
@@ -268,6 +270,11 @@ void carrying_close(struct carrying *carrying)
     bpf_object__close(carrying->object);
     free(carrying->orders);
     free(carrying);
+}
+
+void carrying_leave(struct carrying *carrying)
+{
+    carrying->goes_on = true;
 }
 
 struct answer_maps *carrying_answers(struct carrying *carrying, uint32_t shard)

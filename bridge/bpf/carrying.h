@@ -31,8 +31,11 @@ struct carrying_sizes {
 
 /* NULL: the kernel takes no such program, or no map of that size. */
 struct carrying *carrying_open(const struct carrying_sizes *sizes, struct error *error);
-/* Nothing is carried from here on. Who writes records has ended before. NULL is fine. */
+/* Nothing is carried from here on, but for what is left to go on. Who writes records has ended
+ * before. NULL is fine. */
 void carrying_close(struct carrying *carrying);
+/* The programs go on where they are attached, when all else is closed. */
+void carrying_leave(struct carrying *carrying);
 
 /* Of the part that answers SYNs, one engine's; until carrying_close(). NULL: carrying_no_answers()
  * says why. */

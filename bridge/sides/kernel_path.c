@@ -48,7 +48,7 @@ struct kernel_path *kernel_path_open(enum kernel_path_setting setting, const str
         return path;
     if (setting == KERNEL_PATH_ON) {
         error_set(error, EXIT_FAILED, "no kernel path: %s", path->hindrance.text);
-        kernel_path_close(path);
+        kernel_path_close(path, false);
         return NULL;
     }
     log_line(LOG_LEVEL_INFO, "no kernel path: %s", path->hindrance.text);
@@ -69,10 +69,12 @@ bool kernel_path_begin(struct kernel_path *path, struct sides *sides, struct err
            error_set(error, EXIT_FAILED, "no kernel path: %s", why.text);
 }
 
-void kernel_path_close(struct kernel_path *path)
+void kernel_path_close(struct kernel_path *path, bool goes_on)
 {
     if (!path)
         return;
+    if (goes_on && path->carrying)
+        carrying_leave(path->carrying);
     if (path->sides)
         sides_carry(path->sides, NULL, NULL);
     carrying_close(path->carrying);

@@ -29,8 +29,9 @@ struct kernel_path *kernel_path_open(enum kernel_path_setting setting, const str
 /* From here on, instead of what a killed one has left. Where that cannot be engines write records
  * that nobody reads. False: it was to be on. */
 bool kernel_path_begin(struct kernel_path *path, struct sides *sides, struct error *error);
-/* When no worker runs any more, and before the sides are closed. NULL is fine. */
-void kernel_path_close(struct kernel_path *path);
+/* When no worker runs any more, and before the sides are closed; `goes_on`: as the wire does, which
+ * nobody may have again soon. NULL is fine. */
+void kernel_path_close(struct kernel_path *path, bool goes_on);
 
 /* NULL: it is on; "" where nobody asked for it. */
 const char *kernel_path_hindrance(const struct kernel_path *path);

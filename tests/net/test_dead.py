@@ -599,8 +599,7 @@ def test_other_sides_say_so():
 
 def test_start_that_fails():
     """After a kill the wire goes on although the next start fails, early or late."""
-    with dead_lab() as lab, Beat(lab) as beat:
-        lab.http()
+    with dead_lab("--kernel-path", "on") as lab, Beat(lab) as beat, Streams(lab) as streams:
         lab.kill_daemon()
         time.sleep(0.3)
         for extra in (("--mode", "perhaps"), ("--escape", "main:nothing")):
@@ -610,8 +609,10 @@ def test_start_that_fails():
             check(done.returncode != 0, f"{extra} is refused: {done.returncode}")
             begin = time.monotonic()
             wait_until(lambda b=begin: len(beat.since(b)) > 200, 5, f"goes on after {extra}")
+            streams.go_on()
         check_equal(lab.fetch("http", 80, count=5)["failed"], 0, "new connections")
         start_again(lab)
+        streams.go_on()
         check_equal(lab.fetch("http", 80, count=5)["failed"], 0, "with the next one")
 
 
