@@ -22,6 +22,8 @@
 #include "bridge/takeover_log.h"
 #include "bridge/takeover_parts.h"
 #include "bridge/workers/told.h"
+#include "engine/base/bytes.h"
+#include "engine/base/checksum.h"
 #include "engine/stages/carry.h"
 #include "engine/stages/telling.h"
 #include "tests/bridge/bpf/support_kernel.h"
@@ -503,6 +505,244 @@ Test(completing, second_answer_goes_up)
     cr_assert_eq(program_says(pair, SIDE_SERVER), TC_ACT_UNSPEC);
     cr_assert(hears(pair));
     end(pair);
+    close_pair(pair);
+}
+
+/* --- answers at random ----------------------------------------------------------------------- */
+
+#define SAID_AT_RANDOM 2000
+
+/* What a server says, and what is known of it. */
+struct said {
+    struct frame_words words;
+    char options[120];
+    bool promised; /* just so: it must be answered */
+    bool partial;  /* its checksum: the sum of the pseudo header */
+    bool changed;  /* one byte of it: who knows */
+    uint32_t padding;
+    bool extended; /* options of IP, or an extension header */
+};
+
+/* The words of `from`, each in another place, or one of them left out. */
+static void mix(const char *from, char *to, bool all)
+{
+    char copy[120], *words[16], *rest = copy;
+    uint32_t count = 0;
+
+    strcpy(copy, from);
+    while ((words[count] = strsep(&rest, " ")))
+        count++;
+    for (uint32_t i = count; all && i > 1; i--) {
+        const uint32_t other = dice(i);
+        char *word = words[i - 1];
+
+        words[i - 1] = words[other];
+        words[other] = word;
+    }
+    to[0] = '\0';
+    for (uint32_t i = 0, left_out = all ? count : dice(count); i < count; i++)
+        if (i != left_out)
+            strcat(strcat(to, to[0] ? " " : ""), words[i]);
+}
+
+static void choose_options(const struct pair *pair, struct said *said)
+{
+    static const char *const more[] = {
+        " fastopen", " hex=220622334455", " hex=fe04f989", " nop", " eol", " md5", " hex=0204"};
+
+    strcpy(said->options, pair->answers);
+    switch (dice(8)) {
+    case 0:
+        mix(pair->answers, said->options, true);
+        break;
+    case 1:
+        mix(pair->answers, said->options, false);
+        break;
+    case 2:
+        strcat(said->options, more[dice(sizeof(more) / sizeof(more[0]))]);
+        break;
+    case 3:
+        snprintf(said->options, sizeof(said->options),
+                 combinations[dice(sizeof(combinations) / sizeof(combinations[0]))].answers,
+                 dice(2) ? 1460u : 1440u);
+        break;
+    default:
+        break;
+    }
+    said->words.options = said->options[0] ? said->options : NULL;
+    said->promised = strcmp(said->options, pair->answers) == 0;
+}
+
+/* The rest of it, mostly as it should be. */
+static void choose_odd(const struct pair *pair, struct said *said)
+{
+    static const char *const flags[] = {"SP.", "S", ".", "R.", "SF.", "SR.", "SW.", "SU."};
+    bool odd = true;
+
+    switch (dice(24)) {
+    case 0:
+        said->words.flags = flags[dice(sizeof(flags) / sizeof(flags[0]))];
+        break;
+    case 1:
+        said->words.flags = pair->ecn ? "S." : "SE.";
+        break;
+    case 2:
+        said->words.ack += dice(2) ? 1 + dice(100) : 0u - (1 + dice(100));
+        break;
+    case 3:
+        said->words.payload = "data";
+        break;
+    case 4:
+        said->words.vlan[0] = (uint16_t)(1 + dice(4094));
+        break;
+    case 5:
+        said->words.seq = ~0u;
+        break;
+    case 6:
+        said->changed = true;
+        break;
+    case 7:
+        said->extended = true;
+        break;
+    case 8:
+        said->words.flags = pair->ecn ? "SEA." : "SA.";
+        break;
+    default:
+        odd = false;
+        break;
+    }
+    said->promised = said->promised && !odd;
+}
+
+static void choose(const struct pair *pair, struct said *said)
+{
+    *said = (struct said){.words = {.flags = pair->ecn ? "SE." : "S.",
+                                    .seq = dice(8) ? dice(~0u) : ~0u - 1 - dice(3),
+                                    .ack = X + 1,
+                                    .window = (uint16_t)(1 + dice(65535)),
+                                    .ttl = (uint8_t)(1 + dice(255)),
+                                    .tos = (uint8_t)dice(256),
+                                    .may_fragment = dice(2),
+                                    .ip_id = (uint16_t)dice(65536),
+                                    .flow_label = pair->v6 ? dice(1 << 20) : 0}};
+    choose_options(pair, said);
+    choose_odd(pair, said);
+    said->partial = dice(4) == 0 && !said->words.payload && !said->extended;
+    said->padding = dice(4) ? 0 : 1 + dice(6);
+}
+
+/* As a host's stack leaves it to its card. */
+static void make_partial(struct test_frame *frame)
+{
+    const struct ip_addr src = frame_src(&frame->view), dst = frame_dst(&frame->view);
+    const uint32_t bytes = frame->bytes - OFFLOAD_BYTES - frame->view.l4;
+
+    store_be16(frame_data(frame) + frame->view.l4 + TCP_CHECKSUM_AT,
+               checksum_fold(checksum_pseudo(&src, &dst, 6, bytes)));
+    frame_checksum_partial(frame);
+}
+
+static void build(struct bench *b, const struct said *said, uint32_t at, uint32_t bit)
+{
+    static const uint8_t nops[8] = {1, 1, 1, 1}, padded[8] = {6, 0, 1, 4};
+    struct test_frame *frame = &b->sent;
+
+    bench_build(b, SIDE_SERVER, said->words);
+    if (said->extended && frame->view.ip_version == 4)
+        frame_insert_ip_options(frame, nops, 4);
+    else if (said->extended)
+        frame_insert_extension(frame, 60, padded, 8);
+    if (said->partial)
+        make_partial(frame);
+    memset(frame->buffer + frame->bytes, 0, said->padding);
+    frame->bytes += said->padding;
+    if (said->changed)
+        frame->buffer[OFFLOAD_BYTES + at % (frame->bytes - OFFLOAD_BYTES)] ^= (uint8_t)(1u << bit);
+}
+
+static void same_queues(struct bench *a, struct bench *b)
+{
+    cr_assert_eq(a->queued, b->queued);
+    for (uint32_t i = 0; i < a->queued; i++)
+        cr_assert(a->queue[i].to == b->queue[i].to && a->queue[i].bytes == b->queue[i].bytes &&
+                      memcmp(a->queue[i].buffer, b->queue[i].buffer, a->queue[i].bytes) == 0,
+                  "other bytes");
+}
+
+/* It has been answered: what has left is what the other engine says, but for the checksum of one
+ * whose card is still to make it. */
+static void is_answered(struct pair *pair, const struct said *said)
+{
+    const struct bench_frame *wanted = &pair->plain->queue[0];
+    uint8_t *out = pair->out;
+
+    cr_assert_eq(pair->plain->queued, 1);
+    cr_assert_eq(wanted->to, SIDE_SERVER);
+    cr_assert_eq(pair->out_bytes, wanted->bytes - OFFLOAD_BYTES);
+    if (said->partial)
+        memcpy(out + (pair->v6 ? 54 : 34) + TCP_CHECKSUM_AT,
+               wanted->buffer + OFFLOAD_BYTES + (pair->v6 ? 54 : 34) + TCP_CHECKSUM_AT, 2);
+    cr_assert(memcmp(out, wanted->buffer + OFFLOAD_BYTES, pair->out_bytes) == 0, "other bytes: %s",
+              said->options);
+    cr_assert(hears(pair));
+    cr_assert_eq(pair->kernel->queued, 0);
+}
+
+/* No server is left alone for what was said to it before (preparing.h). */
+static void forgive(const struct pair *pair)
+{
+    static const char *const servers[] = {HTTP, HTTP6};
+
+    for (int i = 0; i < 2; i++)
+        bench_server(pair->kernel, servers[i])->preparations = (struct server_preparations){0};
+}
+
+static bool say_at_random(struct pair *pair)
+{
+    const uint32_t at = dice(100), bit = dice(8);
+    struct said said;
+    int action;
+
+    begin_anew(pair);
+    choose(pair, &said);
+    build(pair->kernel, &said, at, bit);
+    build(pair->plain, &said, at, bit);
+    action = program_says(pair, SIDE_SERVER);
+    cr_assert(action == TC_ACT_REDIRECT || action == TC_ACT_UNSPEC);
+    cr_assert(said.changed || (action == TC_ACT_REDIRECT) == said.promised, "%s [%s] ack %u",
+              said.options, said.words.flags, said.words.ack);
+    bench_put(pair->plain, SIDE_SERVER);
+    if (action == TC_ACT_REDIRECT) {
+        is_answered(pair, &said);
+    } else {
+        const struct test_frame *frame = &pair->kernel->sent;
+
+        cr_assert(pair->out_bytes == frame->bytes - OFFLOAD_BYTES &&
+                      memcmp(pair->out, frame->buffer + OFFLOAD_BYTES, pair->out_bytes) == 0,
+                  "as it came");
+        cr_assert_not(hears(pair));
+        bench_put(pair->kernel, SIDE_SERVER);
+        same_queues(pair->kernel, pair->plain);
+    }
+    cr_assert_str_eq(bench_flow_state(pair->kernel), bench_flow_state(pair->plain));
+    if (strcmp(bench_flow_state(pair->kernel), "spliced") == 0)
+        same_connections(pair);
+    end(pair);
+    forgive(pair);
+    return action == TC_ACT_REDIRECT;
+}
+
+/* Plain ones and odd ones: each is answered as the engine answers it, or goes up as it came. */
+Test(completing, whatever_a_server_says)
+{
+    uint32_t answered = 0;
+    struct pair *pair;
+
+    random_of_test = random_begin("completing_random");
+    pair = open_pair();
+    for (uint32_t i = 0; i < SAID_AT_RANDOM; i++)
+        answered += say_at_random(pair);
+    cr_assert(answered > SAID_AT_RANDOM / 5 && answered < SAID_AT_RANDOM * 4 / 5, "%u", answered);
     close_pair(pair);
 }
 
