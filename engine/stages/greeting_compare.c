@@ -12,6 +12,8 @@
 
 #include <string.h>
 
+#define RESET_NEAR_BYTES (1u << 20) /* as far as what crosses the link at the same time */
+
 #define WORD_BYTES 3 /* "220", "+OK", "* O", "SSH": by them refusals differ */
 
 _Static_assert(HOLD_GREETING_BYTES == GREETING_BYTES_MAX, "as long as a promised greeting may be");
@@ -199,6 +201,13 @@ static void greeting_data(struct engine *engine, struct passage *passage, struct
         opening_acknowledge(engine, passage, flow, opening);
 }
 
+/* Of this connection: a segment of nobody's with these ends, which was let through, is answered by
+ * the server's host with a RST that has the number of that (RFC 5961 3.2). */
+static bool is_near(uint32_t seq, uint32_t expected)
+{
+    return seq - (expected - RESET_NEAR_BYTES) <= 2 * RESET_NEAR_BYTES;
+}
+
 void real_greeting_frame(struct engine *engine, struct passage *passage, struct flow *flow)
 {
     struct opening *opening = opening_of(engine, flow);
@@ -210,6 +219,10 @@ void real_greeting_frame(struct engine *engine, struct passage *passage, struct 
 
     if (!frame_checksum_good(frame)) {
         passage_drop(engine, passage, DROP_bad_checksum);
+        return;
+    }
+    if ((frame->flags & TCP_RST) && !is_near(frame->seq, expected)) {
+        passage_drop(engine, passage, DROP_swallowed);
         return;
     }
     if ((frame->flags & TCP_RST) || !promise ||

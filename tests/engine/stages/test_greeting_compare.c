@@ -78,6 +78,20 @@ Test(real_greeting, repeated_synack_is_acknowledged_again)
     bench_end(b);
 }
 
+/* A segment of nobody's, let through, has drawn it from the server's host. */
+Test(real_greeting, reset_with_another_number_ends_nothing)
+{
+    struct bench *b = bench_new(SETTING_ATTACK);
+    uint32_t c = open_pop3(b);
+
+    server_says(b, .flags = "R", .seq = Y + (2u << 20));
+    dropped(b, swallowed);
+    server_says(b, .flags = "P.", .seq = Y + 1, .ack = X + 1, .payload = GREETING);
+    to_server(b, .flags = "P.", .seq = X + 1, .ack = Y + 1 + SAID, .payload = USER);
+    expect_spliced(b, c);
+    bench_end(b);
+}
+
 /* Nothing of the client's passes before the greeting is whole; it is held. */
 Test(real_greeting, client_goes_on_meanwhile)
 {
