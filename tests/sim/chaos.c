@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/stages/telling.h"
 #include "engine/tcp/cookie.h"
 #include "tests/sim/fixture.h"
 #include "tests/sim/forms.h"
@@ -875,16 +876,20 @@ static bool all_connected(const struct chaos_world *chaos)
     return true;
 }
 
-static struct middle *make_middle(const struct chaos_world *chaos, uint64_t start_us)
+static struct middle *make_middle(struct chaos_world *chaos, uint64_t start_us)
 {
     if (chaos->setting == SETTING_INHERIT)
         return NULL;
-    struct middle *middle =
-        middle_new(has(chaos, CHAOS_TIGHT)                                 ? tight_pools
-                   : has(chaos, CHAOS_LATE)                                ? few_flows
-                   : has(chaos, CHAOS_FLOOD) && has(chaos, CHAOS_SWITCHES) ? roomy_tables
-                                                                           : small_tables,
-                   start_us);
+    void (*change)(struct engine_config *) = has(chaos, CHAOS_TIGHT)  ? tight_pools
+                                             : has(chaos, CHAOS_LATE) ? few_flows
+                                             : has(chaos, CHAOS_FLOOD) && has(chaos, CHAOS_SWITCHES)
+                                                 ? roomy_tables
+                                                 : small_tables;
+    struct middle *middle = has(chaos, CHAOS_PATH)
+                                ? middle_new_beside_path(change, rng_next(&chaos->rng), start_us)
+                                : middle_new(change, start_us);
+    if (has(chaos, CHAOS_PATH)) /* in every fourth world the learner is to see some of them */
+        engine_telling(middle->engine)->unlearned = rng_below(&chaos->rng, 4) > 0;
     engine_set_setting(middle->engine, NULL, chaos->setting, start_us);
     return middle;
 }

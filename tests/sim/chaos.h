@@ -34,6 +34,9 @@
  *      SMALL     servers with small windows and MSS
  *      DROPS     the servers get four of five frames only
  *
+ *      PATH      the kernel path stands before the engine: it carries, and gives prepared requests
+ *                to servers (path.h)
+ *
  * Whatever happens, both hosts must end every connection and the judges (app.h, line.h, inside.h)
  * must have nothing to say; what was acknowledged to a client has reached its server, or both were
  * reset (parts.h). A session that nothing happened to must also be done: all said, all
@@ -60,6 +63,7 @@ enum chaos {
     CHAOS_COPIES = 1 << 12,
     CHAOS_SMALL = 1 << 13,
     CHAOS_DROPS = 1 << 14,
+    CHAOS_PATH = 1 << 15,
 };
 
 /* Runs one world; returns how many connections it had. SETTING_INHERIT: a bare wire. `name`: of the

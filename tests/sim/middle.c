@@ -61,19 +61,38 @@ static void give_memory(void *memory, size_t bytes)
     spare.bytes = bytes;
 }
 
-struct middle *middle_new(void (*change)(struct engine_config *config), uint64_t now_us)
+static struct engine_config changed(void (*change)(struct engine_config *config))
 {
-    struct middle *middle = calloc(1, sizeof *middle);
     struct engine_config config = {0};
     small_tables(&config);
     if (change != NULL)
         change(&config);
+    return config;
+}
+
+static struct middle *make(struct engine_config config, struct path *path, uint64_t now_us)
+{
+    struct middle *middle = calloc(1, sizeof *middle);
+    middle->path = path;
     middle->memory_bytes = engine_bytes(&config);
     middle->memory = take_memory(middle->memory_bytes);
     middle->engine = engine_init(middle->memory, &config, now_us);
     middle->buffer = malloc(PACKET_BUFFER_BYTES);
     middle->mtu = 1500;
     return middle;
+}
+
+struct middle *middle_new(void (*change)(struct engine_config *config), uint64_t now_us)
+{
+    return make(changed(change), NULL, now_us);
+}
+
+struct middle *middle_new_beside_path(void (*change)(struct engine_config *config), uint64_t seed,
+                                      uint64_t now_us)
+{
+    struct engine_config config = changed(change);
+    struct path *path = path_new(&config, seed);
+    return make(config, path, now_us);
 }
 
 void middle_free(struct middle *middle)
@@ -83,6 +102,7 @@ void middle_free(struct middle *middle)
     give_memory(middle->memory, middle->memory_bytes);
     free(middle->policy);
     free(middle->buffer);
+    path_free(middle->path);
     free(middle);
 }
 
@@ -140,15 +160,19 @@ static void empty_observations(struct middle *middle)
     queue->count = 0;
 }
 
-void middle_input(struct middle *middle, enum side from, const uint8_t *buffer, uint32_t bytes,
-                  uint64_t now_us)
+static void engine_takes(struct middle *middle, enum side from, const uint8_t *buffer,
+                         uint32_t bytes, uint64_t now_us)
 {
     struct packet packet;
     bool wrong_already = packet_read(&packet, buffer, bytes) != NULL;
     struct verdict verdict = {0};
     memcpy(middle->buffer, buffer, bytes);
-    engine_input(middle->engine, from, middle->buffer, bytes, bytes, PACKET_BUFFER_BYTES, now_us,
-                 &verdict);
+    if (middle->path != NULL)
+        engine_input_beside_carried(middle->engine, from, middle->buffer, bytes, bytes,
+                                    PACKET_BUFFER_BYTES, now_us, &verdict);
+    else
+        engine_input(middle->engine, from, middle->buffer, bytes, bytes, PACKET_BUFFER_BYTES,
+                     now_us, &verdict);
     middle->last = verdict;
     if (verdict.action == VERDICT_FORWARD)
         leave(middle, side_other(from), middle->buffer, verdict.bytes, wrong_already, false);
@@ -158,13 +182,51 @@ void middle_input(struct middle *middle, enum side from, const uint8_t *buffer, 
     empty_observations(middle);
 }
 
+void middle_hear(struct middle *middle, uint64_t now_us)
+{
+    const uint8_t *told;
+    uint32_t bytes;
+    while (middle->path != NULL && (told = path_told(middle->path, &bytes)) != NULL) {
+        if (middle->told != NULL)
+            middle->told(middle->context, SIDE_SERVER, told, bytes);
+        engine_takes(middle, SIDE_SERVER, told, bytes, now_us);
+        path_settle(middle->path, middle->engine);
+    }
+}
+
+static void beside_path(struct middle *middle, enum side from, const uint8_t *buffer,
+                        uint32_t bytes, uint64_t now_us)
+{
+    enum path_action action = path_frame(middle->path, from, buffer, bytes, now_us);
+    struct path_out out = path_out(middle->path);
+    if (action == PATH_OUT)
+        leave(middle, out.to, out.buffer, out.bytes, false, out.reply);
+    if (action == PATH_UP)
+        engine_takes(middle, from, buffer, bytes, now_us);
+    else
+        middle_hear(middle, now_us);
+    path_settle(middle->path, middle->engine);
+}
+
+void middle_input(struct middle *middle, enum side from, const uint8_t *buffer, uint32_t bytes,
+                  uint64_t now_us)
+{
+    if (middle->path != NULL)
+        beside_path(middle, from, buffer, bytes, now_us);
+    else
+        engine_takes(middle, from, buffer, bytes, now_us);
+}
+
 void middle_tick(struct middle *middle, uint64_t now_us)
 {
     bool more = true;
+    middle_hear(middle, now_us);
     for (int rounds = 0; more && rounds < 100000; rounds++) {
         more = engine_tick(middle->engine, now_us);
         empty_outbox(middle);
         empty_observations(middle);
+        if (middle->path != NULL)
+            path_settle(middle->path, middle->engine);
     }
 }
 

@@ -13,6 +13,7 @@
 
 #include "tests/sim/chaos.h"
 #include "tests/sim/fixture.h"
+#include "tests/sim/path.h"
 
 #ifdef __SANITIZE_ADDRESS__
 #define RUNS 60 /* each world takes ten times as long there */
@@ -26,12 +27,28 @@ static uint64_t number_from(const char *name, uint64_t otherwise)
     return text != NULL && *text != 0 ? strtoull(text, NULL, 10) : otherwise;
 }
 
+/* In so many worlds each of these comes to pass. */
+static void say_of_path(const char *name, enum mode_setting setting, uint64_t runs)
+{
+    const struct path_totals totals = path_totals();
+    printf("%s: %llu segments carried, %llu requests given to servers, %llu by a faster engine\n",
+           name, (unsigned long long)totals.carried, (unsigned long long)totals.completed,
+           (unsigned long long)totals.beaten);
+    if (runs < 60)
+        return;
+    cr_assert(totals.carried > 0);
+    if (setting == SETTING_ATTACK)
+        cr_assert(totals.completed > 0 && totals.beaten > 0);
+}
+
 static void many_runs(const char *name, enum mode_setting setting, uint32_t recipe)
 {
     uint64_t first = number_from("SIM_SEED", number_from("SIM_FIRST", 1)), connections = 0;
     uint64_t runs = getenv("SIM_SEED") != NULL ? 1 : number_from("SIM_RUNS", RUNS);
     for (uint64_t i = 0; i < runs; i++)
         connections += chaos_run(name, first + i, setting, recipe);
+    if (recipe & CHAOS_PATH)
+        say_of_path(name, setting, runs);
     printf("%s: seeds %llu to %llu, %llu connections, no violation\n", name,
            (unsigned long long)first, (unsigned long long)(first + runs - 1),
            (unsigned long long)connections);
@@ -89,3 +106,16 @@ RANDOM(parts_tight, SETTING_ATTACK, CHAOS_PARTS | CHAOS_TIGHT | CHAOS_COPIES)
 RANDOM(parts_again, SETTING_ATTACK, CHAOS_PARTS | CHAOS_AGAIN | CHAOS_ROUGH | CHAOS_COPIES)
 RANDOM(parts_switches, SETTING_NORMAL,
        CHAOS_PARTS | CHAOS_SWITCHES | CHAOS_ROUGH | CHAOS_ENDS | CHAOS_SMALL)
+
+RANDOM(path_calm, SETTING_ATTACK, CHAOS_PATH)
+RANDOM(path_rough, SETTING_ATTACK, CHAOS_PATH | CHAOS_ROUGH)
+RANDOM(path_ends, SETTING_ATTACK, CHAOS_PATH | CHAOS_ENDS)
+RANDOM(path_ends_rough, SETTING_ATTACK, CHAOS_PATH | CHAOS_ENDS | CHAOS_ROUGH | CHAOS_AGAIN)
+RANDOM(path_drift, SETTING_ATTACK, CHAOS_PATH | CHAOS_DRIFT)
+RANDOM(path_tight, SETTING_ATTACK, CHAOS_PATH | CHAOS_TIGHT | CHAOS_ROUGH)
+RANDOM(path_late, SETTING_ATTACK, CHAOS_PATH | CHAOS_LATE)
+RANDOM(path_normal_mode, SETTING_NORMAL, CHAOS_PATH | CHAOS_ROUGH | CHAOS_ENDS | CHAOS_AGAIN)
+RANDOM(path_everything, SETTING_NORMAL,
+       CHAOS_PATH | CHAOS_SWITCHES | CHAOS_ROUGH | CHAOS_ENDS | CHAOS_AGAIN | CHAOS_SLOW |
+           CHAOS_DRIFT | CHAOS_BLIND)
+RANDOM(path_parts, SETTING_ATTACK, CHAOS_PATH | CHAOS_PARTS | CHAOS_ROUGH | CHAOS_ENDS)

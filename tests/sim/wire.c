@@ -131,11 +131,21 @@ static void complain(void *context, enum side to, const uint8_t *frame, uint32_t
     wire_fail(wire, "a frame left the engine that is wrong: %s", text);
 }
 
+/* It came a moment ago; what the engine says to it answers it, and not what came since. */
+static void told(void *context, enum side from, const uint8_t *frame, uint32_t bytes)
+{
+    struct wire *wire = context;
+    struct packet packet;
+    if (packet_read(&packet, frame, bytes) == NULL && wire->on_enter != NULL)
+        wire->on_enter(wire, from, &packet);
+}
+
 void wire_insert(struct wire *wire, struct middle *middle)
 {
     wire->middle = middle;
     middle->sink = leave_middle;
     middle->complaint = complain;
+    middle->told = told;
     middle->context = wire;
 }
 
@@ -213,6 +223,8 @@ static void step(struct wire *wire, const struct event *event)
     } else if (!event->into_middle) {
         deliver(wire, event);
     } else {
+        if (wire->middle != NULL)
+            middle_hear(wire->middle, wire->now_us);
         const struct packet *packet = note(wire, event->side, true, event->frame, event->bytes);
         if (wire->on_enter != NULL)
             wire->on_enter(wire, event->side, packet);
