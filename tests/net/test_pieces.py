@@ -15,6 +15,7 @@ ANSWER_S = 5.0  # of the daemon's own work for an import: the machine may have o
 BESIDE_S = 0.1  # for nine of ten questions meanwhile
 SLOWEST_S = 3.0  # on a machine that has other work
 EXTRA_KIB = 100 * 1024  # of memory beside the profiles themselves
+POLICY_KIB = 96 * 1024  # each minute one is made beside that which is in force
 
 
 def memory_kib(pid, name):
@@ -46,6 +47,14 @@ def full_store(lab):
     with open(path, "w") as file:
         json.dump(document, file)
     return path
+
+
+def needed_kib(pid):
+    """For a while, beside what is there now, since it was asked last."""
+    extra = memory_kib(pid, "VmHWM") - memory_kib(pid, "VmRSS")
+    with open(f"/proc/{pid}/clear_refs", "w") as peak:
+        peak.write("5")
+    return extra
 
 
 class Beside:
@@ -93,16 +102,19 @@ def test_nobody_waits_for_a_full_store():
             raise runner.Skip("needs the daemon")
         lab.start(mode="normal")
         path, pid = full_store(lab), lab.daemon.popen.pid
+        needed_kib(pid)
         said = [beside(lab, "import", lambda: lab.cli_text("profiles", "import", path))]
+        extra = needed_kib(pid)
+        check(extra <= EXTRA_KIB, f"an import needed {extra} KiB for a while")
         again = f"{path}.again"
         said.append(beside(lab, "export", lambda: lab.cli_text("profiles", "export", again)))
         with open(again) as file:
             check_equal(len(json.load(file)["profiles"]), PROFILES + 1, "profiles exported")
         saved = lambda: os.path.exists(lab.store) and os.path.getsize(lab.store) > PROFILES * 500
         said.append(beside(lab, "save", lambda: wait_until(saved, 30, "the store is saved")))
-        extra = memory_kib(pid, "VmHWM") - memory_kib(pid, "VmRSS")
-        check(extra <= EXTRA_KIB, f"{extra} KiB were needed for a while")
-        return ", ".join(said + [f"{extra >> 10} MiB for a while"])
+        after = needed_kib(pid)
+        check(after <= EXTRA_KIB + POLICY_KIB, f"what came then needed {after} KiB for a while")
+        return ", ".join(said + [f"{extra >> 10} and {after >> 10} MiB for a while"])
 
 
 runner.main(globals())
