@@ -226,7 +226,8 @@ check: deps
 #: make check-more what says the same in other forms, or for longer: several workers, virtual machines, small pages,
 #:                 more random worlds, fuzz targets (as root)
 check-more: deps deps-vm deps-more
-	@$(MAKE) --no-print-directory -j$$(($(JOBS) + 1)) check-root check-vm check-prometheus check-stunnel check-other all $(SERVERS) $(SIM) $(BUILD)/tests/unit-bridge
+	@$(MAKE) --no-print-directory -j$$(($(JOBS) + 1)) check-root check-vm check-prometheus check-stunnel check-other all $(SERVERS) $(SIM) \
+		$(BUILD)/tests/unit-bridge $(BUILD)/tests/unit-profiles
 	@$(MAKE) --no-print-directory fuzz-build
 	@SYNWARD=$(BUILD)/synward sh tests/run.sh $(BUILD) more
 

@@ -97,6 +97,8 @@ more)
 	# From RUNS + 1 of tests/sim/test_random.c on.
 	export SIM_FIRST=301 SIM_RUNS=600
 	criterion "$build/tests/simulator" --filter 'random/*'
+	export SYNWARD_TEST_KILLS=10000
+	criterion "$build/tests/unit-profiles" --filter 'atomic_file/killed*'
 	# Those wait most of their time, and these need nothing but processors.
 	in_namespaces --more --beside "sh $here/fuzz/run.sh $build/fuzz 25 5000000"
 	;;

@@ -4,10 +4,14 @@
 
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "profiles/store/store.h"
@@ -146,4 +150,151 @@ Test(keeping, says_why_a_file_cannot_be_saved)
     cr_assert(strstr(error.text, "no folder"), "%s", error.text);
     store_free(store);
     keeping_stop(keeping);
+}
+
+/* --- whoever is killed meanwhile -----------------------------------------------------------------
+ */
+
+/* Killed when both together have been stopped so often, at the entry of a system call or behind it.
+ */
+enum killed { KILLED_BRIDGE, KILLED_KEEPER, KILLED_BOTH, KILLED_KINDS };
+
+#define SYSCALL_STOP (SIGTRAP | 0x80)
+
+struct pair {
+    pid_t bridge, keeper; /* 0: not there yet, or ended */
+    bool saved;
+};
+
+static const char old_text[] = "old", new_text[] = "what is new";
+
+static void save_traced(void)
+{
+    struct error error = {0};
+    struct keeping *keeping;
+
+    ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+    raise(SIGSTOP);
+    keeping = start();
+    _exit(file_hands_save(keeping_hands(keeping), KEPT_STATE, new_text, strlen(new_text), &error)
+              ? EXIT_DONE
+              : EXIT_FAILED);
+}
+
+static void has_ended(struct pair *pair, pid_t who, int status)
+{
+    if (who == pair->keeper)
+        pair->keeper = 0;
+    if (who != pair->bridge)
+        return;
+    pair->bridge = 0;
+    pair->saved = WIFEXITED(status) && WEXITSTATUS(status) == EXIT_DONE;
+}
+
+/* False: both have ended. */
+static bool next_stop(struct pair *pair)
+{
+    for (;;) {
+        int status = 0;
+        const pid_t who = waitpid(-1, &status, __WALL);
+
+        if (who < 0)
+            return false;
+        if (WIFSTOPPED(status)) {
+            if (who != pair->bridge)
+                pair->keeper = who;
+            if (WSTOPSIG(status) == SYSCALL_STOP) {
+                ptrace(PTRACE_SYSCALL, who, NULL, NULL);
+                return true;
+            }
+            ptrace(PTRACE_SYSCALL, who, NULL, NULL); /* it begins, or has forked */
+        } else {
+            has_ended(pair, who, status);
+        }
+    }
+}
+
+static void kill_of(const struct pair *pair, enum killed killed)
+{
+    if (pair->bridge && killed != KILLED_KEEPER)
+        kill(pair->bridge, SIGKILL);
+    if (pair->keeper && killed != KILLED_BRIDGE)
+        kill(pair->keeper, SIGKILL);
+}
+
+/* True: they had ended before. `*saved`: the bridge was told that it is saved. */
+static bool kill_at(unsigned stops, enum killed killed, bool *saved)
+{
+    struct pair pair = {.bridge = fork()};
+    bool ended = false;
+
+    cr_assert_geq(pair.bridge, 0);
+    if (pair.bridge == 0)
+        save_traced();
+    cr_assert_eq(waitpid(pair.bridge, NULL, 0), pair.bridge);
+    ptrace(PTRACE_SETOPTIONS, pair.bridge, NULL,
+           PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK | PTRACE_O_EXITKILL);
+    ptrace(PTRACE_SYSCALL, pair.bridge, NULL, NULL);
+    for (unsigned i = 0; i < stops && !ended; i++)
+        ended = !next_stop(&pair);
+    kill_of(&pair, killed);
+    while (!ended && next_stop(&pair)) /* what the other one makes of it */
+        continue;
+    *saved = pair.saved;
+    return ended;
+}
+
+static bool state_is(const char *text)
+{
+    FILE *file = fopen(state, "r");
+    char found[64] = "";
+    size_t bytes;
+
+    cr_assert_not_null(file);
+    bytes = fread(found, 1, sizeof(found), file);
+    fclose(file);
+    return bytes == strlen(text) && memcmp(found, text, bytes) == 0;
+}
+
+static void save_old(void)
+{
+    struct keeping *keeping = start();
+    struct error error = {0};
+
+    cr_assert(
+        file_hands_save(keeping_hands(keeping), KEPT_STATE, old_text, strlen(old_text), &error),
+        "what a killed one left is in the way: %s", error.text);
+    keeping_stop(keeping);
+}
+
+/* From the first system call to the last. Returns how often somebody was killed; of these `*fresh`
+ * times the new file was there then. */
+static unsigned kill_everywhere(enum killed killed, unsigned *fresh)
+{
+    for (unsigned stops = 1;; stops++) {
+        bool saved, ended;
+
+        save_old();
+        ended = kill_at(stops, killed, &saved);
+        if (ended || saved)
+            cr_assert(state_is(new_text), "it was told saved, and is not, after %u stops", stops);
+        if (ended)
+            return stops - 1;
+        if (state_is(new_text))
+            ++*fresh;
+        else
+            cr_assert(state_is(old_text), "neither old nor new after %u stops", stops);
+    }
+}
+
+Test(keeping, killed_at_every_system_call_of_a_save, .timeout = 120)
+{
+    for (enum killed killed = KILLED_BRIDGE; killed < KILLED_KINDS; killed++) {
+        unsigned fresh = 0;
+        const unsigned kills = kill_everywhere(killed, &fresh);
+
+        fprintf(stderr, "keeping: killed %u times, %u behind the rename\n", kills, fresh);
+        cr_expect_gt(kills, 30u, "what is saved takes more");
+        cr_expect(fresh > 0 && fresh < kills, "never killed before it, or behind");
+    }
 }

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Tests of profiles/store/atomic_file.c: whoever is killed while he saves, at whatever system call,
- * leaves the old file or the new one. SYNWARD_TEST_KILLS=10000 is the long run.
+ * leaves the old file or the new one; and nothing takes the old one's place before the disk has it,
+ * so that the same holds where the power is cut. SYNWARD_TEST_KILLS=10000 is the long run, which is
+ * in make check-more.
  */
 #include <criterion/criterion.h>
 #include <fcntl.h>
@@ -12,6 +14,7 @@
 #include <sys/file.h>
 #include <sys/ptrace.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -23,6 +26,7 @@
 
 struct saving_test {
     char folder[64], path[80], beside[96];
+    bool unsynced;
     char *old, *fresh;
     size_t old_bytes, fresh_bytes;
 };
@@ -39,8 +43,11 @@ static char *text_of(char letter, size_t bytes)
 
 static bool save(const struct saving_test *test, const char *text, size_t bytes)
 {
-    const struct atomic_file file = {
-        .path = test->path, .what = "test", .owner = test->path, .mode = 0600};
+    const struct atomic_file file = {.path = test->path,
+                                     .what = "test",
+                                     .owner = test->path,
+                                     .mode = 0600,
+                                     .unsynced = test->unsynced};
     struct error error = {0};
 
     return atomic_file_save(&file, text, bytes, &error);
@@ -146,8 +153,88 @@ Test(atomic_file, killed_at_every_system_call, .timeout = 3600)
         kills += kill_everywhere(&test, &fresh);
         finish(&test);
     }
+    fprintf(stderr, "atomic_file: killed %u times, %u behind the rename\n", kills, fresh);
     cr_assert_gt(fresh, rounds, "it was never killed behind the rename");
     cr_assert_lt(fresh, kills, "it was never killed before it");
+}
+
+/* What a power cut could undo, as the system calls of a save go by. */
+struct disk {
+    int file;        /* that is written to */
+    bool dirty;      /* it has bytes that may be lost */
+    bool taken;      /* the old one's place */
+    bool taken_soon; /* while it was dirty */
+    bool kept;       /* the folder has been synced since */
+};
+
+static void follow(struct disk *disk, const struct __ptrace_syscall_info *call)
+{
+    const int fd = (int)call->entry.args[0];
+
+    switch (call->entry.nr) {
+    case SYS_write:
+    case SYS_ftruncate:
+        disk->file = fd;
+        disk->dirty = true;
+        break;
+    case SYS_fsync:
+        if (fd == disk->file)
+            disk->dirty = false;
+        else
+            disk->kept = disk->taken;
+        break;
+#ifdef SYS_rename
+    case SYS_rename:
+#endif
+#ifdef SYS_renameat
+    case SYS_renameat:
+#endif
+    case SYS_renameat2:
+        disk->taken = true;
+        disk->taken_soon = disk->dirty;
+        break;
+    default:
+        break;
+    }
+}
+
+static struct disk follow_save(const struct saving_test *test)
+{
+    const pid_t child = start_saving(test);
+    struct disk disk = {.file = -1};
+    int status = 0;
+
+    cr_assert_eq(waitpid(child, &status, 0), child);
+    ptrace(PTRACE_SETOPTIONS, child, NULL, PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL);
+    for (;;) {
+        struct __ptrace_syscall_info call = {0};
+
+        ptrace(PTRACE_SYSCALL, child, NULL, NULL);
+        cr_assert_eq(waitpid(child, &status, 0), child);
+        if (WIFEXITED(status))
+            break;
+        cr_assert_gt(ptrace(PTRACE_GET_SYSCALL_INFO, child, sizeof(call), &call), 0);
+        if (call.op == PTRACE_SYSCALL_INFO_ENTRY)
+            follow(&disk, &call);
+    }
+    cr_assert_eq(WEXITSTATUS(status), 0, "it cannot save");
+    return disk;
+}
+
+Test(atomic_file, the_disk_has_it_before_it_takes_the_place)
+{
+    struct saving_test test;
+    struct disk disk;
+
+    begin(&test, 1000, TEXT_MAX);
+    cr_assert(save(&test, test.old, test.old_bytes));
+    disk = follow_save(&test);
+    cr_assert(disk.taken && !disk.taken_soon, "the new file may be there without its bytes");
+    cr_assert(disk.kept, "it may be gone again after it was said to be saved");
+    test.unsynced = true;
+    disk = follow_save(&test);
+    cr_assert(disk.taken && disk.taken_soon && !disk.kept, "where nobody wants that it is seen");
+    finish(&test);
 }
 
 /* The judge above sees a file that is written in place. */
