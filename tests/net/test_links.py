@@ -2,11 +2,14 @@
 """What others do to the sides' interfaces while synward runs: it is mended, or said."""
 import json
 import signal
+import time
 
 import runner
+from beat import Beat
 from lab import CLIENT_IF, PORTS, SERVER_IF, SYNWARD, Lab, check, check_equal, run, wait_until
 
 WITHIN_S = 3  # 1 s, and what a busy machine adds
+HOLE_S = 1
 
 
 def daemon_lab(**options):
@@ -36,26 +39,39 @@ def has_filters(lab, interface):
     )
 
 
+def hole_s(beat, begin):
+    """For how long of the time since then nothing came through that was sent meanwhile."""
+    now = time.monotonic()
+    wait_until(lambda: len(beat.since(now)) > 50, 5, "datagrams come")
+    return beat.longest_loss_s(begin, now)
+
+
 def test_filters_that_are_taken_away():
     """The whole qdisc, or one filter, of the port or of its TAP."""
+    holes = []
     with daemon_lab(sides="port") as lab:
         lab.start(mode="normal")
         lab.http()
         passes(lab)
-        for port in PORTS:
-            for device in (port, tap_of(lab, port)):
-                for what in (
-                    ("qdisc", "del", "dev", device, "clsact"),
-                    ("filter", "del", "dev", device, "ingress"),
-                    ("filter", "del", "dev", device, "egress"),
-                ):
-                    lab.bridge.run("tc", *what)
-                    wait_until(lambda: has_filters(lab, device), WITHIN_S, f"mended: {what}")
-                    passes(lab)
+        with Beat(lab) as beat:
+            for port in PORTS:
+                for device in (port, tap_of(lab, port)):
+                    for what in (
+                        ("qdisc", "del", "dev", device, "clsact"),
+                        ("filter", "del", "dev", device, "ingress"),
+                        ("filter", "del", "dev", device, "egress"),
+                    ):
+                        begin = time.monotonic()
+                        lab.bridge.run("tc", *what)
+                        wait_until(lambda: has_filters(lab, device), WITHIN_S, f"mended: {what}")
+                        passes(lab)
+                        holes.append(hole_s(beat, begin))
+                        check(holes[-1] <= HOLE_S, f"{what}: cut for {holes[-1]:.2f} s")
         check("joined again" in lab.daemon.errors(), f"the log: {lab.daemon.errors()}")
         check_equal(cut_of(lab, "client"), None, "the client side")
         check_equal(lab.stop_daemon()[0], 0, "exit code")
         check("clsact" not in lab.bridge.run("tc", "qdisc"), "a qdisc is left behind")
+        return f"{len(holes)} times, cut for {max(holes) * 1000:.0f} ms at most"
 
 
 def test_filters_of_somebody_else():
@@ -129,6 +145,56 @@ def test_port_that_is_gone():
         lab.start(mode="normal")
         run("ip", "-n", lab.bridge.name, "link", "del", "p0")
         wait_until(lambda: "vanished" in (cut_of(lab, "client") or ""), WITHIN_S, "status says so")
+
+
+def test_port_that_gets_another_name():
+    """It is the same port; and so it is where somebody else takes the name."""
+    with daemon_lab(sides="port") as lab:
+        lab.start(mode="normal")
+        lab.http()
+        with Beat(lab) as beat:
+            begin = time.monotonic()
+            lab.bridge.run("ip", "link", "set", "p0", "name", "p9")
+            passes(lab)
+            lab.bridge.ip("link add p0 type veth peer name p8", "link set p0 up")
+            seen = lab.cli("status")["uptime_s"]
+            wait_until(lambda: lab.cli("status")["uptime_s"] >= seen + 2, 10, "two looks at it")
+            passes(lab)
+            hole = hole_s(beat, begin)
+        check(hole <= HOLE_S, f"cut for {hole:.2f} s")
+        check(not cut_of(lab, "client"), f"cut: {cut_of(lab, 'client')}")
+        check_equal(lab.stop_daemon()[0], 0, "exit code")
+        check("clsact" not in lab.bridge.run("tc", "qdisc"), "a qdisc is left behind")
+        return f"cut for {hole * 1000:.0f} ms"
+
+
+def test_namespace_of_ports_that_is_made_anew():
+    """While only its name is gone, frames pass; then it is said, and when there are ports again, the sides
+    are opened anew, in the sandbox by the next start."""
+    for sandbox in ("off", "auto"):
+        with daemon_lab(sides="port") as lab:
+            lab.start(mode="normal", extra=("--sandbox", sandbox))
+            lab.http()
+            run("ip", "netns", "del", lab.bridge.name)
+            passes(lab)
+            run("ip", "netns", "add", lab.bridge.name)
+            for side in ("client", "server"):
+                wait_until(lambda s=side: "made anew" in (cut_of(lab, s) or ""), WITHIN_S, side)
+            check("the wire is cut" in lab.daemon.errors(), f"the log: {lab.daemon.errors()}")
+            for host, interface in ((lab.client, CLIENT_IF), (lab.server, SERVER_IF)):
+                host.ip(f"link del {interface}")
+            for port in PORTS:
+                lab.lay_wire(port)
+            if sandbox == "off":
+                wait_until(
+                    lambda: lab.daemon.said().count(" ready: ") == 2, 2 * WITHIN_S, "ready again"
+                )
+            else:
+                check_equal(lab.daemon.popen.wait(timeout=10), 1, "exit code")
+                lab.start(mode="normal")
+            lab._addresses(1500)
+            passes(lab)
+            check_equal(lab.stop_daemon()[0], 0, "exit code")
 
 
 def test_tap_that_is_gone():
