@@ -43,6 +43,7 @@ def make_vm():
 
 class Guest:
     side = "client"  # the namespace of its TAP
+    memory_mib = MEMORY_MIB
 
     def __init__(self, lab, tap, four, six, programs=()):
         self.tap = tap
@@ -70,7 +71,7 @@ class Guest:
             "-accel",
             "tcg",
             "-m",
-            str(MEMORY_MIB),
+            str(self.memory_mib),
             "-smp",
             "1",
             "-nodefaults",
@@ -84,16 +85,21 @@ class Guest:
             self._initramfs,
             "-append",
             f"console=ttyS0 quiet panic=-1 acpi=off mitigations=off ip4={four}/24 ip6={six}/64",
-            "-netdev",
-            f"tap,id=wire,ifname={self.tap},script=no,downscript=no",
-            "-device",
-            f"virtio-net-pci,netdev=wire,mac={self.mac},romfile=",
+            *self._cards(),
             "-serial",
             f"file:{self._console}",
             "-chardev",
             f"socket,id=control,path={control}",
             "-serial",
             "chardev:control",
+        ]
+
+    def _cards(self):
+        return [
+            "-netdev",
+            f"tap,id=wire,ifname={self.tap},script=no,downscript=no",
+            "-device",
+            f"virtio-net-pci,netdev=wire,mac={self.mac},romfile=",
         ]
 
     def _line(self, end):

@@ -5,9 +5,9 @@
 #
 #   DEST/vmlinuz      Debian's kernel for cloud guests: downloaded with apt and unpacked, not
 # installed
-#   DEST/initramfs    busybox (static), the modules of a virtio network card, `init` beside this
-# script as /init, and the
-#                     programs of tests/servers, linked static
+#   DEST/initramfs    busybox (static), the modules of a virtio network card, and of what synward
+#                     needs, `init` beside this script as /init, and the programs of tests/servers,
+#                     linked static
 #
 # What was downloaded has a stamp with the names of the modules: with it nothing is downloaded
 # again. The initramfs is made again when anything in it is newer.
@@ -18,6 +18,8 @@ set -eu
 PROGRAMS="http_server pop3_server fetch talkers"
 MODULES="virtio_ring virtio virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci"
 MODULES="$MODULES failover net_failover virtio_net"
+# For a guest that is the bridge itself.
+MODULES="$MODULES tun sch_ingress cls_u32 cls_bpf act_mirred"
 
 fail()
 {
