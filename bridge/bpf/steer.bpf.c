@@ -50,6 +50,17 @@ const volatile struct steer_config steer_config;
 #define VLAN_TAGS_WALKED 8
 #define EXTENSIONS_MAX   8
 
+/*
+ * A verifier before Linux 6.8 takes a loop only where it is a jump that leads back; clang 14 lays
+ * some out so that their last instruction is followed by the first one. Without a loop there is
+ * none to be laid out.
+ */
+#ifdef __clang__
+#define UNROLLED _Pragma("clang loop unroll(full)")
+#else
+#define UNROLLED
+#endif
+
 #define IPV4_MORE         0x2000
 #define IPV4_OFFSET       0x1fff
 #define IPV6_FRAGMENT     0xfff9
@@ -143,6 +154,7 @@ static inline __attribute__((always_inline)) bool is_extension(__u8 protocol)
 static inline __attribute__((always_inline)) void walk_chain(struct __sk_buff *skb,
                                                              struct packet *packet)
 {
+    UNROLLED
     for (int i = 0; i <= EXTENSIONS_MAX; i++) {
         __u8 header[4];
 
@@ -267,6 +279,7 @@ static inline __attribute__((always_inline)) int steer_by_walk(struct __sk_buff 
     __u8 type[2];
     bool v6;
 
+    UNROLLED
     for (int i = 0; i <= VLAN_TAGS_WALKED; i++) {
         if (!load(skb, at, type, sizeof(type)))
             return STEER_FLOWS;
