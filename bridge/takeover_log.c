@@ -77,7 +77,7 @@ static void go_on_from(const struct flow_record *record, struct handed_flow *row
         return;
     row->client_next = record_newest(record_next(record->way[SIDE_CLIENT]), row->client_next);
     row->server_next = record_newest(record_next(record->way[SIDE_SERVER]), row->server_next);
-    row->words[2] = record_later(row->words[2], record->ack_floor);
+    row->words[2] = record->ack_floor; /* see carried_recall() */
     row->used = record_later(row->used, record->used);
     for (int side = 0; side < 2; side++) {
         if (record->ended[side] == RECORD_FIN)

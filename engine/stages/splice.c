@@ -9,6 +9,7 @@
 #include "engine/stages/ack_storm.h"
 #include "engine/stages/capacity.h"
 #include "engine/stages/track.h"
+#include "engine/tables/carried.h"
 #include "engine/tables/joined_log.h"
 
 #include <string.h>
@@ -296,6 +297,8 @@ static void follow_floors(const struct engine *engine, struct flow *flow, struct
     if (cold->server_next - flow->ack_floor > SPLICE_FLOOR_FARTHEST) {
         flow->ack_floor = cold->server_next - SPLICE_FLOOR_DISTANCE;
         greeting_acknowledged(flow, cold);
+        if (engine->flows.carried)
+            carried_floor(&engine->flows, flow_index(&engine->flows, flow));
         joined_log_write(&engine->flows, flow);
     }
     if ((passage->options.present & OPTION_TIMESTAMPS) &&

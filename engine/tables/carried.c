@@ -37,9 +37,17 @@ void carried_recall(const struct flow_table *table, uint32_t index)
         record_next(__atomic_load_n(&record->way[0], __ATOMIC_ACQUIRE)), cold->client_next);
     cold->server_next = record_newest(
         record_next(__atomic_load_n(&record->way[1], __ATOMIC_ACQUIRE)), cold->server_next);
+    /* Which of two is the later nobody can tell: it may be more than half of all numbers ahead. */
     if (flow->flags & FLOW_EDIT)
-        flow->ack_floor =
-            seq_max(flow->ack_floor, __atomic_load_n(&record->ack_floor, __ATOMIC_RELAXED));
+        flow->ack_floor = __atomic_load_n(&record->ack_floor, __ATOMIC_RELAXED);
+}
+
+void carried_floor(const struct flow_table *table, uint32_t index)
+{
+    struct flow_record *record = &table->carried->records[index];
+
+    if (record->added)
+        __atomic_store_n(&record->ack_floor, table->flows[index].ack_floor, __ATOMIC_RELAXED);
 }
 
 bool carried_was_closed(const struct flow_table *table, uint32_t index)

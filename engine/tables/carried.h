@@ -43,6 +43,8 @@ struct carried {
 void carried_touch(struct flow_table *table, uint32_t index);
 /* Brings the entry's numbers and its time up to date. */
 void carried_recall(const struct flow_table *table, uint32_t index);
+/* Its floor of acks was moved: the one in the record counts, which the kernel moves, too. */
+void carried_floor(const struct flow_table *table, uint32_t index);
 /* The kernel carries nothing of it from here on. */
 void carried_withdraw(struct flow_table *table, uint32_t index);
 /* Of a record that is filled in: false where there is no room for the order. */

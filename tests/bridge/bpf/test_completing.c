@@ -780,6 +780,21 @@ static void same_as_taken_over(const struct pair *pair, struct bench *next)
               c->server_mss == d->server_mss);
 }
 
+/* More than half of all numbers since its row was written. */
+static void far_behind_its_row(const struct pair *pair, const char *store)
+{
+    const uint32_t next = Y + 1 + (7u << 29);
+    struct flow_record *record = record_of(pair);
+    struct bench *after;
+
+    record->way[SIDE_SERVER] = record_way(record->serial, RECORD_CARRY, next);
+    record->ack_floor = next - RECORD_FLOOR_DISTANCE;
+    after = killed(pair, store);
+    cr_assert_eq(flow_cold(&after->engine->flows, bench_flow(after))->server_next, next);
+    cr_assert_eq(bench_flow(after)->ack_floor, next - RECORD_FLOOR_DISTANCE);
+    bench_end(after);
+}
+
 Test(completing, what_was_answered_is_left_for_who_comes_after_a_kill)
 {
     char folder[] = "/tmp/synward-test-completing-XXXXXX", store[80], command[80];
@@ -805,6 +820,7 @@ Test(completing, what_was_answered_is_left_for_who_comes_after_a_kill)
         same_as_taken_over(pair, next);
         bench_end(next);
         cr_assert(hears(pair));
+        far_behind_its_row(pair, store);
         end(pair);
     }
     close_pair(pair);

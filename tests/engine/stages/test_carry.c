@@ -551,3 +551,33 @@ Test(carry, answer_that_only_the_kernel_saw_is_heard)
     cr_assert(watch_of(b->engine->held.watch, &b->engine->flows, bench_flow(b))->heard);
     bench_end(b);
 }
+
+/* The kernel has carried so many bytes of the server's, and moved the floor of acks behind them. */
+static void is_acknowledged(uint32_t bytes)
+{
+    struct bench *b = begin_in(SETTING_ATTACK);
+    const uint32_t c = joins(b), next = Y + 101 + bytes;
+    struct flow_record *record;
+
+    cr_assert(engine_settle_is_due(b->engine));
+    settled(b);
+    record = record_of(b);
+    record->way[SIDE_SERVER] = record_way(record->serial, RECORD_CARRY, next);
+    record->ack_floor = next - RECORD_FLOOR_DISTANCE;
+    client_builds(b, .flags = "P.", .seq = X + 19, .ack = next + (c - Y), .payload = REQUEST);
+    bench_put(b, SIDE_CLIENT);
+    forwarded(b);
+    cr_assert_eq(take(b, SIDE_SERVER)->ack, next, "%u bytes", bytes);
+    settled(b);
+    cr_assert_eq(record->ack_floor, next - RECORD_FLOOR_DISTANCE, "%u bytes", bytes);
+    bench_end(b);
+}
+
+/* Also more than half of all numbers since the engine has looked: a stream beside a worker that
+ * stood still. */
+Test(carry, floor_that_the_kernel_has_moved_is_read_back)
+{
+    is_acknowledged(RECORD_FLOOR_FARTHEST + 1);
+    is_acknowledged(3u << 30);
+    is_acknowledged(UINT32_MAX - (1u << 28));
+}
