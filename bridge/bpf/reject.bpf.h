@@ -31,8 +31,6 @@ struct {
     __type(value, struct reject_page);
 } answer_served SEC(".maps");
 
-#define REJECT_TRIES 3 /* what an acknowledgment can be: stages/admission.c */
-
 /* Any outcome but a drop. */
 #define REJECT_NONE (CARRY_COUNTS_COUNT + 1) /* it is not for here */
 
@@ -47,47 +45,50 @@ INLINE bool reject_fits(const struct answer *answer, const struct cookie_key *ke
     return cookie_fits(c, hash);
 }
 
-/* By one promise; CARRY_rejected: it is not proved by this one. */
-INLINE __u32 reject_try(const struct answer *answer, const struct answer_promise *promise, __u32 x,
-                        __u32 c)
+/* As one thing that it can be; CARRY_rejected: it is not proved so. `epoch`: of now. */
+INLINE __u32 reject_try(const struct answer *answer, const struct answer_promise *promise,
+                        __u64 epoch, __u32 x, __u32 c)
 {
-    const __u64 epoch = cookie_epoch(c, answer->now_us);
-    const struct cookie_key *key = &promise->keys[epoch & (ANSWER_KEYS - 1)];
+    const __u64 made = epoch - ((epoch & 1) != c >> 31); /* cookie_epoch() */
+    const struct cookie_key *key = &promise->keys[made & (ANSWER_KEYS - 1)];
 
-    if (epoch == COOKIE_EPOCH_NONE || answer->now_us >= promise->until_us)
+    if (made == COOKIE_EPOCH_NONE)
         return CARRY_rejected;
-    if (*(volatile __u64 *)&key->made_for != cookie_key_for(promise->generation, (__u32)epoch))
+    if (*(volatile __u64 *)&key->made_for != cookie_key_for(promise->generation, (__u32)made))
         return REJECT_NONE;
     return reject_fits(answer, key, x, c) ? CARRY_up_ack_good : CARRY_rejected;
 }
 
-struct reject_tries {
-    const struct answer *answer;
-    __u32 seq, ack, what;
-};
-
-static long reject_step(__u32 step, void *context)
+/* By one promise, as what an acknowledgment can be (stages/admission.c): the handshake's own; a
+ * keepalive; the last one of a closing that was answered. */
+INLINE __u32 reject_by(const struct answer *answer, const struct answer_promise *promise,
+                       __u64 epoch, __u32 seq, __u32 ack)
 {
-    struct reject_tries *tries = context;
-    const struct answer_record *record = tries->answer->record;
-    const __u32 which = step / REJECT_TRIES, as = step % REJECT_TRIES;
+    __u32 what = reject_try(answer, promise, epoch, seq - 1, ack - 1);
 
-    tries->what = reject_try(tries->answer, &record->promises[which & (ANSWER_PROMISES - 1)],
-                             as == 0   ? tries->seq - 1
-                             : as == 1 ? tries->seq
-                                       : tries->seq - 2,
-                             as == 2 ? tries->ack - 2 : tries->ack - 1);
-    return tries->what != CARRY_rejected;
+    if (what == CARRY_rejected)
+        what = reject_try(answer, promise, epoch, seq, ack - 1);
+    if (what == CARRY_rejected)
+        what = reject_try(answer, promise, epoch, seq - 2, ack - 2);
+    return what;
 }
 
-/* The handshake's own; a keepalive; the last one of a closing that was answered. A call for each,
- * as the verifier reads it once then, and a loop anew each time. */
+/* Most servers have one promise whose cookies are good: the others cost a look at their time. */
 INLINE __u32 reject_prove(const struct answer *answer, __u32 seq, __u32 ack)
 {
-    struct reject_tries tries = {answer, seq, ack, CARRY_rejected};
+    const __u64 epoch = answer->now_us / COOKIE_EPOCH_US;
 
-    bpf_loop(REJECT_TRIES * ANSWER_PROMISES, reject_step, &tries, 0);
-    return tries.what;
+#pragma clang loop unroll(disable)
+    for (__u32 which = 0; which < ANSWER_PROMISES; which++) {
+        const struct answer_promise *promise = &answer->record->promises[which];
+        const __u32 what = answer->now_us < promise->until_us
+                               ? reject_by(answer, promise, epoch, seq, ack)
+                               : CARRY_rejected;
+
+        if (what != CARRY_rejected)
+            return what;
+    }
+    return CARRY_rejected;
 }
 
 /* As served_lately(). */
