@@ -31,6 +31,7 @@
 #include "bridge/bpf/carry.h"
 #include "bridge/bpf/carry_parts.bpf.h"
 #include "bridge/bpf/complete.bpf.h"
+#include "bridge/bpf/look.bpf.h"
 #include "bridge/bpf/reject.bpf.h"
 #include "bridge/bpf/tell.bpf.h"
 #include "bridge/bpf/translate.bpf.h"
@@ -518,22 +519,39 @@ INLINE int complete_or_up(struct __sk_buff *skb)
     return action;
 }
 
+INLINE int reject_or_mark(struct __sk_buff *skb)
+{
+    const int rejected = reject(skb);
+
+    if (rejected == TC_ACT_UNSPEC)
+        tell(skb, FROM_CLIENT, false);
+    return rejected;
+}
+
+/*
+ * Of a flood's segments each is asked about first what ends it: a SYN whether it is answered, an
+ * acknowledgment alone whether it proves anything, for which it need not be looked for among the
+ * connections: who is known to the engine is not judged there.
+ */
 SEC("tc")
 int carry_from_client(struct __sk_buff *skb)
 {
     const __u32 first = 0;
     const struct carry_settings *settings = bpf_map_lookup_elem(&carry_switch, &first);
     const __u32 to = settings ? settings->to[FROM_CLIENT] : 0;
-    int action = to ? answer_syn(skb, to) : ANSWER_LEFT;
+    const enum look seen = look(skb);
+    int action = ANSWER_LEFT;
 
+    if (to && (seen == LOOK_SYN || seen == LOOK_UNSEEN))
+        action = answer_syn(skb, to);
+    else if (to && seen == LOOK_ACK)
+        action = reject_or_mark(skb);
     if (action != ANSWER_LEFT)
         return action;
     action = carry_or_wait(skb, FROM_CLIENT);
-    if (action == CARRY_STRANGER) {
-        const int rejected = reject(skb);
+    if (action == CARRY_STRANGER && seen != LOOK_ACK) {
+        const int rejected = reject_or_mark(skb);
 
-        if (rejected == TC_ACT_UNSPEC)
-            tell(skb, FROM_CLIENT, false);
         if (rejected != ANSWER_LEFT)
             return rejected;
     }

@@ -135,12 +135,12 @@ INLINE __u32 reject_judge(struct __sk_buff *skb, struct answer *answer, struct t
 
     if (answer->now_us >= *(volatile __u64 *)&answer->record->until_us)
         return REJECT_NONE;
-    if (!*(volatile __u8 *)&answer->record->rejects)
-        return CARRY_up_ack_stray;
     answer->hash =
         flow_words_hash(flow_seed_of(answer->settings->table_seed), answer_words(answer));
     if (answer_is_known(answer))
         return REJECT_NONE;
+    if (!*(volatile __u8 *)&answer->record->rejects)
+        return CARRY_up_ack_stray;
     if (!reject_looks_plain(skb, answer, tcp))
         return CARRY_up_ack_odd;
     what = reject_prove(answer, seq, ack);
@@ -161,7 +161,7 @@ INLINE bool reject_notes(struct __sk_buff *skb, const struct answer *answer)
            tell_may(skb, answer->l4 + answer->l4_bytes) && tell_as_it_came(skb, FROM_CLIENT, true);
 }
 
-/* A client's segment of no connection that is carried. */
+/* A client's segment; of a connection that the engine knows: ANSWER_LEFT. */
 static __attribute__((noinline)) int reject(struct __sk_buff *skb)
 {
     struct answer answer = {0};
