@@ -40,7 +40,7 @@ bool answer_maps_size(const struct bpf_object *object, const struct answer_sizes
         uint32_t entries; /* for each shard */
     } maps[] = {{"answer_servers", 2 * ANSWER_RECORDS},
                 {"answer_records", ANSWER_RECORDS},
-                {"answer_known", ANSWER_KNOWN / ANSWER_PAGE_BYTES},
+                {"answer_known", ANSWER_KNOWN_BYTES / ANSWER_PAGE_BYTES},
                 {"answer_asked", TAGS_ASKED},
                 {"answer_served", sizes->served_max / ANSWER_SERVED_PAGE},
                 {"answer_aside", ASIDE_MAX},
@@ -82,7 +82,7 @@ struct answer_maps *answer_maps_open(const struct bpf_object *object,
                                  .shard = shard,
                                  .shards = sizes->shards,
                                  .steer_seed = sizes->steer_seed,
-                                 .known_page = shard * (ANSWER_KNOWN / ANSWER_PAGE_BYTES),
+                                 .known_page = shard * (ANSWER_KNOWN_BYTES / ANSWER_PAGE_BYTES),
                                  .asked_at = shard * TAGS_ASKED,
                                  .served_page = shard * (sizes->served_max / ANSWER_SERVED_PAGE)};
     maps->servers = bpf_object__find_map_fd_by_name(object, "answer_servers");
@@ -90,7 +90,7 @@ struct answer_maps *answer_maps_open(const struct bpf_object *object,
     maps->settings_map = bpf_object__find_map_fd_by_name(object, "answer_switch");
     maps->share = (struct answer_share){
         .records = map_part(object, "answer_records", shard, RECORDS_BYTES),
-        .known = map_part(object, "answer_known", shard, ANSWER_KNOWN),
+        .known = map_part(object, "answer_known", shard, ANSWER_KNOWN_BYTES),
         .asked = map_part(object, "answer_asked", shard, ASKED_BYTES),
         .served = map_part(object, "answer_served", shard, served_bytes(sizes)),
         .cores = cores > 0 && cores < (int)ANSWER_CORES ? (uint32_t)cores : ANSWER_CORES};
@@ -113,7 +113,7 @@ void answer_maps_close(struct answer_maps *maps)
     if (maps->share.records)
         munmap(maps->share.records, RECORDS_BYTES);
     if (maps->share.known)
-        munmap(maps->share.known, ANSWER_KNOWN);
+        munmap(maps->share.known, ANSWER_KNOWN_BYTES);
     if (maps->share.asked)
         munmap(maps->share.asked, ASKED_BYTES);
     if (maps->share.served)

@@ -53,7 +53,7 @@ struct answer_page {
 struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);
     __uint(map_flags, BPF_F_MMAPABLE);
-    __uint(max_entries, ANSWER_KNOWN / ANSWER_PAGE_BYTES);
+    __uint(max_entries, ANSWER_KNOWN_BYTES / ANSWER_PAGE_BYTES);
     __type(key, __u32);
     __type(value, struct answer_page);
 } answer_known SEC(".maps");
@@ -434,13 +434,21 @@ INLINE struct flow_words answer_words(const struct answer *answer)
             vlan_ends_word(answer->vlan)};
 }
 
+/* 0 where it is 0, or as good as 1 where there is no such byte. */
+INLINE __u8 answer_known_byte(const struct answer *answer, __u32 at)
+{
+    const __u32 page = answer->settings->known_page + at / ANSWER_PAGE_BYTES;
+    const struct answer_page *bytes = bpf_map_lookup_elem(&answer_known, &page);
+
+    return bytes ? *(volatile __u8 *)&bytes->known[at & (ANSWER_PAGE_BYTES - 1)] : 0xff;
+}
+
 INLINE bool answer_is_known(const struct answer *answer)
 {
     const __u32 at = answer_known_at(answer->hash);
-    const __u32 page = answer->settings->known_page + at / ANSWER_PAGE_BYTES;
-    const struct answer_page *counts = bpf_map_lookup_elem(&answer_known, &page);
 
-    return !counts || *(volatile __u8 *)&counts->known[at & (ANSWER_PAGE_BYTES - 1)];
+    return (answer_known_byte(answer, answer_known_row_at(at)) & answer_known_row_bit(at)) &&
+           answer_known_byte(answer, at);
 }
 
 INLINE bool answer_is_aside(const struct answer *answer)

@@ -377,13 +377,32 @@ static uint32_t take_entry(struct flow_table *table)
     return table->unused < table->capacity ? table->unused++ : FLOW_NONE;
 }
 
-/* What is full stays so: it was too many to be counted. */
+static bool row_is_empty(const uint8_t *known, uint32_t at)
+{
+    const uint8_t *row = &known[at & ~(ANSWER_KNOWN_ROW - 1)];
+    uint8_t any = 0;
+
+    for (uint32_t i = 0; i < ANSWER_KNOWN_ROW; i++)
+        any |= row[i];
+    return !any;
+}
+
+/* What is full stays so: it was too many to be counted. The bit is there before the first count is,
+ * and until the last one is gone. */
 static void count_known(const struct flow_table *table, uint64_t hash, int change)
 {
-    uint8_t *count = table->known ? &table->known[answer_known_at(hash)] : NULL;
+    const uint32_t at = answer_known_at(hash);
+    const uint8_t bit = answer_known_row_bit(at);
+    uint8_t *count = table->known ? &table->known[at] : NULL, *row;
 
-    if (count && *count != UINT8_MAX)
-        __atomic_store_n(count, (uint8_t)(*count + change), __ATOMIC_RELAXED);
+    if (!count || *count == UINT8_MAX)
+        return;
+    row = &table->known[answer_known_row_at(at)];
+    if (change > 0)
+        __atomic_store_n(row, (uint8_t)(*row | bit), __ATOMIC_RELAXED);
+    __atomic_store_n(count, (uint8_t)(*count + change), __ATOMIC_RELEASE);
+    if (change < 0 && row_is_empty(table->known, at))
+        __atomic_store_n(row, (uint8_t)(*row & ~bit), __ATOMIC_RELEASE);
 }
 
 struct flow *flow_new(struct flow_table *table, const struct flow_key *key, enum flow_state state,

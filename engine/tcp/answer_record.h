@@ -38,9 +38,15 @@
  * profile. A power of two. */
 #define ANSWER_PROMISES 4u
 
-/* Of connections that the engine knows there is one count for each hash: where it is 0 there is
- * none. 255 stays. */
-#define ANSWER_KNOWN (1u << 22)
+/*
+ * Of connections that the engine knows there is one count for each hash: where it is 0 there is
+ * none. 255 stays. Behind them stands a bit for so many counts in a row, set where one of them is
+ * not 0: a flood, of which each segment has another hash, asks only these, which are so few that
+ * they stay in a core's cache.
+ */
+#define ANSWER_KNOWN       (1u << 22)
+#define ANSWER_KNOWN_ROW   16u
+#define ANSWER_KNOWN_BYTES (ANSWER_KNOWN + ANSWER_KNOWN / ANSWER_KNOWN_ROW / 8)
 
 enum answer_grants {
     ANSWER_SACK = 1 << 0,
@@ -95,6 +101,17 @@ _Static_assert(sizeof(struct answer_counts) % 64 == 0, "cache lines of its own f
 static inline uint32_t answer_known_at(uint64_t hash)
 {
     return (uint32_t)(hash >> 40) & (ANSWER_KNOWN - 1);
+}
+
+/* The byte with the bit of a count's row, and which of its bits that is. */
+static inline uint32_t answer_known_row_at(uint32_t at)
+{
+    return ANSWER_KNOWN + at / ANSWER_KNOWN_ROW / 8;
+}
+
+static inline uint8_t answer_known_row_bit(uint32_t at)
+{
+    return (uint8_t)(1u << (at / ANSWER_KNOWN_ROW & 7));
 }
 
 #endif

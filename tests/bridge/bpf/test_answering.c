@@ -145,7 +145,7 @@ static struct pair *begin_world(struct kernel *kernel, uint64_t seed)
     struct pair *pair;
 
     memset(kernel->share.records, 0, ANSWER_RECORDS * sizeof(*kernel->share.records));
-    memset(kernel->share.known, 0, ANSWER_KNOWN);
+    memset(kernel->share.known, 0, ANSWER_KNOWN_BYTES);
     memset(kernel->share.asked, 0, TAGS_ASKED * sizeof(*kernel->share.asked));
     memset(kernel->share.served, 0, SERVED * sizeof(*kernel->share.served));
     pair = pair_new(seed, &kernel->share);

@@ -10,7 +10,7 @@
 #include "tests/engine/support_engine.h"
 
 static struct answer_record records[ANSWER_RECORDS];
-static uint8_t known[ANSWER_KNOWN];
+static uint8_t known[ANSWER_KNOWN_BYTES];
 static struct tag asked[TAGS_ASKED];
 static uint32_t served[65536]; /* bench_config() */
 

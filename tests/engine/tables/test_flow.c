@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "engine/tables/flow.h"
+#include "engine/tcp/answer_record.h"
 #include "tests/engine/random.h"
 
 #define SECOND_US 1000000ull
@@ -44,6 +45,33 @@ static struct flow *make(struct fixture *fixture, uint32_t number, enum flow_sta
     struct flow_key key = key_of(number);
 
     return flow_new(&fixture->table, &key, state, now_us);
+}
+
+/* What the kernel asks: the row's bit, and only then the count (tcp/answer_record.h). */
+Test(flow, rows_of_known_ones_are_marked_where_there_is_one)
+{
+    static uint8_t known[ANSWER_KNOWN_BYTES];
+    struct flow_key key = key_of(1);
+    struct fixture f;
+    struct flow *flow;
+    uint8_t bit, *row;
+    uint32_t at;
+
+    table_of(&f, 64);
+    f.table.known = known;
+    at = answer_known_at(flow_key_hash(seed, &key));
+    row = &known[answer_known_row_at(at)];
+    bit = answer_known_row_bit(at);
+    flow = make(&f, 1, FLOW_ESTABLISHED, 1);
+    cr_assert(known[at] == 1 && *row == bit);
+    known[at ^ 1] = 1; /* of another connection */
+    flow_free(&f.table, flow);
+    cr_assert(known[at] == 0 && *row == bit);
+    known[at ^ 1] = 0;
+    *row = 0xff; /* of other rows */
+    flow_free(&f.table, make(&f, 1, FLOW_ESTABLISHED, 1));
+    cr_assert_eq(*row, (uint8_t)~bit);
+    free(f.memory);
 }
 
 Test(flow, entry_fits_its_budget)
