@@ -19,20 +19,25 @@
 
 /* --- the answer ------------------------------------------------------------------------------ */
 
+INLINE __u64 *answer_asked_slot(const struct answer *answer)
+{
+    const __u32 at = answer->settings->asked_at + ((__u32)answer->hash & (ASKED_TAGS - 1));
+
+    return bpf_map_lookup_elem(&answer_asked, &at);
+}
+
 /* Remembers that this client was asked with this ISN, as tag_put_first(); true: for the first time.
  */
 INLINE bool answer_remember(const struct answer *answer, __u32 x)
 {
-    const __u32 at = answer->settings->asked_at + ((__u32)answer->hash & (ASKED_TAGS - 1));
     const __u32 now_ms = (__u32)(answer->now_us / 1000);
     __u32 tag = (__u32)(answer->hash >> 32) + x;
-    __u64 *slot = bpf_map_lookup_elem(&answer_asked, &at), is;
+    __u64 *slot = answer_asked_slot(answer);
 
     if (!slot)
         return false;
     tag += !tag;
-    is = *(volatile __u64 *)slot;
-    if ((__u32)is == tag && now_ms - (__u32)(is >> 32) < ASKED_LIFE_MS)
+    if ((__u32)answer->asked == tag && now_ms - (__u32)(answer->asked >> 32) < ASKED_LIFE_MS)
         return false;
     *(volatile __u64 *)slot = (__u64)now_ms << 32 | tag;
     return true;
@@ -244,6 +249,7 @@ INLINE __u32 answer_prepare(struct __sk_buff *skb, struct answer *answer, struct
                             struct answer_segment *segment, __u64 *sum)
 {
     struct answer_walk walk = {.wscale = WSCALE_NONE};
+    const __u64 *slot;
 
     if (answer->now_us >= *(volatile __u64 *)&answer->record->until_us)
         return CARRY_up_syn_late;
@@ -251,6 +257,8 @@ INLINE __u32 answer_prepare(struct __sk_buff *skb, struct answer *answer, struct
         return CARRY_up_syn_aside;
     answer->hash =
         flow_words_hash(flow_seed_of(answer->settings->table_seed), answer_words(answer));
+    slot = answer_asked_slot(answer);
+    answer->asked = slot ? *(volatile __u64 *)slot : 0;
     if (answer_is_known(answer))
         return ANSWER_KNOWN_FLOW;
     if (!answer_look(skb, answer, tcp, &walk, sum))

@@ -127,6 +127,7 @@ struct answer {
     __u64 now_us;
     uint64_t client[2], server[2]; /* addresses as in struct ip_addr */
     __u64 hash;                    /* flow_key_hash() under the tables' seed */
+    __u64 asked;                   /* what stands where it is remembered that it was asked */
     __u32 version;
     __u32 l4, l4_bytes; /* of the SYN */
     __u64 pseudo;       /* sum of the addresses */
