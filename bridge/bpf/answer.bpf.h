@@ -9,8 +9,8 @@
  * Whatever is out of the ordinary goes up as it came. What is answered gets the bytes that
  * engine/fast/syn.h, or stages/syn.c over IPv6, would write.
  *
- * A good checksum may be a full or a partial one, which alone the kernel knows: both are looked
- * for, and the answer's is made of the SYN's by the difference, which is right for either.
+ * A good checksum may be a full or a partial one, which alone the kernel knows: what the SYN's own
+ * is good as, the answer's is made as. One in 65,536 is good as either, and goes up.
  */
 #ifndef SYNWARD_BRIDGE_BPF_ANSWER_BPF_H
 #define SYNWARD_BRIDGE_BPF_ANSWER_BPF_H
@@ -90,101 +90,120 @@ INLINE bool answer_numbers(const struct answer *answer, const struct answer_walk
     return true;
 }
 
-/* Both ends exchanged. They are read anew: the stack has no room for them meanwhile. */
-INLINE bool answer_turn(struct __sk_buff *skb, struct answer_link *link)
-{
-    link->type = (__be16)skb->protocol;
-    return bpf_skb_load_bytes(skb, sizeof(link->to), link->to, sizeof(link->to)) == 0 &&
-           bpf_skb_load_bytes(skb, 0, link->from, sizeof(link->from)) == 0;
-}
+/* The answer, from its end: the TCP header stands in the same place behind either IP header. */
+struct answer_frame {
+    union {
+        struct {
+            __u8 unused[20];
+            struct answer_link link;
+            struct answer_ipv4 ip;
+        } v4;
+        struct {
+            struct answer_link link;
+            struct answer_ipv6 ip;
+        } v6;
+    };
+    struct answer_tcp tcp;
+};
 
-/* `bytes`: of the TCP header. */
-INLINE bool answer_write_v4(struct __sk_buff *skb, const struct answer *answer, __u32 bytes,
-                            __u16 ip_id)
-{
-    struct {
-        struct answer_link link;
-        struct answer_ipv4 ip;
-    } said = {0};
-
-    if (!answer_turn(skb, &said.link))
-        return false;
-    said.ip.version = IPV4_PLAIN;
-    said.ip.bytes = bpf_htons((__u16)(sizeof(said.ip) + bytes));
-    said.ip.id = bpf_htons(ip_id);
-    said.ip.fragment = answer->record->df ? bpf_htons(0x4000) : 0;
-    said.ip.ttl = answer->record->ttl;
-    said.ip.protocol = PROTO_TCP;
-    said.ip.src = (__be32)(answer->server[1] >> 32);
-    said.ip.dst = (__be32)(answer->client[1] >> 32);
-    said.ip.checksum =
-        (__u16)~answer_fold((__u32)bpf_csum_diff(NULL, 0, (__be32 *)&said.ip, sizeof(said.ip), 0));
-    return bpf_skb_store_bytes(skb, 0, said.link.to, ETH_BYTES + sizeof(said.ip), 0) == 0;
-}
-
-INLINE bool answer_write_v6(struct __sk_buff *skb, const struct answer *answer, __u32 bytes,
-                            __u32 flow_label)
-{
-    struct {
-        struct answer_link link;
-        struct answer_ipv6 ip;
-    } said = {0};
-
-    if (!answer_turn(skb, &said.link))
-        return false;
-    said.ip.first = bpf_htonl(6u << 28 | flow_label);
-    said.ip.bytes = bpf_htons((__u16)bytes);
-    said.ip.next = PROTO_TCP;
-    said.ip.hop_limit = answer->record->ttl;
-    said.ip.src[0] = answer->server[0];
-    said.ip.src[1] = answer->server[1];
-    said.ip.dst[0] = answer->client[0];
-    said.ip.dst[1] = answer->client[1];
-    return bpf_skb_store_bytes(skb, 0, said.link.to, ETH_BYTES + sizeof(said.ip), 0) == 0;
-}
-
-/* Full or partial, the checksum that stands there is made right for what has changed. */
-INLINE bool answer_write_checksum(struct __sk_buff *skb, const struct answer *answer, __u32 bytes,
-                                  __u64 difference)
-{
-    const __u32 at = answer->l4 + TCP_CHECKSUM_AT;
-
-    return bpf_l4_csum_replace(skb, at, 0, difference, 0) == 0 &&
-           bpf_l4_csum_replace(skb, at, bpf_htons((__u16)answer->l4_bytes), bpf_htons((__u16)bytes),
-                               BPF_F_PSEUDO_HDR | 2) == 0;
-}
+/* Of each core, as the stack has no room for it. All of it is written anew each time but what is
+ * always 0. */
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct answer_frame);
+} answer_frames SEC(".maps");
 
 struct answer_segment {
-    struct answer_tcp tcp;
-    __be32 timestamps[2];
-    __u32 bytes, timestamps_at; /* of the header; of TSval in the frame, 0: there are none */
+    struct answer_frame *frame;
+    __u32 bytes; /* of the TCP header */
     __u32 flow_label;
     __u16 ip_id;
 };
 
+/* Both ends exchanged. */
+INLINE void answer_turn(const struct __sk_buff *skb, const struct answer *answer,
+                        struct answer_link *link)
+{
+    __builtin_memcpy(link->to, answer->from, sizeof(link->to));
+    __builtin_memcpy(link->from, answer->to, sizeof(link->from));
+    link->type = (__be16)skb->protocol;
+}
+
+INLINE void answer_put_v4(const struct answer *answer, const struct answer_segment *segment,
+                          struct answer_ipv4 *ip)
+{
+    *ip = (struct answer_ipv4){.version = IPV4_PLAIN,
+                               .bytes = bpf_htons((__u16)(sizeof(*ip) + segment->bytes)),
+                               .id = bpf_htons(segment->ip_id),
+                               .fragment = answer->record->df ? bpf_htons(0x4000) : 0,
+                               .ttl = answer->record->ttl,
+                               .protocol = PROTO_TCP,
+                               .src = (__be32)(answer->server[1] >> 32),
+                               .dst = (__be32)(answer->client[1] >> 32)};
+    ip->checksum = (__u16)~answer_fold(answer_sum_words(ip, sizeof(*ip) / 4));
+}
+
+INLINE void answer_put_v6(const struct answer *answer, const struct answer_segment *segment,
+                          struct answer_ipv6 *ip)
+{
+    ip->first = bpf_htonl(6u << 28 | segment->flow_label);
+    ip->bytes = bpf_htons((__u16)segment->bytes);
+    ip->next = PROTO_TCP;
+    ip->hop_limit = answer->record->ttl;
+    ip->src[0] = answer->server[0];
+    ip->src[1] = answer->server[1];
+    ip->dst[0] = answer->client[0];
+    ip->dst[1] = answer->client[1];
+}
+
+/* As the SYN's own: of a partial one the card, or whoever is on the same machine, adds the rest. */
+INLINE __u16 answer_checksum_as(const struct answer *answer, const struct answer_segment *segment)
+{
+    const __u64 pseudo = answer->pseudo + bpf_htonl(PROTO_TCP + segment->bytes);
+
+    if (answer->partial)
+        return (__u16)answer_fold(pseudo);
+    /* Behind the options there is nothing but zeros. */
+    return (__u16)~answer_fold(
+        pseudo + answer_sum_words(&segment->frame->tcp, (TCP_BYTES + TCP_OPTIONS_MAX) / 4));
+}
+
 /* False: the kernel had no memory for it, and the frame may be half of each. */
 INLINE bool answer_write(struct __sk_buff *skb, const struct answer *answer,
-                         struct answer_segment *segment, __u64 sum)
+                         struct answer_segment *segment)
 {
+    struct answer_frame *frame = segment->frame;
     volatile __u32 header_bytes = segment->bytes;
-    const __u32 bytes = ((header_bytes - 1) & (sizeof(segment->tcp) - 1)) + 1;
-    __u64 difference;
+    const __u32 bytes = ((header_bytes - 1) & (sizeof(frame->tcp) - 1)) + 1;
 
-    difference = (__u32)bpf_csum_diff(NULL, 0, (__be32 *)&segment->tcp, bytes, ~(__u32)sum);
-    if (segment->timestamps_at)
-        difference += (__u64)segment->timestamps[0] + segment->timestamps[1];
-    difference = (difference & 0xffffffff) + (difference >> 32);
-    difference = (difference & 0xffffffff) + (difference >> 32);
-    segment->tcp.head.checksum = answer->checksum;
-    if ((skb->len != answer->l4 + bytes && bpf_skb_change_tail(skb, answer->l4 + bytes, 0) != 0) ||
-        !(answer->v4 ? answer_write_v4(skb, answer, bytes, segment->ip_id)
-                     : answer_write_v6(skb, answer, bytes, segment->flow_label)) ||
-        bpf_skb_store_bytes(skb, answer->l4, &segment->tcp, bytes, 0) != 0)
+    frame->tcp.head.checksum = answer_checksum_as(answer, segment);
+    if (skb->len != answer->l4 + bytes && bpf_skb_change_tail(skb, answer->l4 + bytes, 0) != 0)
         return false;
-    if (segment->timestamps_at &&
-        bpf_skb_store_bytes(skb, segment->timestamps_at, segment->timestamps, 8, 0) != 0)
-        return false;
-    return answer_write_checksum(skb, answer, bytes, difference);
+    if (answer->v4) {
+        answer_turn(skb, answer, &frame->v4.link);
+        answer_put_v4(answer, segment, &frame->v4.ip);
+        return bpf_skb_store_bytes(skb, 0, frame->v4.link.to,
+                                   ETH_BYTES + sizeof(frame->v4.ip) + bytes, 0) == 0;
+    }
+    answer_turn(skb, answer, &frame->v6.link);
+    answer_put_v6(answer, segment, &frame->v6.ip);
+    return bpf_skb_store_bytes(skb, 0, frame->v6.link.to, ETH_BYTES + sizeof(frame->v6.ip) + bytes,
+                               0) == 0;
+}
+
+/* `at`: even, where there is room for both. */
+INLINE void answer_put_timestamps(struct answer_tcp *tcp, __u32 at, __u32 tsval, __u32 tsecr)
+{
+    volatile __u32 place = at;
+    const __u32 offset = place & 63;
+    __be32 *to = (__be32 *)(tcp->options + offset);
+
+    if (offset > TCP_OPTIONS_MAX - 2 * sizeof(*to))
+        return;
+    to[0] = bpf_htonl(tsval);
+    to[1] = bpf_htonl(tsecr);
 }
 
 /* What is said to this client. False: it is to be asked again, by the engine. */
@@ -196,39 +215,46 @@ INLINE bool answer_say(const struct answer *answer, const struct answer_walk *wa
     const struct answer_said *said = &answer->record->said[offered & (ANSWER_OFFERS - 1)];
     const __u32 x = bpf_ntohl(syn->seq);
     struct cookie_words numbers;
+    struct tcp_header *head;
     __u64 tuple;
 
     if (!(said->grants & ANSWER_USABLE) || !answer_numbers(answer, walk, said, x, &numbers))
         return false;
     tuple = flow_words_hash(flow_seed_of(answer->settings->tsval_seed), answer_words(answer));
+    head = &segment->frame->tcp.head;
     segment->bytes = TCP_BYTES + said->options_bytes;
     segment->flow_label = (__u32)(tuple >> 44);
-    segment->tcp.head.src_port = syn->dst_port;
-    segment->tcp.head.dst_port = syn->src_port;
-    segment->tcp.head.seq = bpf_htonl(numbers.cookie);
-    segment->tcp.head.ack = bpf_htonl(x + 1);
-    segment->tcp.head.offset = (__u8)(segment->bytes / 4 << 4);
-    segment->tcp.head.flags = said->flags;
-    segment->tcp.head.window = bpf_htons(said->window);
-    __builtin_memcpy(segment->tcp.options, said->options, sizeof(said->options));
-    if (said->timestamps_at) {
-        segment->timestamps_at = answer->l4 + TCP_BYTES + said->timestamps_at;
-        segment->timestamps[0] = bpf_htonl(
+    head->src_port = syn->dst_port;
+    head->dst_port = syn->src_port;
+    head->seq = bpf_htonl(numbers.cookie);
+    head->ack = bpf_htonl(x + 1);
+    head->offset = (__u8)(segment->bytes / 4 << 4);
+    head->flags = said->flags;
+    head->window = bpf_htons(said->window);
+    head->checksum = 0; /* of the answer before */
+    __builtin_memcpy(segment->frame->tcp.options, said->options, sizeof(said->options));
+    if (said->timestamps_at)
+        answer_put_timestamps(
+            &segment->frame->tcp, said->timestamps_at,
             (((__u32)((answer->now_us + answer->record->ahead_us) / 1000) + (__u32)tuple) &
              ~COOKIE_TS_BITS) |
-            numbers.tsval);
-        segment->timestamps[1] = bpf_htonl(walk->tsval);
-    }
+                numbers.tsval,
+            walk->tsval);
     return true;
 }
 
 /* --- decision -------------------------------------------------------------------------------- */
 
-/* False: it is odd, signed, or its checksum is wrong. */
-INLINE bool answer_look(struct __sk_buff *skb, const struct answer *answer, struct tcp_header *tcp,
-                        struct answer_walk *walk, __u64 *sum)
+/* False: it is odd, signed, or its checksum is wrong, or may be of either kind. */
+INLINE bool answer_look(struct __sk_buff *skb, struct answer *answer, struct tcp_header *tcp,
+                        struct answer_walk *walk)
 {
-    if (!answer_read_whole(skb, answer, tcp, walk, sum))
+    __u64 sum;
+
+    if (!answer_read_whole(skb, answer, tcp, walk, &sum))
+        return false;
+    answer->partial = answer_is_partial(answer);
+    if (answer->partial && answer_is_full(answer, sum))
         return false;
     if (walk->bytes)
         bpf_loop(TCP_OPTIONS_MAX, answer_step, walk, 0);
@@ -246,7 +272,7 @@ INLINE bool answer_is_remembered(const struct answer *answer)
 }
 
 INLINE __u32 answer_prepare(struct __sk_buff *skb, struct answer *answer, struct tcp_header *tcp,
-                            struct answer_segment *segment, __u64 *sum)
+                            struct answer_segment *segment)
 {
     struct answer_walk walk = {.wscale = WSCALE_NONE};
     const __u64 *slot;
@@ -261,7 +287,7 @@ INLINE __u32 answer_prepare(struct __sk_buff *skb, struct answer *answer, struct
     answer->asked = slot ? *(volatile __u64 *)slot : 0;
     if (answer_is_known(answer))
         return ANSWER_KNOWN_FLOW;
-    if (!answer_look(skb, answer, tcp, &walk, sum))
+    if (!answer_look(skb, answer, tcp, &walk))
         return CARRY_up_syn_odd;
     if (!answer_say(answer, &walk, tcp, segment))
         return CARRY_up_syn_late;
@@ -271,34 +297,41 @@ INLINE __u32 answer_prepare(struct __sk_buff *skb, struct answer *answer, struct
     return answer_is_whole(answer) ? CARRY_answered : CARRY_up_syn_late;
 }
 
+/* CARRY_answered where the answer was written over it. */
+INLINE __u32 answer_make(struct __sk_buff *skb, struct answer *answer, struct tcp_header *tcp)
+{
+    const __u32 first = 0;
+    struct answer_segment segment = {.frame = bpf_map_lookup_elem(&answer_frames, &first)};
+    __u32 what;
+
+    if (!segment.frame)
+        return CARRY_up_syn_late;
+    what = answer_prepare(skb, answer, tcp, &segment);
+    if (what != CARRY_answered)
+        return what;
+    return answer_write(skb, answer, &segment) ? CARRY_answered : CARRY_lost;
+}
+
 /* A client's frame. `to`: the interface that it came from. */
 static __attribute__((noinline)) int answer_syn(struct __sk_buff *skb, __u32 to)
 {
-    struct answer_segment segment = {0};
     struct answer answer = {0};
     struct tcp_header tcp;
     __u32 what;
-    __u64 sum = 0;
 
     if (!answer_open(&answer) || !answer_read(skb, &answer, &tcp) ||
         (tcp.flags & TCP_SYN_PLAIN) != FLAG_SYN)
         return ANSWER_LEFT;
     if (!answer_begin(&answer, &tcp))
         return ANSWER_LEFT;
-    what = answer_prepare(skb, &answer, &tcp, &segment, &sum);
+    what = answer_make(skb, &answer, &tcp);
     /* Of a connection that has a record, the gates are to be shut. */
     if (what == ANSWER_KNOWN_FLOW)
         return ANSWER_LEFT;
-    if (what != CARRY_answered) {
-        count(what);
-        return TC_ACT_UNSPEC;
-    }
-    if (!answer_write(skb, &answer, &segment, sum)) {
-        count(CARRY_lost);
-        return TC_ACT_SHOT;
-    }
+    count(what);
+    if (what != CARRY_answered)
+        return what == CARRY_lost ? TC_ACT_SHOT : TC_ACT_UNSPEC;
     answer_count(&answer, bpf_ntohl(tcp.seq));
-    count(CARRY_answered);
     return (int)bpf_redirect(to, 0);
 }
 

@@ -135,6 +135,8 @@ struct answer {
     __u16 checksum; /* the SYN's, as it stands there */
     __u16 vlan;
     bool v4, ends_odd;
+    bool partial;        /* the SYN's checksum is, and so is the answer's */
+    __u8 to[6], from[6]; /* as they stand in its link header */
 };
 
 /* --- options --------------------------------------------------------------------------------- */
@@ -212,13 +214,20 @@ INLINE __u32 answer_fold(__u64 sum)
     return (__u32)((sum & 0xffff) + (sum >> 16));
 }
 
-/* `sum`: of the segment without its checksum. */
-INLINE bool answer_checksum_good(const struct answer *answer, __u64 sum)
+INLINE __u64 answer_pseudo(const struct answer *answer)
 {
-    const __u64 pseudo = answer->pseudo + bpf_htonl(PROTO_TCP + answer->l4_bytes);
+    return answer->pseudo + bpf_htonl(PROTO_TCP + answer->l4_bytes);
+}
 
-    return answer_fold(pseudo + sum + answer->checksum) == 0xffff ||
-           answer_fold(pseudo) == answer->checksum;
+INLINE bool answer_is_partial(const struct answer *answer)
+{
+    return answer_fold(answer_pseudo(answer)) == answer->checksum;
+}
+
+/* `sum`: of the segment without its checksum. */
+INLINE bool answer_is_full(const struct answer *answer, __u64 sum)
+{
+    return answer_fold(answer_pseudo(answer) + sum + answer->checksum) == 0xffff;
 }
 
 /* Of so many words, a known number: no call. */
@@ -258,78 +267,81 @@ INLINE bool answer_read_whole(struct __sk_buff *skb, const struct answer *answer
     }
     *sum = (*sum & 0xffffffff) + (*sum >> 32);
     *sum = (__u32)(*sum + (*sum >> 32));
-    return answer_checksum_good(answer, *sum);
+    return answer_is_full(answer, *sum) || answer_is_partial(answer);
+}
+
+INLINE void answer_read_link(struct answer *answer, const __u8 *data)
+{
+    __builtin_memcpy(answer->to, data, sizeof(answer->to));
+    __builtin_memcpy(answer->from, data + sizeof(answer->to), sizeof(answer->from));
 }
 
 INLINE bool answer_read_v4(struct __sk_buff *skb, struct answer *answer, struct tcp_header *tcp)
 {
-    struct {
-        struct answer_link link;
-        struct answer_ipv4 ip;
-        struct tcp_header tcp;
-    } begin = {0};
-    const __u32 bytes = sizeof(begin) - sizeof(begin.link.unused);
+    const __u8 *data = (const __u8 *)(long)skb->data, *end = (const __u8 *)(long)skb->data_end;
+    const struct answer_ipv4 *ip = (const struct answer_ipv4 *)(data + ETH_BYTES);
+    const struct tcp_header *begin = (const struct tcp_header *)(ip + 1);
     __u8 first;
 
-    if (bpf_skb_load_bytes(skb, 0, begin.link.to, bytes) != 0 || begin.ip.version != IPV4_PLAIN ||
-        begin.ip.protocol != PROTO_TCP || (begin.ip.fragment & IPV4_FRAGMENT))
+    if ((const __u8 *)(begin + 1) > end || ip->version != IPV4_PLAIN || ip->protocol != PROTO_TCP ||
+        (ip->fragment & IPV4_FRAGMENT))
         return false;
-    *tcp = begin.tcp;
+    answer_read_link(answer, data);
+    *tcp = *begin;
     answer->v4 = true;
-    answer->l4 = ETH_BYTES + sizeof(begin.ip);
-    answer->l4_bytes = bpf_ntohs(begin.ip.bytes) - (__u32)sizeof(begin.ip);
+    answer->l4 = ETH_BYTES + sizeof(*ip);
+    answer->l4_bytes = bpf_ntohs(ip->bytes) - (__u32)sizeof(*ip);
     answer->client[0] = answer->server[0] = 0;
-    answer->client[1] = (__u64)begin.ip.src << 32 | 0xffff0000u;
-    answer->server[1] = (__u64)begin.ip.dst << 32 | 0xffff0000u;
-    answer->pseudo = (__u64)begin.ip.src + begin.ip.dst;
-    first = (__u8)begin.ip.src;
-    answer->ends_odd = (begin.link.to[0] & 1) || first == 0 || first == 127 || first >> 4 == 14 ||
-                       first == 255 || begin.ip.src == begin.ip.dst ||
-                       answer_fold(answer_sum_words(&begin.ip, sizeof(begin.ip) / 4)) != 0xffff;
+    answer->client[1] = (__u64)ip->src << 32 | 0xffff0000u;
+    answer->server[1] = (__u64)ip->dst << 32 | 0xffff0000u;
+    answer->pseudo = (__u64)ip->src + ip->dst;
+    first = (__u8)ip->src;
+    answer->ends_odd = (answer->to[0] & 1) || first == 0 || first == 127 || first >> 4 == 14 ||
+                       first == 255 || ip->src == ip->dst ||
+                       answer_fold(answer_sum_words(ip, sizeof(*ip) / 4)) != 0xffff;
     return true;
 }
 
-INLINE __u64 answer_sum(const __u64 address[2])
+INLINE __u64 answer_sum(const uint64_t address[2])
 {
     return (address[0] & 0xffffffff) + (address[0] >> 32) + (address[1] & 0xffffffff) +
            (address[1] >> 32);
 }
 
 /* No address of IPv6 on a wire (frame.c): here it would be the key of one of IPv4. */
-INLINE bool answer_is_mapped(const __u64 address[2])
+INLINE bool answer_is_mapped(const uint64_t address[2])
 {
     return !address[0] && (__u32)address[1] == bpf_htonl(0xffff);
 }
 
 INLINE bool answer_read_v6(struct __sk_buff *skb, struct answer *answer, struct tcp_header *tcp)
 {
-    struct {
-        struct answer_link link;
-        struct answer_ipv6 ip;
-        struct tcp_header tcp;
-    } begin = {0};
-    const __u32 bytes = ETH_BYTES + sizeof(begin.ip) + sizeof(begin.tcp);
+    const __u8 *data = (const __u8 *)(long)skb->data, *end = (const __u8 *)(long)skb->data_end;
+    const struct answer_ipv6 *ip = (const struct answer_ipv6 *)(data + ETH_BYTES);
+    const struct tcp_header *begin = (const struct tcp_header *)(ip + 1);
 
-    if (bpf_skb_load_bytes(skb, 0, begin.link.to, bytes) != 0 ||
-        bpf_ntohl(begin.ip.first) >> 28 != 6 || begin.ip.next != PROTO_TCP ||
-        answer_is_mapped(begin.ip.src) || answer_is_mapped(begin.ip.dst))
+    if ((const __u8 *)(begin + 1) > end || bpf_ntohl(ip->first) >> 28 != 6 || ip->next != PROTO_TCP)
         return false;
-    *tcp = begin.tcp;
+    answer->client[0] = ip->src[0];
+    answer->client[1] = ip->src[1];
+    answer->server[0] = ip->dst[0];
+    answer->server[1] = ip->dst[1];
+    if (answer_is_mapped(answer->client) || answer_is_mapped(answer->server))
+        return false;
+    answer_read_link(answer, data);
+    *tcp = *begin;
     answer->v4 = false;
-    answer->l4 = ETH_BYTES + sizeof(begin.ip);
-    answer->l4_bytes = bpf_ntohs(begin.ip.bytes);
-    answer->client[0] = begin.ip.src[0];
-    answer->client[1] = begin.ip.src[1];
-    answer->server[0] = begin.ip.dst[0];
-    answer->server[1] = begin.ip.dst[1];
-    answer->pseudo = answer_sum(begin.ip.src) + answer_sum(begin.ip.dst);
-    answer->ends_odd = (begin.link.to[0] & 1) || (__u8)begin.ip.src[0] == 0xff ||
-                       (!begin.ip.src[0] && begin.ip.src[1] == WIRE64(1)) ||
-                       (begin.ip.src[0] == begin.ip.dst[0] && begin.ip.src[1] == begin.ip.dst[1]);
+    answer->l4 = ETH_BYTES + sizeof(*ip);
+    answer->l4_bytes = bpf_ntohs(ip->bytes);
+    answer->pseudo = answer_sum(answer->client) + answer_sum(answer->server);
+    answer->ends_odd =
+        (answer->to[0] & 1) || (__u8)answer->client[0] == 0xff ||
+        (!answer->client[0] && answer->client[1] == WIRE64(1)) ||
+        (answer->client[0] == answer->server[0] && answer->client[1] == answer->server[1]);
     return true;
 }
 
-/* False: it is not for here, whatever it is. */
+/* In place (look.bpf.h). False: it is not for here, whatever it is. */
 INLINE bool answer_read(struct __sk_buff *skb, struct answer *answer, struct tcp_header *tcp)
 {
     if (!read_vlan(skb, &answer->vlan))

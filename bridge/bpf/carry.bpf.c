@@ -24,7 +24,8 @@
  * nothing then, FIN and RST are carried, and what of a splice cannot be is dropped.
  *
  * Headers are read by calls, not in place: where they lie in the buffer, and whether that is
- * shared, is the kernel's affair then.
+ * shared, is the kernel's affair then. What a flood is made of is read in place (look.bpf.h), and
+ * written by a call as well.
  */
 #include "bridge/bpf/answer.bpf.h"
 #include "bridge/bpf/bypass_parts.bpf.h"
@@ -542,7 +543,7 @@ int carry_from_client(struct __sk_buff *skb)
     const enum look seen = look(skb);
     int action = ANSWER_LEFT;
 
-    if (to && (seen == LOOK_SYN || seen == LOOK_UNSEEN))
+    if (to && seen == LOOK_SYN)
         action = answer_syn(skb, to);
     else if (to && seen == LOOK_ACK)
         action = reject_or_mark(skb);

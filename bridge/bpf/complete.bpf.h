@@ -119,6 +119,17 @@ INLINE bool complete_copy(struct __sk_buff *skb, const struct prepared *prepared
            bpf_skb_store_bytes(skb, completion->l4 + TCP_CHECKSUM_AT, &checksum, 2, 0) == 0;
 }
 
+/* Full or partial, the checksum that stands there is made right for what has changed. */
+INLINE bool complete_checksum(struct __sk_buff *skb, const struct answer *answer, __u32 bytes,
+                              __u64 difference)
+{
+    const __u32 at = answer->l4 + TCP_CHECKSUM_AT;
+
+    return bpf_l4_csum_replace(skb, at, 0, difference, 0) == 0 &&
+           bpf_l4_csum_replace(skb, at, bpf_htons((__u16)answer->l4_bytes), bpf_htons((__u16)bytes),
+                               BPF_F_PSEUDO_HDR | 2) == 0;
+}
+
 INLINE bool complete_numbers(struct __sk_buff *skb, const struct answer *answer,
                              const struct completion *completion)
 {
@@ -130,7 +141,7 @@ INLINE bool complete_numbers(struct __sk_buff *skb, const struct answer *answer,
         (completion->timestamps &&
          bpf_skb_store_bytes(skb, completion->l4 + TSECR_AT, &completion->tsecr, 4, 0) != 0))
         return false;
-    return answer_write_checksum(skb, answer, completion->bytes - completion->l4, difference);
+    return complete_checksum(skb, answer, completion->bytes - completion->l4, difference);
 }
 
 INLINE struct carry_value *complete_find(const struct answer *answer, const struct tcp_header *tcp)

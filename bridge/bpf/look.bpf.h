@@ -7,7 +7,7 @@
 #include "bridge/bpf/carry_parts.bpf.h"
 
 /* Of a client's frame, as far as it can be seen at once: what it would be first. */
-enum look { LOOK_SYN, LOOK_ACK /* and nothing else */, LOOK_OTHER, LOOK_UNSEEN };
+enum look { LOOK_SYN, LOOK_ACK /* and nothing else */, LOOK_OTHER, LOOK_UNSEEN /* too short */ };
 
 INLINE enum look look_at(const struct tcp_header *tcp, __u32 l4_bytes)
 {
@@ -18,8 +18,7 @@ INLINE enum look look_at(const struct tcp_header *tcp, __u32 l4_bytes)
                : LOOK_OTHER;
 }
 
-/* In place, where the headers lie in one piece: whoever is called for it reads them again. */
-INLINE enum look look(const struct __sk_buff *skb)
+INLINE enum look look_in_place(const struct __sk_buff *skb)
 {
     const __u8 *begin = (const __u8 *)(long)skb->data + ETH_BYTES;
     const __u8 *end = (const __u8 *)(long)skb->data_end;
@@ -32,6 +31,19 @@ INLINE enum look look(const struct __sk_buff *skb)
     if (skb->protocol == ETHERTYPE_IPV6)
         return (const __u8 *)(v6 + 1) > end ? LOOK_UNSEEN : look_at(&v6->tcp, bpf_ntohs(v6->bytes));
     return LOOK_OTHER;
+}
+
+/* The headers of nearly every frame lie in one piece. Where they do not that is made so: who
+ * answers or drops reads them in place, too. */
+INLINE enum look look(struct __sk_buff *skb)
+{
+    const __u32 bytes = ETH_BYTES + (skb->protocol == ETHERTYPE_IPV6 ? sizeof(struct ipv6_begin)
+                                                                     : sizeof(struct ipv4_begin));
+    const enum look seen = look_in_place(skb);
+
+    if (seen != LOOK_UNSEEN || skb->len < bytes || bpf_skb_pull_data(skb, bytes) != 0)
+        return seen;
+    return look_in_place(skb);
 }
 
 #endif

@@ -101,7 +101,8 @@ static void write_said(const struct promise *promise, uint8_t offered, struct an
                                  .timestamps_at = answer.timestamps_at,
                                  .flags = segment.flags,
                                  .window = segment.window};
-    memcpy(said->options, answer.options, sizeof(said->options));
+    /* The kernel sums them with what is behind them. */
+    memcpy(said->options, answer.options, segment.options_bytes);
     if (answer.timestamps_at % 2 == 0)
         said->grants |= ANSWER_USABLE;
     if (answer.features.sack)
