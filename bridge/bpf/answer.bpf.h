@@ -256,7 +256,7 @@ INLINE bool answer_look(struct __sk_buff *skb, struct answer *answer, struct tcp
     answer->partial = answer_is_partial(answer);
     if (answer->partial && answer_is_full(answer, sum))
         return false;
-    if (walk->bytes)
+    if (walk->bytes && !answer_usual(walk))
         bpf_loop(TCP_OPTIONS_MAX, answer_step, walk, 0);
     return !walk->bad && !(walk->present & OPTIONS_SIGNED);
 }

@@ -204,6 +204,37 @@ static long answer_step(__u32 step, void *context)
     return 0;
 }
 
+/* As a Linux client, or a Windows one, lays them out: most of what comes, and of what floods are
+ * made of. False: they are to be read one by one. */
+INLINE bool answer_usual(struct answer_walk *walk)
+{
+    const __be32 *words = (const __be32 *)walk->at;
+    const __be32 mss = bpf_htonl(TCP_OPT_MSS << 24 | 4 << 16);
+    const __be32 wscale =
+        bpf_htonl((__u32)TCP_OPT_NOP << 24 | TCP_OPT_WSCALE << 16 | 3 << 8); /* and the scale */
+
+    if ((words[0] & bpf_htonl(0xffff0000)) != mss)
+        return false;
+    walk->mss = (__u16)bpf_ntohl(words[0]);
+    if (walk->bytes == 20 && (words[4] & bpf_htonl(0xffffff00)) == wscale &&
+        words[1] ==
+            bpf_htonl(TCP_OPT_SACK_PERMITTED << 24 | 2 << 16 | TCP_OPT_TIMESTAMPS << 8 | 10)) {
+        walk->tsval = bpf_ntohl(words[2]);
+        walk->wscale = walk->at[19];
+        walk->present = OPTION_MSS | OPTION_SACK_PERMITTED | OPTION_TIMESTAMPS | OPTION_WSCALE;
+        return true;
+    }
+    if (walk->bytes == 12 && (words[1] & bpf_htonl(0xffffff00)) == wscale &&
+        words[2] ==
+            bpf_htonl(TCP_OPT_NOP << 24 | TCP_OPT_NOP << 16 | TCP_OPT_SACK_PERMITTED << 8 | 2)) {
+        walk->wscale = walk->at[7];
+        walk->present = OPTION_MSS | OPTION_SACK_PERMITTED | OPTION_WSCALE;
+        return true;
+    }
+    walk->mss = 0;
+    return false;
+}
+
 /* --- who is asked, and by whom --------------------------------------------------------------- */
 
 INLINE __u32 answer_fold(__u64 sum)
