@@ -274,6 +274,7 @@ static void take_signals(struct run *run)
     while ((number = signals_next(&run->signals)) != 0) {
         if (number != SIGHUP) {
             run->stopping = true;
+            run->next_follows = number == SIGUSR2;
             continue;
         }
         if (run->options.reconfiguring.path) {
@@ -336,6 +337,7 @@ static void main_loop(struct run *run)
 static bool save_at_end(struct run *run, struct error *error)
 {
     const struct workers_hooks hooks = hooks_of(run);
+    struct takeover_way way = {.within = run->anew};
     bool saved;
 
     workers_drain(run->workers, &hooks, clock_now_us());
@@ -344,9 +346,13 @@ static bool save_at_end(struct run *run, struct error *error)
     saved = daemon_save_at_end(run->daemon, error) &&
             state_save(run->daemon, run->options.store_path, error);
     tell_watchers(run); /* as far as they take it now */
+    run->handed_on = run->next_follows && when_dead_hand_on(run->when_dead, clock_now_us());
     workers_halt(run->workers);
-    return takeover_write(run->takeover, run->workers, keeping_hands(run->confine.keeping),
-                          run->anew, saved ? error : NULL) &&
+    way.goes_on = run->handed_on;
+    if (run->handed_on)
+        way.records = run->records;
+    return takeover_write(run->takeover, run->workers, &way, keeping_hands(run->confine.keeping),
+                          saved ? error : NULL) &&
            saved;
 }
 
@@ -357,10 +363,11 @@ static void leave_socket(struct run *run, struct control *control)
     control_close(control);
 }
 
-/* A wire that had outlived a kill outlives a start that fails, too; its hook is then nobody's. */
+/* A wire that had outlived a kill outlives a start that fails, too, and one that was handed on its
+ * daemon; its hook is then nobody's. */
 static bool wire_stays(const struct run *run)
 {
-    return !run->started && when_dead_goes_on(run->when_dead);
+    return run->handed_on || (!run->started && when_dead_goes_on(run->when_dead));
 }
 
 static void leave_sides(struct run *run)
@@ -368,7 +375,9 @@ static void leave_sides(struct run *run)
     const bool stays = wire_stays(run);
 
     if (stays) {
-        log_line(LOG_LEVEL_WARNING, "the wire goes on without synward, as before this start");
+        log_line(run->handed_on ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING,
+                 "the wire goes on without synward, %s",
+                 run->handed_on ? "until the next start" : "as before this start");
         sides_kept_elsewhere(run->sides);
     } else if (run->started) {
         sides_started(run->sides);

@@ -49,6 +49,7 @@ struct run {
     int left; /* by the run before in this process (takeover_leave()), until it is read; -1: none */
     struct when_dead *when_dead;
     struct kernel_path *path;
+    struct carrying_left records; /* by which the kernel carries, for the next one */
     struct hook *hook;
     struct store *store;
     struct learner *learner;
@@ -66,6 +67,8 @@ struct run {
     int epoll_fd;
     struct signals signals;
     bool started, stopping, anew; /* to begin again */
+    bool next_follows;            /* another process does, at once */
+    bool handed_on;               /* the wire goes on until then */
     struct notify notify;
     unsigned ticks;
     unsigned unanswered; /* looks at the counters, in a row, that a worker did not answer */

@@ -124,6 +124,7 @@ static bool open_sides(struct run *run, struct error *error)
     if (!run->takeover)
         return false;
     options.steer_seed = takeover_steer_seed(run->takeover);
+    options.handed_on = takeover_was_handed_on(run->takeover);
     return sides_open(run->sides, &options, error);
 }
 
@@ -252,11 +253,11 @@ static bool begin_confinement(struct run *run, struct error *error)
 static void begin_log(struct run *run, uint32_t workers, uint32_t flows)
 {
     const struct carrying *carrying = kernel_path_carrying(run->path);
-    const struct carrying_left left =
-        carrying ? carrying_left(carrying) : (struct carrying_left){0};
     struct error why = {0};
 
-    if (!takeover_log_begin(takeover_log_of(run->takeover), workers, flows, left, &why))
+    if (carrying)
+        run->records = carrying_left(carrying);
+    if (!takeover_log_begin(takeover_log_of(run->takeover), workers, flows, run->records, &why))
         log_line(LOG_LEVEL_WARNING, "joined connections would not outlive a kill: %s", why.text);
 }
 

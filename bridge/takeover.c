@@ -168,6 +168,7 @@ static void forget(struct takeover *takeover)
         sodium_memzero(takeover->bytes, takeover->length);
     free(takeover->bytes);
     free(takeover->policy);
+    takeover_records_close(&takeover->records);
     takeover->bytes = NULL;
     takeover->policy = NULL;
     takeover->length = 0;
@@ -211,6 +212,7 @@ static struct policy *make_policy(const struct takeover *takeover)
 static void read_parts(struct takeover *takeover)
 {
     const struct takeover_found *tail = &takeover->parts[TAKEOVER_TAIL];
+    const struct takeover_found *records = &takeover->parts[TAKEOVER_RECORDS];
 
     if (!tail->readable || tail->count != 1) {
         takeover->parts[TAKEOVER_TAGS].readable = false;
@@ -220,6 +222,9 @@ static void read_parts(struct takeover *takeover)
     takeover->secrets = takeover->tail.secrets;
     if (takeover->parts[TAKEOVER_PROMISES].readable)
         takeover->policy = make_policy(takeover);
+    if (records->readable)
+        takeover->records =
+            takeover_records_open(takeover->tail.left, &records->reading, records->row_bytes);
 }
 
 static bool knows_flows(const struct takeover *takeover)
@@ -357,6 +362,11 @@ void takeover_fill_config(const struct takeover *takeover, struct engine_config 
     memcpy(config->table_seed, takeover->secrets.table_seed, sizeof(config->table_seed));
 }
 
+bool takeover_was_handed_on(const struct takeover *takeover)
+{
+    return takeover->tail.handed_on;
+}
+
 struct takeover_log *takeover_log_of(struct takeover *takeover)
 {
     return takeover->log;
@@ -438,6 +448,17 @@ static struct handed_flow lost_flow_at(const struct takeover *takeover, uint32_t
     return flow;
 }
 
+/* As it is by now. */
+static struct handed_flow flow_at(const struct takeover *takeover, uint32_t i)
+{
+    struct handed_flow flow;
+
+    read_row(&takeover->parts[TAKEOVER_FLOWS], i, &flow);
+    if (flow.record)
+        takeover_records_look(&takeover->records, flow.record - 1, &flow);
+    return flow;
+}
+
 static void fill_flows(struct takeover *takeover, uint32_t index, uint32_t count,
                        struct engine *engine, uint64_t now_us)
 {
@@ -445,12 +466,8 @@ static void fill_flows(struct takeover *takeover, uint32_t index, uint32_t count
     uint32_t taken = 0;
 
     for (uint32_t i = 0; i < takeover->prefix.flows; i++) {
-        struct handed_flow flow;
+        const struct handed_flow flow = known ? flow_at(takeover, i) : lost_flow_at(takeover, i);
 
-        if (known)
-            read_row(&takeover->parts[TAKEOVER_FLOWS], i, &flow);
-        else
-            flow = lost_flow_at(takeover, i);
         if (steering_worker(takeover->secrets.steer_seed, count, &flow.key) != index)
             continue;
         if (known)
@@ -487,11 +504,30 @@ void takeover_fill(void *context, uint32_t index, uint32_t count, struct engine 
     fill_watches(takeover, engine);
 }
 
+/* What was handed on. */
+static bool follow_flows(const struct takeover *takeover, struct workers *workers)
+{
+    const uint32_t count = workers_count(workers);
+
+    if (!takeover->records.rows.bytes)
+        return false;
+    for (uint32_t i = 0; i < takeover->prefix.flows; i++) {
+        const struct handed_flow flow = flow_at(takeover, i);
+        const uint32_t index = steering_worker(takeover->secrets.steer_seed, count, &flow.key);
+
+        if (flow.record)
+            takeover_again(workers_engine_made(workers, index), &flow, clock_now_us());
+    }
+    return true;
+}
+
 bool takeover_follow(const struct takeover *takeover, struct workers *workers)
 {
     const uint32_t count = workers_count(workers);
 
-    if (takeover->bytes || !takeover_log_is_carried(takeover->log))
+    if (takeover->bytes)
+        return follow_flows(takeover, workers);
+    if (!takeover_log_is_carried(takeover->log))
         return false;
     for (uint32_t i = 0; i < count; i++)
         takeover_log_again(takeover->log, takeover->secrets.steer_seed, i, count,

@@ -8,6 +8,9 @@
  *
  *      prefix | flows | their form | form and rows of keys, promises, servers, watches, tags
  *
+ * Where the wire goes on meanwhile (SIGUSR2) the kernel still carries by the records of the old
+ * one, which say how far a connection has come since: takeover_records.h.
+ *
  * It is of one boot, one wire (both sides as they were written), and good for as long as an idle
  * connection is remembered; whatever of that does not hold, or is not whole by its digest, is as if
  * there were none. The form says where each field of a row is (base/row_form.h), so that an older
@@ -54,6 +57,8 @@ void takeover_leave_out(struct takeover *takeover);
 void takeover_fill_config(const struct takeover *takeover, struct engine_config *config);
 /* That of the program that chooses the worker (bpf/steering.h). */
 uint64_t takeover_steer_seed(const struct takeover *takeover);
+/* The old daemon has left the wire as it was. */
+bool takeover_was_handed_on(const struct takeover *takeover);
 /* The promises of the old daemon, for policy_compile(); NULL: none. The takeover's. */
 const struct policy *takeover_policy(const struct takeover *takeover);
 /* What is left in case we are killed (takeover_log.h). */
@@ -70,10 +75,16 @@ void takeover_done(struct takeover *takeover, const struct file_hands *hands);
 
 /* How it is replaced; the caller frees file->path. */
 bool takeover_file(const char *store_path, struct atomic_file *file, struct error *error);
+/* How the next one comes. */
+struct takeover_way {
+    bool within;                  /* it is a run of this process */
+    bool goes_on;                 /* the wire does, meanwhile */
+    struct carrying_left records; /* and joined connections by these; or all zero */
+};
 /* Of workers that were halted; `hands` NULL: by ourselves. Where nothing is to be left there is no
- * file. What is left in memory instead is said in the log, and no error. `within`: the next one is
- * a run of this process. */
+ * file. What is left in memory instead is said in the log, and no error. */
 bool takeover_write(struct takeover *takeover, const struct workers *workers,
-                    const struct file_hands *hands, bool within, struct error *error);
+                    const struct takeover_way *way, const struct file_hands *hands,
+                    struct error *error);
 
 #endif

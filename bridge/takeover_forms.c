@@ -34,6 +34,7 @@ static const struct row_field flow_fields[] = {
     ROW_FIELD(17, struct handed_flow, newest_tsval),
     ROW_FIELD(18, struct handed_flow, server_mss),
     ROW_FIELD(19, struct handed_flow, client_scale),
+    ROW_FIELD_OPTIONAL(20, struct handed_flow, record),
 };
 
 static const struct row_field tail_fields[] = {
@@ -44,6 +45,9 @@ static const struct row_field tail_fields[] = {
     ROW_FIELD(5, struct takeover_tail, generation),
     ROW_FIELD(6, struct takeover_tail, shards),
     ROW_FIELD(7, struct takeover_tail, places),
+    ROW_FIELD_OPTIONAL(8, struct takeover_tail, left.number),
+    ROW_FIELD_OPTIONAL(9, struct takeover_tail, left.each),
+    ROW_FIELD_OPTIONAL(10, struct takeover_tail, handed_on),
 };
 
 static const struct row_field promises_fields[] = {
@@ -146,15 +150,6 @@ static const struct row_field tag_fields[] = {
     ROW_FIELD(4, struct takeover_tag_row, tag.tag),
 };
 
-const struct row_form takeover_forms[TAKEOVER_PARTS] = {
-    [TAKEOVER_FLOWS] = FORM(struct handed_flow, flow_fields, 1),
-    [TAKEOVER_TAIL] = FORM(struct takeover_tail, tail_fields, 4),
-    [TAKEOVER_PROMISES] = FORM(struct takeover_promises_row, promises_fields, 10),
-    [TAKEOVER_SERVERS] = FORM(struct takeover_server_row, server_fields, 8),
-    [TAKEOVER_WATCHES] = FORM(struct handed_watch, watch_fields, 1),
-    [TAKEOVER_TAGS] = FORM(struct takeover_tag_row, tag_fields, 0),
-};
-
 static const struct row_field record_fields[] = {
     ROW_FIELD(1, struct flow_record, way),
     ROW_FIELD(2, struct flow_record, offsets),
@@ -172,4 +167,12 @@ static const struct row_field record_fields[] = {
     ROW_FIELD(14, struct flow_record, serial),
 };
 
-const struct row_form takeover_record_form = FORM(struct flow_record, record_fields, 0);
+const struct row_form takeover_forms[TAKEOVER_PARTS] = {
+    [TAKEOVER_FLOWS] = FORM(struct handed_flow, flow_fields, 1),
+    [TAKEOVER_TAIL] = FORM(struct takeover_tail, tail_fields, 0),
+    [TAKEOVER_PROMISES] = FORM(struct takeover_promises_row, promises_fields, 10),
+    [TAKEOVER_SERVERS] = FORM(struct takeover_server_row, server_fields, 8),
+    [TAKEOVER_WATCHES] = FORM(struct handed_watch, watch_fields, 1),
+    [TAKEOVER_TAGS] = FORM(struct takeover_tag_row, tag_fields, 0),
+    [TAKEOVER_RECORDS] = FORM(struct flow_record, record_fields, 0),
+};

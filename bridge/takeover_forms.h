@@ -7,6 +7,7 @@
 #define SYNWARD_BRIDGE_TAKEOVER_FORMS_H
 
 #include "bridge/base/row_form.h"
+#include "bridge/bpf/carrying.h"
 #include "engine/stages/handover.h"
 #include "engine/tcp/flow_record.h"
 
@@ -21,6 +22,8 @@ struct takeover_tail {
     uint64_t generation; /* of the policy */
     uint32_t shards;
     uint32_t places[HANDED_TAGS]; /* of each shard's tables of tags */
+    struct carrying_left left;    /* records of the flows */
+    uint32_t handed_on;           /* the wire goes on meanwhile */
 };
 
 /* In the order of keys, as in a policy. */
@@ -49,11 +52,10 @@ enum takeover_part {
     TAKEOVER_SERVERS,
     TAKEOVER_WATCHES,
     TAKEOVER_TAGS,
+    TAKEOVER_RECORDS, /* the form only: they are in a map (struct flow_record) */
     TAKEOVER_PARTS
 };
 
 extern const struct row_form takeover_forms[TAKEOVER_PARTS];
-/* Of struct flow_record, in a map of who was killed. */
-extern const struct row_form takeover_record_form;
 
 #endif

@@ -15,6 +15,7 @@
 #include "bridge/base/log.h"
 #include "bridge/bpf/steering.h"
 #include "bridge/takeover_parts.h"
+#include "bridge/takeover_records.h"
 #include "engine/tcp/joined.h"
 
 #define MAGIC     "synwjoin"
@@ -53,77 +54,20 @@ struct takeover_log {
     struct head *old, *own; /* mapped; NULL: there is none */
     size_t old_bytes, own_bytes;
     bool readable; /* the old one's rows */
-    struct row_reading reading, record_reading;
-    struct carrying_rows records; /* of who was killed, if they can be read; NULL: there are none */
-    uint32_t rows_each;           /* of each worker */
-    bool done;                    /* our own has its name */
+    struct row_reading reading;
+    struct takeover_records records; /* of who was killed */
+    uint32_t rows_each;              /* of each worker */
+    bool done;                       /* our own has its name */
 };
-
-/* Both sides have said that they end, or one has broken it off. */
-static bool has_ended(const struct handed_flow *row)
-{
-    const uint8_t both = FLOW_CLIENT_FIN | FLOW_SERVER_FIN;
-
-    return (row->flags & both) == both || (row->flags & FLOW_RESET);
-}
-
-/* Of this connection the kernel has carried more since. By its offsets it is the same one. */
-static void go_on_from(const struct flow_record *record, struct handed_flow *row)
-{
-    static const uint8_t fins[2] = {FLOW_CLIENT_FIN, FLOW_SERVER_FIN};
-
-    if (!record->added || !(record->flags & RECORD_EDIT) || record->delta != row->words[0] ||
-        record->ts_delta != row->words[1] || !record_serial(record->way[SIDE_CLIENT]))
-        return;
-    row->client_next = record_newest(record_next(record->way[SIDE_CLIENT]), row->client_next);
-    row->server_next = record_newest(record_next(record->way[SIDE_SERVER]), row->server_next);
-    row->words[2] = record->ack_floor; /* see carried_recall() */
-    row->used = record_later(row->used, record->used);
-    for (int side = 0; side < 2; side++) {
-        if (record->ended[side] == RECORD_FIN)
-            row->flags |= fins[side];
-        else if (record->ended[side] == RECORD_RST)
-            row->flags |= FLOW_RESET;
-    }
-    if (row->state == FLOW_SPLICED && has_ended(row))
-        row->state = FLOW_CLOSING;
-}
-
-/* An opening whose server the kernel has answered (engine/stages/preparing.h), of which the engine
- * had not heard yet. */
-static void join_by(const struct flow_record *record, struct handed_flow *row)
-{
-    const uint64_t way = record->way[SIDE_SERVER];
-
-    if (!record->added || !(record->flags & RECORD_PREPARED) ||
-        record->begin[SIDE_CLIENT] != row->client_isn + 1 || record_serial(way) != record->serial ||
-        way == record_awaited(record->serial))
-        return;
-    row->state = FLOW_SPLICED;
-    row->flags |= (uint8_t)(FLOW_EDIT | (record->flags & RECORD_NO_ECN ? FLOW_NO_ECN : 0));
-    row->offered = FLOW_OFFER_UNKNOWN;
-    row->words[0] = record->delta;
-    row->words[1] = record->ts_delta;
-    row->words[2] = record->ack_floor;
-    row->words[3] = record->tsecr_floor;
-    row->server_isn = record->begin[SIDE_SERVER] - 1 - record->delta;
-    row->server_next = row->server_isn + 1;
-}
 
 static void look_at_record(const struct takeover_log *log, uint64_t index, struct handed_flow *row)
 {
     const struct head *head = log->old;
-    const uint64_t place = head->rows_each
-                               ? index / head->rows_each * head->left.each + index % head->rows_each
-                               : UINT64_MAX;
-    struct flow_record record;
 
-    if (!log->records.bytes || place >= log->records.count)
-        return;
-    row_read(&log->record_reading, log->records.bytes + place * log->records.row_bytes, &record);
-    if (row->state == FLOW_OPENING)
-        join_by(&record, row);
-    go_on_from(&record, row);
+    if (head->rows_each)
+        takeover_records_look(&log->records,
+                              index / head->rows_each * head->left.each + index % head->rows_each,
+                              row);
 }
 
 /* Of a version whose rows cannot be read: its key, and `edited`, which is 0 where it does not
@@ -150,11 +94,12 @@ static void write_form(const struct row_form *form, struct written_form *written
     memcpy(written->fields, form->fields, form->count * sizeof(written->fields[0]));
 }
 
-static bool understand(struct row_reading *reading, const struct row_form *own,
+static bool understand(struct row_reading *reading, enum takeover_part part,
                        const struct written_form *written)
 {
     return written->count <= ROW_FIELDS_MAX &&
-           row_reading_make(reading, own, written->fields, written->count, written->row_bytes);
+           row_reading_make(reading, &takeover_forms[part], written->fields, written->count,
+                            written->row_bytes);
 }
 
 static char *path_of(const char *store_path, const char *ending)
@@ -195,7 +140,7 @@ static void map_old(struct takeover_log *log, int fd)
 
 static void forget_old(struct takeover_log *log)
 {
-    carrying_rows_close(&log->records);
+    takeover_records_close(&log->records);
     if (log->old)
         munmap(log->old, log->old_bytes);
     log->old = NULL;
@@ -205,11 +150,12 @@ static void forget_old(struct takeover_log *log)
 static void understand_old(struct takeover_log *log)
 {
     const struct head *head = log->old;
+    struct row_reading records;
 
     log->readable = head->layout == LAYOUT && head->flow.row_bytes == head->row_bytes &&
-                    understand(&log->reading, &takeover_forms[TAKEOVER_FLOWS], &head->flow);
-    if (log->readable && understand(&log->record_reading, &takeover_record_form, &head->record))
-        log->records = carrying_rows_left(head->left, head->record.row_bytes);
+                    understand(&log->reading, TAKEOVER_FLOWS, &head->flow);
+    if (log->readable && understand(&records, TAKEOVER_RECORDS, &head->record))
+        log->records = takeover_records_open(head->left, &records, head->record.row_bytes);
 }
 
 struct takeover_log *takeover_log_read(const char *store_path, const uint8_t *boot,
@@ -301,7 +247,7 @@ bool takeover_log_begin(struct takeover_log *log, uint32_t workers, uint32_t row
                               .left = left,
                               .rows_each = each};
     write_form(&takeover_forms[TAKEOVER_FLOWS], &log->own->flow);
-    write_form(&takeover_record_form, &log->own->record);
+    write_form(&takeover_forms[TAKEOVER_RECORDS], &log->own->record);
     memcpy(log->own->magic, MAGIC, sizeof(log->own->magic));
     memcpy(log->own->boot, log->boot, sizeof(log->own->boot));
     memcpy(log->own->wire, log->wire, sizeof(log->own->wire));
@@ -385,7 +331,7 @@ struct takeover_log_taken takeover_log_fill(const struct takeover_log *log, uint
 
 bool takeover_log_is_carried(const struct takeover_log *log)
 {
-    return log->records.bytes != NULL;
+    return log->records.rows.bytes != NULL;
 }
 
 void takeover_log_again(const struct takeover_log *log, uint64_t steer_seed, uint32_t index,

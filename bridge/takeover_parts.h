@@ -9,6 +9,7 @@
 #include "bridge/takeover.h"
 #include "bridge/takeover_forms.h"
 #include "bridge/takeover_log.h"
+#include "bridge/takeover_records.h"
 
 #define TAKEOVER_MAGIC        "synwflow"
 #define TAKEOVER_BOOT_BYTES   40
@@ -70,6 +71,7 @@ struct takeover {
     struct takeover_prefix prefix;
     struct takeover_found parts[TAKEOVER_PARTS];
     struct takeover_tail tail;
+    struct takeover_records records; /* of these flows, while the kernel goes on */
     struct policy *policy;
     uint32_t taken; /* connections; the workers count */
     struct takeover_log *log;

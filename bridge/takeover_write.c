@@ -80,12 +80,16 @@ static void put_form(struct writer *writer, enum takeover_part part)
     put(writer, form->fields, form->count * sizeof(form->fields[0]));
 }
 
-static uint32_t put_flows(struct writer *writer, const struct engine *engine)
+static uint32_t put_flows(struct writer *writer, const struct engine *engine, uint32_t shard)
 {
+    const bool carried = writer->content->tail.left.number;
+    const uint32_t first = shard * writer->content->tail.left.each;
     struct handed_flow flows[BATCH];
     uint32_t cursor = 0, count, all = 0;
 
     while ((count = handover_flows(engine, &cursor, flows, BATCH)) > 0) {
+        for (uint32_t i = 0; i < count; i++)
+            flows[i].record = carried && flows[i].record ? flows[i].record + first : 0;
         put(writer, flows, count * sizeof(flows[0]));
         all += count;
     }
@@ -165,7 +169,7 @@ static uint64_t put_rows_of(struct writer *writer, const struct workers *workers
 
     switch (part) {
     case TAKEOVER_FLOWS:
-        return put_flows(writer, engine);
+        return put_flows(writer, engine, worker);
     case TAKEOVER_SERVERS:
         return put_servers(writer, engine, worker);
     case TAKEOVER_WATCHES:
@@ -174,6 +178,7 @@ static uint64_t put_rows_of(struct writer *writer, const struct workers *workers
         return put_tags(writer, engine, worker);
     case TAKEOVER_TAIL:
     case TAKEOVER_PROMISES:
+    case TAKEOVER_RECORDS:
     case TAKEOVER_PARTS:
         break;
     }
@@ -205,7 +210,7 @@ static void put_all(struct writer *writer, const struct workers *workers)
 }
 
 static void begin(const struct takeover *takeover, const struct workers *workers,
-                  struct content *content)
+                  const struct takeover_way *way, struct content *content)
 {
     struct takeover_prefix *prefix = &content->prefix;
     struct takeover_tail *tail = &content->tail;
@@ -223,6 +228,8 @@ static void begin(const struct takeover *takeover, const struct workers *workers
     tail->secrets = takeover->secrets;
     tail->generation = policy ? policy->generation : 0;
     tail->shards = workers_count(workers);
+    tail->left = way->records;
+    tail->handed_on = way->goes_on;
     for (int which = 0; which < HANDED_TAGS; which++)
         tail->places[which] = handover_places(first, (enum handed_tags)which);
     content->rows[TAKEOVER_TAIL] = 1;
@@ -347,22 +354,23 @@ static bool any_worth_it(const struct engine *engine)
 }
 
 bool takeover_write(struct takeover *takeover, const struct workers *workers,
-                    const struct file_hands *hands, bool within, struct error *error)
+                    const struct takeover_way *way, const struct file_hands *hands,
+                    struct error *error)
 {
     struct content content;
     struct error why = {0};
     bool wanted, written, kept = false;
 
-    begin(takeover, workers, &content);
+    begin(takeover, workers, way, &content);
     count(workers, &content);
-    wanted = content.prefix.flows > 0;
+    wanted = way->goes_on || content.prefix.flows > 0;
     for (uint32_t i = 0; i < workers_count(workers); i++)
         wanted = wanted || any_worth_it(workers_engine(workers, i));
     written = !wanted || write_file(takeover, workers, hands, &content, &why);
     if (written)
         takeover_log_end(takeover->log, hands);
     else
-        kept = give_away(takeover, workers, &content, within, &why);
+        kept = give_away(takeover, workers, &content, way->within, &why);
     sodium_memzero(&content, sizeof(content));
     return written || kept || error_set(error, why.code, "%s", why.text);
 }

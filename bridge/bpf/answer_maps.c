@@ -98,18 +98,20 @@ struct answer_maps *answer_maps_open(const struct bpf_object *object,
         tell(maps); /* the first one's says how many there are */
         return maps;
     }
-    answer_maps_close(maps);
+    answer_maps_close(maps, false);
     return NULL;
 }
 
-void answer_maps_close(struct answer_maps *maps)
+void answer_maps_close(struct answer_maps *maps, bool goes_on)
 {
     const int reason = errno;
 
     if (!maps)
         return;
-    maps->settings.servers = 0;
-    tell(maps);
+    if (!goes_on) {
+        maps->settings.servers = 0;
+        tell(maps);
+    }
     if (maps->share.records)
         munmap(maps->share.records, RECORDS_BYTES);
     if (maps->share.known)

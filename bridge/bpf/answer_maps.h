@@ -31,8 +31,9 @@ bool answer_maps_size(const struct bpf_object *object, const struct answer_sizes
 /* One shard's, of a loaded object, which stays the caller's. NULL and errno. */
 struct answer_maps *answer_maps_open(const struct bpf_object *object,
                                      const struct answer_sizes *sizes, uint32_t shard);
-/* Nothing is answered from here on. NULL is fine. */
-void answer_maps_close(struct answer_maps *maps);
+/* Nothing is answered from here on; `goes_on`: for as long as the engine's last word counts, by who
+ * has the program now. NULL is fine. */
+void answer_maps_close(struct answer_maps *maps, bool goes_on);
 
 struct answer_share answer_maps_share(const struct answer_maps *maps);
 void answer_maps_begin(struct answer_maps *maps, const struct engine_config *config);

@@ -135,6 +135,7 @@ struct answer {
     __u16 checksum; /* the SYN's, as it stands there */
     __u16 vlan;
     bool v4, ends_odd;
+    bool waits;          /* nobody is alive, and the next one will have the keys */
     bool partial;        /* the SYN's checksum is, and so is the answer's */
     __u8 to[6], from[6]; /* as they stand in its link header */
 };
@@ -414,14 +415,16 @@ INLINE bool answer_find(struct answer *answer)
 
 /* Before it is read: false where there are no servers to answer for. While no worker is alive there
  * are none: the cookies of one who was killed are nobody's, and who comes meanwhile is the
- * server's, by SYN-ACKs of its own. */
+ * server's, by SYN-ACKs of its own. Those of one who has ended in order the next one checks. */
 INLINE bool answer_open(struct answer *answer)
 {
     const __u32 first = 0;
+    const enum bypassed alone = bypassed();
 
     answer->settings = bpf_map_lookup_elem(&answer_switch, &first);
+    answer->waits = alone == BYPASSED_WAITING;
     return answer->settings && (answer->settings->shards > 1 || answer->settings->servers) &&
-           !bypassed();
+           alone != BYPASSED;
 }
 
 /* Whose engine it is for, as steering_worker(). */

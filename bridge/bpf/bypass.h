@@ -11,6 +11,9 @@
  *      worker    old + 1, first_us = 0           it finds a first_us that is BYPASS_OLD_US old
  *      worker    sees that `deaths` or `old` has grown: what it reads is stale, and is thrown away
  *                until there is nothing; then dead_us = 0
+ *      process   handed_on = 1, dead_us = now, deaths + 1
+ *                                            it ends in order, and the next one has what it knows,
+ *                                            its keys too: what is left in the TAPs is not stale
  *
  * An idle worker is not late: nobody waits for it. A clock that jumps kills nobody: a worker that
  * runs has BYPASS_DOUBT_US to answer, once the time is over.
@@ -48,7 +51,8 @@ struct bypass_pulse {
     /* Written at nearly each batch. */
     uint64_t first_us, suspect_us;
     uint32_t old; /* times that what waited had waited for too long */
-    uint32_t unused[11];
+    uint32_t handed_on;
+    uint32_t unused[10];
     /* Seldom. Times are of the monotonic clock; 0: never. */
     uint64_t dead_us;
     uint32_t deaths, policy;
@@ -69,6 +73,19 @@ static inline void bypass_die(struct bypass_pulse *pulse, uint64_t now_us)
     if (__atomic_compare_exchange_n(&pulse->dead_us, &alive, now_us, false, __ATOMIC_ACQ_REL,
                                     __ATOMIC_RELAXED))
         __atomic_fetch_add(&pulse->deaths, 1, __ATOMIC_ACQ_REL);
+}
+
+/* --- who ends in order ------------------------------------------------------------------------ */
+
+static inline void bypass_hand_on(struct bypass_pulse *pulse, uint64_t now_us)
+{
+    __atomic_store_n(&pulse->handed_on, 1, __ATOMIC_SEQ_CST);
+    bypass_die(pulse, now_us);
+}
+
+static inline bool bypass_is_handed_on(const struct bypass_pulse *pulse)
+{
+    return __atomic_load_n(&pulse->handed_on, __ATOMIC_ACQUIRE) != 0;
 }
 
 /* --- the workers' part ----------------------------------------------------------------------- */
@@ -100,6 +117,8 @@ static inline bool bypass_beat(struct bypass_pulse *pulse, const uint32_t *seen,
 {
     const uint64_t first_us = __atomic_load_n(&pulse->first_us, __ATOMIC_ACQUIRE);
 
+    if (bypass_is_handed_on(pulse))
+        return false;
     bypass_note_old(pulse, first_us, now_us);
     if (bypass_turns(pulse) != *seen)
         return true;

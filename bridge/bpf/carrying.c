@@ -265,7 +265,7 @@ void carrying_close(struct carrying *carrying)
     if (carrying->prepared)
         munmap(carrying->prepared, PREPARED_BYTES);
     for (uint32_t shard = 0; shard < ANSWER_SHARDS_MAX; shard++)
-        answer_maps_close(carrying->answers[shard]);
+        answer_maps_close(carrying->answers[shard], carrying->goes_on);
     tell_maps_close(carrying->tells);
     bpf_object__close(carrying->object);
     free(carrying->orders);

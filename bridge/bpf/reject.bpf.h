@@ -128,17 +128,27 @@ INLINE bool reject_looks_plain(struct __sk_buff *skb, const struct answer *answe
     return !(tcp->flags & FLAG_FIN) && answer_read_whole(skb, answer, tcp, &walk, &sum);
 }
 
+/* Until the next worker is there: a good cookie, with a request or without, is not for the server,
+ * which would break it off. Its client says it again. All else may be of a handshake that the
+ * server has made meanwhile. */
+INLINE __u32 reject_wait(const struct answer *answer, __u32 seq, __u32 ack)
+{
+    return reject_prove(answer, seq, ack) == CARRY_up_ack_good ? CARRY_lost : REJECT_NONE;
+}
+
 INLINE __u32 reject_judge(struct __sk_buff *skb, struct answer *answer, struct tcp_header *tcp)
 {
     const __u32 seq = bpf_ntohl(tcp->seq), ack = bpf_ntohl(tcp->ack);
     __u32 what;
 
-    if (answer->now_us >= *(volatile __u64 *)&answer->record->until_us)
+    if (!answer->waits && answer->now_us >= *(volatile __u64 *)&answer->record->until_us)
         return REJECT_NONE;
     answer->hash =
         flow_words_hash(flow_seed_of(answer->settings->table_seed), answer_words(answer));
     if (answer_is_known(answer))
         return REJECT_NONE;
+    if (answer->waits)
+        return reject_wait(answer, seq, ack);
     if (!*(volatile __u8 *)&answer->record->rejects)
         return CARRY_up_ack_stray;
     if (!reject_looks_plain(skb, answer, tcp))
@@ -181,7 +191,8 @@ static __attribute__((noinline)) int reject(struct __sk_buff *skb)
     if (what == CARRY_rejected)
         __sync_fetch_and_add(&answer_counts_of(&answer)->rejected, 1);
     count(what);
-    return what == CARRY_rejected || what == CARRY_noted ? TC_ACT_SHOT : TC_ACT_UNSPEC;
+    return what == CARRY_rejected || what == CARRY_noted || what == CARRY_lost ? TC_ACT_SHOT
+                                                                               : TC_ACT_UNSPEC;
 }
 
 #endif

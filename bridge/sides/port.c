@@ -147,9 +147,6 @@ static bool undo_left_over(struct port *port, const struct examined *found, stru
         return true;
     port->left_behind = !(found->note & REDIRECT_LEFT);
     port->was_down = port->was_down || noted(found->note) == NOTE_WAS_DOWN;
-    if (port->left_behind)
-        log_line(LOG_LEVEL_WARNING, "%s: undoing what a killed synward left behind",
-                 port->side->text);
     port->renewed = !port->host && noted(found->note) == note_of(port);
     if (port->renewed) {
         port->bypassed = found->note & REDIRECT_PROMISCUOUS;

@@ -206,11 +206,23 @@ static const struct side_spec *port_of(const struct end *end)
     return end_has_card(end) ? &end->hidden : &end->spec;
 }
 
-static bool open_links(struct end *end, enum card_setting card, struct error *error)
+/* By one who was killed, or who has handed the wire on. */
+static void tell_of_what_was_left(const struct end *end, bool handed_on)
+{
+    if (!port_was_left_behind(end->join))
+        return;
+    if (handed_on)
+        log_line(LOG_LEVEL_INFO, "%s: going on with the wire", port_of(end)->text);
+    else
+        log_line(LOG_LEVEL_WARNING, "%s: undoing what a killed synward left behind",
+                 port_of(end)->text);
+}
+
+static bool open_links(struct end *end, const struct sides_options *options, struct error *error)
 {
     netns_identify(end->spec.netns, &end->netns);
     end->link = end->port_link = end->tap_link = link_open(&end->spec, error);
-    if (!end->link || !open_card(end, card, error))
+    if (!end->link || !open_card(end, options->card, error))
         return false;
     if (!end->spec.port && !end->spec.host && !end_has_card(end))
         return true;
@@ -219,8 +231,10 @@ static bool open_links(struct end *end, enum card_setting card, struct error *er
         return inline_tap(end->link, &end->spec, &end->host_tap, error) &&
                (end->tap_link = link_beside(end->link, &end->host_tap, error));
     end->join = port_open(port_of(end), end->port_link, error);
-    if (end->join)
-        end->tap_link = link_beside(end->port_link, port_tap(end->join), error);
+    if (!end->join)
+        return false;
+    tell_of_what_was_left(end, options->handed_on);
+    end->tap_link = link_beside(end->port_link, port_tap(end->join), error);
     return end->tap_link;
 }
 
@@ -266,12 +280,12 @@ static bool open_end(struct sides *sides, struct end *end, struct error *error)
 }
 
 /* The host's end is there before the port leads to it. */
-static bool open_ends(struct sides *sides, enum card_setting card, struct error *error)
+static bool open_ends(struct sides *sides, const struct sides_options *options, struct error *error)
 {
     struct end *client = &sides->ends[SIDE_CLIENT], *server = &sides->ends[SIDE_SERVER];
     struct end *first = server->spec.host ? server : client;
 
-    if (!open_links(client, card, error) || !open_links(server, card, error))
+    if (!open_links(client, options, error) || !open_links(server, options, error))
         return false;
     for (int side = 0; side < 2; side++)
         if (sides->ends[side].spec.in_use &&
@@ -350,7 +364,7 @@ bool sides_open(struct sides *sides, const struct sides_options *options, struct
 
     sides->workers = options->workers;
     load_steering(sides, options);
-    if (!open_ends(sides, options->card, error))
+    if (!open_ends(sides, options, error))
         return false;
     settle_workers(sides);
     if (!agree_mtu(sides, error) || !link_set_up(client->tap_link, error) ||

@@ -32,6 +32,7 @@ struct sides_options {
     bool single_queue;   /* as if TAPs had one */
     uint64_t steer_seed; /* bpf/steering.h */
     enum card_setting card;
+    bool handed_on; /* what was left at ports was left for us */
 };
 
 /*

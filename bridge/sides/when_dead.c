@@ -73,6 +73,14 @@ bool when_dead_goes_on(const struct when_dead *dead)
     return dead && dead->bypassing && dead->begun;
 }
 
+bool when_dead_hand_on(struct when_dead *dead, uint64_t now_us)
+{
+    if (!dead->bypassing)
+        return false;
+    bypass_hand_on(bypassing_pulse(dead->bypassing), now_us);
+    return true;
+}
+
 void when_dead_use(const struct when_dead *dead, struct when_dead_use *use)
 {
     const struct bypass_pulse *pulse = dead->bypassing ? bypassing_pulse(dead->bypassing) : NULL;

@@ -39,6 +39,9 @@ const char *when_dead_hindrance(const struct when_dead *dead);
  * so where its start fails. */
 bool when_dead_goes_on(const struct when_dead *dead);
 void when_dead_use(const struct when_dead *dead, struct when_dead_use *use);
+/* From here on the wire goes on by itself, until the next daemon, to whom all is left. False: it
+ * cannot. */
+bool when_dead_hand_on(struct when_dead *dead, uint64_t now_us);
 /* NULL, and -1 for the map: there is none. */
 struct bypass_pulse *when_dead_pulse(struct when_dead *dead);
 uint16_t *when_dead_joined(struct when_dead *dead, const uint64_t table_seed[2]);

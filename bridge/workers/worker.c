@@ -38,7 +38,7 @@
 #define TRIGGER_SLOTS     256u
 #define REQUEST_SLOTS     1024u
 #define STEER_EVERY_US    (1000ull * 1000)
-/* Where nothing comes for so long, nothing of what was stale is left. */
+/* Where nothing comes for so long, nothing of what was stale, or was the last, is left. */
 #define STALE_WAIT_US 1000u
 #define STALE_MOST_US 20000u
 /* Frames of a batch between two looks at whether it stood still. */
@@ -358,25 +358,44 @@ static bool is_overdue(const struct worker *worker)
     const struct bypass_pulse *pulse = worker->options.pulse;
 
     /* Another worker may have seen it, and cleared first_us. */
-    return pulse &&
+    return pulse && !bypass_is_handed_on(pulse) &&
            (bypass_turns(pulse) != worker->turns_seen ||
             bypass_overdue(__atomic_load_n(&pulse->first_us, __ATOMIC_RELAXED), clock_now_us()));
 }
 
-static void handle_batch(struct worker *worker, uint64_t now_us)
+/* How many frames. */
+static uint32_t handle_batch(struct worker *worker, uint64_t now_us)
 {
     struct ring_frame frame;
+    uint32_t i;
 
-    for (uint32_t i = 0; ring_next(worker->ring, &frame); i++) {
+    for (i = 0; ring_next(worker->ring, &frame); i++) {
         if (i % OVERDUE_FRAMES == 0 && is_overdue(worker)) {
             discard(worker, &frame);
             throw_away(worker, false, clock_now_us());
-            return;
+            break;
         }
         follow_told(worker, now_us);
         told_note(&worker->told, &frame);
         handle_frame(worker, &frame, now_us);
     }
+    return i;
+}
+
+/* The wire goes on without us, and nothing more comes up: what has is neither late nor lost. */
+static void finish_what_came(struct worker *worker)
+{
+    const uint64_t begun_us = clock_now_us();
+    uint64_t now_us;
+    uint32_t frames;
+
+    do {
+        ring_wait(worker->ring, STALE_WAIT_US);
+        now_us = clock_now_us();
+        told_begin(&worker->told, now_us);
+        frames = handle_batch(worker, now_us);
+        tick(worker, now_us);
+    } while (frames && now_us - begun_us < STALE_MOST_US);
 }
 
 static void run(struct worker *worker)
@@ -515,6 +534,8 @@ static void *thread_main(void *argument)
     sem_post(&worker->ready);
     if (ok) {
         run(worker);
+        if (worker->options.pulse && bypass_is_handed_on(worker->options.pulse))
+            finish_what_came(worker);
         told_last(&worker->told);
         follow_told(worker, clock_now_us());
         told_close(&worker->told);

@@ -85,7 +85,10 @@ uint32_t handover_flows(const struct engine *engine, uint32_t *cursor, struct ha
         if (!is_handed((enum flow_state)flow->state))
             continue;
         flow_recall(&engine->flows, flow);
-        handed_flow_fill(flow, flow_cold(&engine->flows, flow), &out[count++]);
+        handed_flow_fill(flow, flow_cold(&engine->flows, flow), &out[count]);
+        if (engine->flows.carried && engine->flows.carried->records[*cursor].added)
+            out[count].record = *cursor + 1;
+        count++;
     }
     return count;
 }

@@ -32,9 +32,10 @@ struct handed_flow {
     uint16_t server_mss;
     uint8_t client_scale;
     uint8_t unused;
+    uint32_t record; /* place in the map of records, plus one; 0: none. Of a log its own place is */
 };
 
-_Static_assert(sizeof(struct handed_flow) == 96, "no padding");
+_Static_assert(sizeof(struct handed_flow) == 100, "no padding");
 _Static_assert(offsetof(struct handed_flow, edited) == sizeof(struct flow_key),
                "where every version finds it");
 

@@ -19,8 +19,8 @@ CHANGES = (
     ),
     (
         "engine/tables/joined_log.h",
-        "sizeof(struct handed_flow) == 96",
-        "sizeof(struct handed_flow) == 104",
+        "sizeof(struct handed_flow) == 100",
+        "sizeof(struct handed_flow) == 108",
     ),
     (
         "engine/tables/joined_log.h",

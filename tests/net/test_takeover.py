@@ -128,6 +128,10 @@ class Talk:
         check_equal(list(self.ended.values()), [], "connections that ended")
 
 
+def kinds(lab):
+    return {flow["state"] for flow in lab.flows()}
+
+
 def spliced(lab):
     return sum(f["state"] == "spliced" for f in lab.flows())
 
@@ -146,7 +150,12 @@ def plain_and_spliced(lab, talk, count=CONNECTIONS):
 
 
 def restarts_under_traffic(
-    lab, extra=(), count=CONNECTIONS, stall_s=STALL_S, programs=(SYNWARD, SYNWARD)
+    lab,
+    extra=(),
+    count=CONNECTIONS,
+    stall_s=STALL_S,
+    programs=(SYNWARD, SYNWARD),
+    how=signal.SIGTERM,
 ):
     """By these programs, one after the other."""
     talk = Talk(lab)
@@ -157,16 +166,19 @@ def restarts_under_traffic(
         for program in programs:
             lab.program = program
             begun = time.monotonic()
-            lab.restart("attack", signal.SIGTERM, extra=extra)
+            lab.restart("attack", how, extra=extra)
             away_s = max(away_s, time.monotonic() - begun)
             check("took over" in lab.daemon.errors(), f"the log: {lab.daemon.errors()}")
             check(not os.path.exists(f"{lab.store}.flows"), "what was left is removed")
             talk.go_on()
         stalled = f"stalled for {talk.longest_s:.1f} s, {away_s:.1f} s of it nobody was there"
-        check(talk.longest_s < stall_s + 2 * away_s, stalled)
+        gap_s = away_s if how == signal.SIGTERM else 0
+        check(talk.longest_s < stall_s + 2 * gap_s, stalled)
     wait_until(lambda: spliced(lab) == count, 20, "all are spliced")
     talk.close()
-    lab.wait_no_flows()
+    # Of a flood some SYNs go by while nobody is there (--when-dead), and are answered.
+    strangers = {"half-open", "picked-up", "closing"}
+    wait_until(lambda: not kinds(lab) - strangers, 5, "no flow is held")
     return f"longest pause {talk.longest_s:.2f} s, nobody was there for {away_s:.2f} s"
 
 
@@ -176,7 +188,7 @@ def test_ports():
         return restarts_under_traffic(lab)
 
 
-def many_under_a_flood(programs=(SYNWARD, SYNWARD)):
+def many_under_a_flood(programs=(SYNWARD, SYNWARD), how=signal.SIGTERM):
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(8192, hard), hard))
     with daemon_lab(sides="port") as lab:
@@ -188,7 +200,7 @@ def many_under_a_flood(programs=(SYNWARD, SYNWARD)):
             for rate, kind in ((SYN_RATE, {}), (ACK_RATE, {"ack": "yes"}))
         ]
         told = restarts_under_traffic(
-            lab, count=MANY, stall_s=STALL_BESIDE_A_FLOOD_S, programs=programs
+            lab, count=MANY, stall_s=STALL_BESIDE_A_FLOOD_S, programs=programs, how=how
         )
         sent = sum(flood.stop_report()["sent"] for flood in floods)
         return f"{MANY} of each kind beside {sent} frames: {told}"
@@ -218,7 +230,7 @@ def test_other_number_of_workers():
         return restarts_under_traffic(lab, extra=("--workers", "3"))
 
 
-def served_by_a_cookie_of_the_old_one(programs):
+def served_by_a_cookie_of_the_old_one(programs, how=signal.SIGTERM):
     """The SYN-ACK was the old one's. The request is served, and not twice."""
     with daemon_lab(sides="port") as lab:
         lab.start(mode="normal")
@@ -231,7 +243,7 @@ def served_by_a_cookie_of_the_old_one(programs):
             client.handshake()
             served = http.counts()["requests"]
             lab.program = program
-            lab.restart("attack", signal.SIGTERM)
+            lab.restart("attack", how)
             client.send(REQUEST, advance=False)
             said = client.read(lambda said: b"\n\r\n" in said or b"200" in said)
             check(b"200 OK" in said, f"served: {said}")

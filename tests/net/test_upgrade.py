@@ -20,12 +20,15 @@ def test_they_are_two():
 
 
 def test_many_under_a_flood():
-    """None is reset, and none stalls."""
-    return many_under_a_flood(THERE_AND_BACK)
+    """None is reset, and none stalls: handed on, and with nobody there in between."""
+    on = many_under_a_flood(THERE_AND_BACK, how=signal.SIGUSR2)
+    off = many_under_a_flood(THERE_AND_BACK)
+    return f"handed on: {on}; ended: {off}"
 
 
 def test_handshakes_with_cookies_of_the_old_process():
-    served_by_a_cookie_of_the_old_one(THERE_AND_BACK)
+    for how in (signal.SIGUSR2, signal.SIGTERM):
+        served_by_a_cookie_of_the_old_one(THERE_AND_BACK, how)
 
 
 def test_joined_connections_outlive_a_kill():

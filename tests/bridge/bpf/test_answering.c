@@ -496,9 +496,9 @@ Test(answering, ends_when_the_engine_is_dead)
     carrying_close(kernel.carrying);
 }
 
-static void set_dead(int map, uint64_t dead_us)
+static void set_dead(int map, uint64_t dead_us, bool handed_on)
 {
-    const struct bypass_pulse pulse = {.dead_us = dead_us};
+    const struct bypass_pulse pulse = {.dead_us = dead_us, .handed_on = handed_on};
     const uint32_t first = 0;
 
     cr_assert_eq(bpf_map_update_elem(map, &first, &pulse, BPF_ANY), 0);
@@ -514,10 +514,54 @@ Test(answering, ends_when_no_worker_is_alive)
     struct pair *pair = begin_plain_world(&kernel, OPENING_CHECK);
 
     cr_assert(answers_http(&kernel, pair, 1));
-    set_dead(map, 1);
+    set_dead(map, 1, false);
     cr_assert_not(answers_http(&kernel, pair, 2));
-    set_dead(map, 0);
+    set_dead(map, 0, false);
     cr_assert(answers_http(&kernel, pair, 3));
+    end_world(&kernel, pair);
+    carrying_close(kernel.carrying);
+    close(map);
+}
+
+/* What the client of answers_http() says to the SYN-ACK with this number. True: it ends here. */
+static bool ends_here(struct kernel *kernel, struct pair *pair, uint32_t client, uint32_t cookie,
+                      const char *payload)
+{
+    char from[40];
+
+    snprintf(from, sizeof(from), "198.51.9.%u:%u", client % 200, 1000 + client);
+    frame_write(&pair->frame, &(struct frame_words){.from = from,
+                                                    .to = HTTP,
+                                                    .flags = payload ? "P." : ".",
+                                                    .seq = X + 1,
+                                                    .ack = cookie + 1,
+                                                    .payload = payload});
+    return kernel_answers(kernel, pair);
+}
+
+/* Cookies are good with the next daemon: they are given, and do not come to the server, which would
+ * break them off. What it has answered itself comes to it. */
+Test(answering, goes_on_where_the_next_one_has_the_keys)
+{
+    LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = BPF_F_MMAPABLE);
+    const int map = bpf_map_create(BPF_MAP_TYPE_ARRAY, "pulse", sizeof(uint32_t),
+                                   sizeof(struct bypass_pulse), 1, &options);
+    struct kernel kernel = open_kernel_with(1, 0, map);
+    struct pair *pair = begin_plain_world(&kernel, OPENING_CHECK);
+    uint32_t cookie;
+
+    set_dead(map, 1, true);
+    cr_assert(answers_http(&kernel, pair, 1));
+    cookie = load_be32(pair->plain->sent.buffer + OFFLOAD_BYTES + ETH_HEADER_BYTES + 24);
+    cr_assert(ends_here(&kernel, pair, 1, cookie, NULL));
+    cr_assert(ends_here(&kernel, pair, 1, cookie, REQUEST));
+    cr_assert_not(ends_here(&kernel, pair, 1, cookie + 4096, NULL), "of the server itself");
+    cr_assert_not(ends_here(&kernel, pair, 2, cookie, REQUEST), "another client's");
+    answer_maps_stop_clock(kernel.maps, pair->plain->now_us + ANSWER_DEAD_US);
+    cr_assert_not(answers_http(&kernel, pair, 3), "the next one is late");
+    cr_assert(ends_here(&kernel, pair, 1, cookie, REQUEST), "and its clients wait");
+    set_dead(map, 1, false);
+    cr_assert_not(ends_here(&kernel, pair, 1, cookie, REQUEST), "there is no next one");
     end_world(&kernel, pair);
     carrying_close(kernel.carrying);
     close(map);

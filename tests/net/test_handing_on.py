@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A daemon that is told that another one follows (SIGUSR2) leaves it the wire as it is: nothing is
+cut in between, what is joined goes on, and the keys are the same."""
+import os
+import signal
+import time
+
+import runner
+from beat import Beat, ConnectionBeat
+from lab import SERVER4, SERVER6, SYNWARD, Lab, check, check_equal, listens, wait_until
+from rawtcp import ACK, EVERYTHING, PSH, RST, RawClient
+from streams import Streams
+from test_takeover import (
+    REQUEST,
+    daemon_lab,
+    many_under_a_flood,
+    restarts_under_traffic,
+    served_by_a_cookie_of_the_old_one,
+)
+
+RESTARTS = int(os.environ.get("DEAD_KILLS", "3"))
+HOLE_MS = 50
+HANDED_ON = "the wire goes on without synward, until the next start"
+
+
+def end(lab):
+    """In order, with its files written."""
+    code, _ = lab.daemon.stop(signal.SIGUSR2)
+    check_equal(code, 0, "exit code")
+    check(HANDED_ON in lab.daemon.errors(), lab.daemon.errors())
+
+
+def follow(lab, mode="attack"):
+    check(not listens(lab.control), "nobody is there")
+    lab._start_daemon(mode, ())  # pylint: disable=protected-access
+    check("took over" in lab.daemon.errors(), lab.daemon.errors())
+    check("killed" not in lab.daemon.errors(), lab.daemon.errors())
+
+
+def holes(lab):
+    """Of datagrams and of a joined connection, over the whole of a restart."""
+    worst = {}
+    with Beat(lab) as beat, Streams(lab) as streams:
+        with ConnectionBeat(lab, Streams.JOINED_PORT) as joined:
+            for _ in range(RESTARTS):
+                begin = time.monotonic()
+                end(lab)
+                streams.go_on()
+                follow(lab)
+                streams.go_on()
+                for name, of in (("datagrams", beat), ("a joined connection", joined)):
+                    newest = max(sent for _, sent, _ in of.came)
+                    hole = 1000 * of.longest_loss_s(begin, newest)
+                    worst[name] = max(worst.get(name, 0), hole)
+    return worst
+
+
+def no_hole(sides):
+    with daemon_lab(sides=sides) as lab:
+        lab.start()
+        worst = holes(lab)
+        check(max(worst.values()) <= HOLE_MS, f"ms in a row that did not come: {worst}")
+        said = ", ".join(f"{name} {ms:.0f}" for name, ms in worst.items())
+        return f"{RESTARTS} restarts; ms in a row at most: {said}"
+
+
+def test_no_hole_between_ports():
+    return no_hole("port")
+
+
+def test_no_hole_between_cards():
+    return no_hole("netns")
+
+
+def test_connections_of_all_kinds():
+    with daemon_lab(sides="port") as lab:
+        lab.start(mode="normal")
+        return restarts_under_traffic(lab, how=signal.SIGUSR2)
+
+
+def test_many_under_a_flood():
+    return many_under_a_flood(how=signal.SIGUSR2)
+
+
+def test_handshake_with_a_cookie_of_the_old_process():
+    served_by_a_cookie_of_the_old_one([SYNWARD], how=signal.SIGUSR2)
+
+
+def answered_meanwhile(lab, raw, when):
+    """A handshake and a request, one part of it while nobody is there. What is said then is neither
+    answered by the server nor lost: its client says it again."""
+    client = raw.connection(port=80, options=EVERYTHING)
+    if when == "request":
+        client.handshake()
+        end(lab)
+    else:
+        end(lab)
+        client.handshake()
+    client.send(REQUEST, advance=False)
+    reset = client.receive(0.5, lambda segment: segment.flags & RST)
+    check(reset is None, f"a reset: {reset}")
+    follow(lab)
+    client.send(REQUEST, advance=False)
+    said = client.read(lambda said: b"200" in said)
+    check(b"200 OK" in said, f"served: {said}")
+
+
+def test_who_comes_meanwhile_to_a_server_in_attack_mode():
+    """His SYN is answered with a cookie that the next one takes, and that of the last one does not
+    come to the server, which would break it off."""
+    with daemon_lab(sides="port") as lab:
+        lab.start(mode="normal")
+        http = lab.http()
+        lab.learn("http", 80)
+        lab.learn("http", 80, SERVER6)
+        lab.set_mode("attack")
+        for address in (SERVER4, SERVER6):
+            raw = RawClient(lab, address)
+            for when in ("request", "SYN"):
+                before = http.counts()["requests"]
+                answered_meanwhile(lab, raw, when)
+                check_equal(http.counts()["requests"], before + 1, f"requests served ({when})")
+            raw.close()
+
+
+def test_who_comes_meanwhile_to_a_server_in_calm():
+    with daemon_lab(sides="port") as lab:
+        lab.start(mode="normal")
+        lab.http()
+        check_equal(lab.fetch("http", 80)["ok"], 1, "served before")
+        end(lab)
+        check_equal(lab.fetch("http", 80, count=8)["ok"], 8, "served meanwhile")
+        follow(lab, "normal")
+        check_equal(lab.fetch("http", 80, count=8)["ok"], 8, "served then")
+
+
+def test_nobody_follows():
+    """The wire goes on as after a kill, by --when-dead; `detach` ends it."""
+    with daemon_lab(sides="port") as lab:
+        lab.start(mode="normal")
+        lab.http()
+        lab.learn("http", 80)
+        lab.set_mode("attack")
+        end(lab)
+        time.sleep(4)  # what the kernel answers for the next one it answers that long
+        check_equal(lab.fetch("http", 80, count=4)["ok"], 4, "by the server itself")
+
+
+def test_where_the_wire_cannot_go_on_it_is_an_end_as_any():
+    with daemon_lab(sides="port") as lab:
+        lab.start(mode="normal", extra=("--when-dead", "closed"))
+        check_equal(lab.daemon.stop(signal.SIGUSR2)[0], 0, "exit code")
+        check("stopped" in lab.daemon.errors(), lab.daemon.errors())
+        check(HANDED_ON not in lab.daemon.errors(), lab.daemon.errors())
+        check("clsact" not in lab.bridge.run("tc", "qdisc"), "a qdisc is left behind")
+
+
+if __name__ == "__main__":
+    runner.main(globals())
