@@ -67,7 +67,9 @@ def under_flood(thousands, concurrency):
             sent = flood.stop_report()
         return {**result, "flood_per_s": sent["sent"] * 1e6 / sent["took_us"]}
 
-    return Work(f"flood{thousands}-{concurrency}", 1.5, work, topology.PORTS_ATTACK)
+    return Work(
+        f"flood{thousands}-{concurrency}", 1.5, work, [*topology.PORTS_ATTACK, *topology.HOOKED]
+    )
 
 
 def bare_flood(name, rate, ack):
@@ -78,9 +80,8 @@ def bare_flood(name, rate, ack):
         sent = flood.report(timeout=seconds + 20)
         return {"sent": sent["sent"], "per_s": sent["sent"] * 1e6 / sent["took_us"]}
 
-    return Work(
-        name, 2, work, through=[topology.KernelBridge, *topology.PORTS_ATTACK, topology.Sink]
-    )
+    through = [topology.KernelBridge, *topology.PORTS_ATTACK, topology.Sink]
+    return Work(name, 2, work, through=through if ack else [*through, topology.NftSynproxy])
 
 
 def full_speed():
@@ -93,9 +94,13 @@ def full_speed():
         time.sleep(seconds)
         answered, took = lab.answered() - before, time.monotonic() - begin
         sent = flood.stop_report()
-        return {"per_s": answered / took, "flood_per_s": sent["sent"] * 1e6 / sent["took_us"]}
+        return {
+            "per_s": answered / took,
+            "sent": sent["sent"],
+            "flood_per_s": sent["sent"] * 1e6 / sent["took_us"],
+        }
 
-    return Work("syn", 1.5, work, [topology.BareAnswer, *topology.PORTS_ATTACK])
+    return Work("syn", 1.5, work, [topology.BareAnswer, *topology.PORTS_ATTACK, topology.Sink])
 
 
 def streams(count):
@@ -341,7 +346,7 @@ def main():
     parser.add_argument(
         "--through",
         default="",
-        help="only these: bridge, nft, tap, answer, normal, attack, port, path, sink",
+        help="only these: bridge, nft, tap, answer, normal, attack, hook, port, path, sink",
     )
     parser.add_argument("--out", default=RESULTS, help="the JSON of results")
     parser.add_argument("--from", dest="source", help="tell what is in this JSON")

@@ -11,6 +11,9 @@
     SynwardNormal   client TAP | synward | TAP server
     SynwardAttack   the same in attack mode, with the server's profile learned before
     HookAttack      the same, where the server's own TCP makes the connections
+    HookPath        client veth | synward with the kernel path | veth server
+                    both ends are its own, and the server's own TCP makes the connections: as it
+                    runs when nothing is said
     PortNormal, PortAttack    client veth | synward between two port: sides | veth server
     PathNormal, PathAttack    the same with the kernel path
     Sink            client veth | nobody, for what a flood's sender costs
@@ -331,6 +334,14 @@ class HookAttack(SynwardAttack):
         return self.daemon
 
 
+class HookPath(SynwardAttack):
+    name, title = "hook-path", "kernel path, attack, hook"
+
+    def join(self):
+        self.start(mode="normal", extra=("--card", "veth", "--kernel-path", "on", "--hook", "on"))
+        return self.daemon
+
+
 class PortNormal(SynwardNormal):
     name, title, path = "port-normal", "synward between ports, normal", "off"
 
@@ -369,5 +380,5 @@ class Sink(Topology):
 ALL = [KernelBridge, NftSynproxy, BareTap, SynwardNormal, SynwardAttack]
 PORTS_NORMAL = [PortNormal, PathNormal]
 PORTS_ATTACK = [PortAttack, PathAttack]
-HOOKED = [HookAttack]
+HOOKED = [HookAttack, HookPath]
 EVERY = [*ALL, BareAnswer, *PORTS_NORMAL, *PORTS_ATTACK, *HOOKED, Sink]
