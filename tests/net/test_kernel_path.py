@@ -708,6 +708,22 @@ def test_ack_flood_ends_in_the_kernel():
         return f"{rejected} dropped in the kernel, went up: {went_up(before, after)}"
 
 
+def test_floods_whose_headers_are_in_pieces_end_in_the_kernel():
+    """As some network cards hand frames over: only the link header lies where all headers are
+    otherwise."""
+    with path_lab("attack") as lab:
+        answering(lab)
+        before = kernel(lab)
+        for ack in ("no", "yes"):
+            lab.flood(80, count=9_000, rate=30_000, pieces="yes", ack=ack)
+        after = kernel(lab)
+        answered, rejected = (after[what] - before[what] for what in ("answered", "rejected"))
+        up = went_up(before, after)
+        check(answered >= 0.95 * 9_000, f"{answered} answered in the kernel, went up: {up}")
+        check(rejected >= 0.9 * 9_000, f"{rejected} dropped in the kernel, went up: {up}")
+        return f"{answered} answered, {rejected} dropped, went up: {up}"
+
+
 def test_clients_who_wait_to_be_greeted():
     """Some of the SYNs go up, so that their clients are asked again if their ACK is lost."""
     with path_lab("attack") as lab:

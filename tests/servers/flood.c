@@ -5,13 +5,16 @@
  *
  *      flood IFNAME DESTINATION-MAC ADDRESS PORT --count N [--rate N-PER-SECOND] [--sources
  *      A.B.C.D/BITS] [--seed N]
- *            [--drop yes] [--ack yes] [--dns yes]
+ *            [--drop yes] [--ack yes] [--dns yes] [--pieces yes]
  *
  * With --ack bare acknowledgments of nothing, not SYNs; with --dns queries for random names.
  *
  * A full queue is waited for, and a sender that was late catches up. With --drop neither: what
  * finds no room is lost, and what was not sent in time is not sent at all, as with a flood that
  * comes from afar.
+ *
+ * With --pieces the kernel takes the frames from a ring (PACKET_TX_RING) that it shares with this:
+ * only the link header of each lies where other frames have all their headers.
  *
  * Ends early on SIGTERM or SIGINT; what was sent is reported then, too.
  *
@@ -27,6 +30,7 @@
 #include <netinet/ip6.h>
 #include <netinet/udp.h>
 #include <stdio.h>
+#include <sys/mman.h>
 
 #include "tests/servers/common.h"
 
@@ -34,6 +38,9 @@
 #define TCP_BYTES   40u
 #define LATE_US     1000u
 #define FRAME_BYTES (14u + 40u + TCP_BYTES)
+#define SLOT_BYTES  256u /* of the ring, with what the kernel notes of a frame */
+#define SLOT_STEP   ((size_t)TPACKET_ALIGNMENT)
+#define DATA_AT     ((sizeof(struct tpacket2_hdr) + SLOT_STEP - 1) / SLOT_STEP * SLOT_STEP)
 
 /* Long enough for the other end to get some work done on a machine with few cores. */
 static const struct timespec queue_full_pause = {.tv_nsec = 100000};
@@ -54,7 +61,7 @@ static struct {
     uint8_t destination[6], source[6];
     uint16_t port;
     uint64_t count, rate;
-    bool drop, ack;
+    bool drop, ack, pieces;
     uint8_t protocol;
     uint32_t tcp_bytes; /* of the transport part, an even number */
     uint32_t base, mask;
@@ -233,6 +240,52 @@ static unsigned send_batch(int fd, struct mmsghdr *messages, unsigned batch)
     return taken;
 }
 
+/* --- a ring that the kernel shares ------------------------------------------------------------ */
+
+static uint8_t *open_ring(int fd)
+{
+    const struct tpacket_req request = {.tp_block_size = BATCH * SLOT_BYTES,
+                                        .tp_block_nr = 1,
+                                        .tp_frame_size = SLOT_BYTES,
+                                        .tp_frame_nr = BATCH};
+    void *ring;
+
+    set_option(fd, SOL_PACKET, PACKET_VERSION, TPACKET_V2);
+    if (setsockopt(fd, SOL_PACKET, PACKET_TX_RING, &request, sizeof(request)) < 0)
+        die("PACKET_TX_RING");
+    ring = mmap(NULL, BATCH * SLOT_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (ring == MAP_FAILED)
+        die("mmap");
+    return ring;
+}
+
+/* All of the ring, or what is left. Waits until they are out. */
+static uint64_t run_ring(int fd, uint64_t *sent)
+{
+    uint8_t *ring = open_ring(fd);
+    const uint64_t start_us = now_us();
+    uint64_t paced_us = start_us;
+    unsigned slot = 0;
+
+    while (*sent < options.count && !stop) {
+        const uint64_t left = options.count - *sent;
+        const unsigned batch = left < batch_most() ? (unsigned)left : batch_most();
+
+        for (unsigned i = 0; i < batch; i++) {
+            struct tpacket2_hdr *head = (void *)(ring + slot * SLOT_BYTES);
+
+            head->tp_len = (uint32_t)make_frame((uint8_t *)head + DATA_AT);
+            __atomic_store_n(&head->tp_status, TP_STATUS_SEND_REQUEST, __ATOMIC_RELEASE);
+            slot = (slot + 1) % BATCH;
+        }
+        if (send(fd, NULL, 0, 0) < 0 && errno != EINTR && errno != ENOBUFS)
+            die("send");
+        *sent += batch;
+        pace(&paced_us, *sent);
+    }
+    return now_us() - start_us;
+}
+
 /* Makes frames and sends them; counts in `sent` what the kernel took. Returns the time taken. */
 static uint64_t run(int fd, uint64_t *sent)
 {
@@ -269,6 +322,8 @@ static void set_flood_option(const char *name, char *value)
         options.tcp_bytes = options.ack ? sizeof(struct tcphdr) : TCP_BYTES;
     } else if (strcmp(name, "--dns") == 0)
         options.protocol = strcmp(value, "yes") == 0 ? IPPROTO_UDP : IPPROTO_TCP;
+    else if (strcmp(name, "--pieces") == 0)
+        options.pieces = strcmp(value, "yes") == 0;
     else if (strcmp(name, "--drop") == 0)
         options.drop = strcmp(value, "yes") == 0;
     else if (strcmp(name, "--sources") == 0) {
@@ -305,7 +360,7 @@ int main(int argc, char **argv)
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
     uint64_t sent = 0;
-    const uint64_t took_us = run(fd, &sent);
+    const uint64_t took_us = options.pieces ? run_ring(fd, &sent) : run(fd, &sent);
     printf("{\"sent\": %llu, \"took_us\": %llu}\n", (unsigned long long)sent,
            (unsigned long long)took_us);
     return 0;
