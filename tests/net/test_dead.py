@@ -244,7 +244,7 @@ def test_limited():
 
 
 def test_flows_go_on_beside_a_flood():
-    """Killed in attack mode, under a flood that goes on: it is limited, and takes nothing from them."""
+    """Killed in attack mode, under a flood that goes on: limited, it takes nothing from them."""
     with dead_lab("--kernel-path", "on") as lab, Streams(lab) as streams:
         with syns_counted(lab) as count:
             flood = lab.start_flood(80, rate=20000, count=140000)

@@ -169,8 +169,8 @@ def test_port_that_gets_another_name():
 
 
 def test_namespace_of_ports_that_is_made_anew():
-    """While only its name is gone, frames pass; then it is said, and when there are ports again, the sides
-    are opened anew, in the sandbox by the next start."""
+    """While only its name is gone, frames pass; then it is said, and when there are ports again the
+    sides are opened anew, in the sandbox by the next start."""
     for sandbox in ("off", "auto"):
         with daemon_lab(sides="port") as lab:
             lab.start(mode="normal", extra=("--sandbox", sandbox))

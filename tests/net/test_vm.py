@@ -291,10 +291,12 @@ class Between(Guest):
         return words
 
     def begin(self):
-        sides = (f"--{side} port:{card}" for side, card in zip(("client", "server"), CARDS))
+        """Waits until it is ready, or gone; what it says."""
+        sides = " ".join(f"--{name} port:{card}" for name, card in zip(("client", "server"), CARDS))
+        files = "--store /tmp/store --control /tmp/control"
         return self.run(
-            f"{SYNWARD} run {' '.join(sides)} --mode normal --store /tmp/store --control /tmp/control "
-            "2>/tmp/log & while [ -d /proc/$! ] && ! grep -q ' ready: ' /tmp/log; do sleep 0.1; done; "
+            f"{SYNWARD} run {sides} {files} --mode normal 2>/tmp/log & "
+            "while [ -d /proc/$! ] && ! grep -q ' ready: ' /tmp/log; do sleep 0.1; done; "
             "cat /tmp/log",
             timeout=120,
         )
