@@ -368,7 +368,7 @@ def test_kernel_of_debian_12_takes_the_programs_of_the_kernel_path():
         said = guest.run(
             f"SYNWARD_TEST_PERCENT=2 {UNIT_TESTS} --color=never -j1 --verbose "
             "--filter '@(answering|bypassing|carrying|completing|steering|telling)/*' 2>&1",
-            timeout=300,
+            timeout=400,
         )
         check("skipped" not in said.lower(), f"none is skipped: {said}")
         return f"Linux {release}: {said.strip().splitlines()[-1]}"
