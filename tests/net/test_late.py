@@ -4,6 +4,7 @@ is not waits, and nothing comes twice or a second late when they go on."""
 import contextlib
 import json
 import os
+import re
 import signal
 import threading
 import time
@@ -163,39 +164,85 @@ def made_late(pid, still_s, runs_s):
         thread.join()
 
 
-def attacked_while_late(still_s, runs_s):
+QUOTAS = (  # where a cgroup is made, of either kind, and what says that it has a tenth of a core
+    ("/sys/fs/cgroup/cpu", {"cpu.cfs_period_us": "100000", "cpu.cfs_quota_us": "10000"}),
+    ("/sys/fs/cgroup", {"cpu.max": "10000 100000"}),
+)
+
+
+@contextlib.contextmanager
+def of_a_tenth(pid):
+    """In a cgroup of its own; yields how often the kernel has kept it waiting, when asked."""
+    for parent, quota in QUOTAS:
+        folder = f"{parent}/synward-test-{pid}"
+        if not os.path.exists(f"{parent}/cgroup.procs"):
+            continue
+        os.mkdir(folder)
+        try:
+            if all(os.path.exists(f"{folder}/{name}") for name in quota):
+                write_all(folder, {**quota, "cgroup.procs": str(pid)})
+                yield lambda: int(re.search(r"nr_throttled (\d+)", read(f"{folder}/cpu.stat"))[1])
+                return
+        finally:
+            with contextlib.suppress(OSError):  # it has ended
+                write_all(parent, {"cgroup.procs": str(pid)})
+            os.rmdir(folder)
+    raise runner.Skip("no cgroup with a quota of CPU time can be made")
+
+
+def write_all(folder, texts):
+    for name, text in texts.items():
+        with open(f"{folder}/{name}", "w") as file:
+            file.write(text)
+
+
+def read(path):
+    with open(path) as file:
+        return file.read()
+
+
+def attacked_while_late(make_late, *extra, rate=10000):
     """Silent clients, wrong requests, floods of SYNs and of what must be looked at: nothing of it
     comes to the server, which is in attack mode, as where nobody is late."""
     with Lab(sides="port") as lab:
         if lab.stand_in:
             raise runner.Skip("needs the daemon")
-        lab.start(mode="normal")
+        lab.start(mode="normal", extra=extra)
         http = lab.http()
         lab.learn("http", 80)
         lab.set_mode("attack")
         before = http.accepted(), lab.server.counter("TcpPassiveOpens")
-        with made_late(lab.daemon.pid, still_s, runs_s):
+        with make_late(lab.daemon.pid) as throttled:
             patient = {"concurrency": 200, "hold_ms": 200, "connect_timeout_ms": 8000}
             clients = [
                 lab.start_talkers(80, count=1000, say=word, **patient)
                 for word in ("nothing", "bittorrent")
             ]
-            lab.flood(80, rate=10000, count=20000)
-            lab.flood(80, rate=10000, count=20000, ack="yes")
+            lab.flood(80, rate=rate, count=2 * rate)
+            lab.flood(80, rate=rate, count=2 * rate, ack="yes")
             connected = sum(client.report()["connected"] for client in clients)
+            waits = throttled() if throttled else None
         after = http.accepted(), lab.server.counter("TcpPassiveOpens")
         check(connected > 1000, f"{connected} of 2,000 bad clients have spoken")
         check_equal(after, before, "connections that were accepted, and made by the server's TCP")
         check_equal(lab.fetch("http", 80, count=10)["failed"], 0, "fetches afterwards")
-        return f"{connected} of 2,000 bad clients have spoken, and none got through"
+        check(waits is None or waits > 20, f"kept waiting {waits} times: that is no attack")
+        return f"{connected} of 2,000 bad clients have spoken, and none got through" + (
+            f"; kept waiting {waits} times" if waits else ""
+        )
 
 
 def test_attacked_while_it_stands_still_for_seconds():
-    return attacked_while_late(1, 0.3)
+    return attacked_while_late(lambda pid: made_late(pid, 1, 0.3))
 
 
 def test_attacked_while_it_runs_for_a_tenth_of_the_time():
-    return attacked_while_late(0.09, 0.01)
+    return attacked_while_late(lambda pid: made_late(pid, 0.09, 0.01))
+
+
+def test_attacked_while_it_has_a_tenth_of_a_core():
+    """Without the kernel path, by which it would need less."""
+    return attacked_while_late(of_a_tenth, "--kernel-path", "off", rate=100_000)
 
 
 # --- whose place somebody else wants -----------------------------------------------------------
