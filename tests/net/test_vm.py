@@ -295,7 +295,7 @@ class Between(Guest):
         sides = " ".join(f"--{name} port:{card}" for name, card in zip(("client", "server"), CARDS))
         files = "--store /tmp/store --control /tmp/control"
         return self.run(
-            f"{SYNWARD} run {sides} {files} --mode normal 2>/tmp/log & "
+            f"{SYNWARD} run {sides} {files} --mode normal --workers 2 2>/tmp/log & "
             "while [ -d /proc/$! ] && ! grep -q ' ready: ' /tmp/log; do sleep 0.1; done; "
             "cat /tmp/log",
             timeout=120,
@@ -341,6 +341,8 @@ def test_cards_that_take_only_what_is_for_them():
         said = guest.begin()
         check("ready" in said, f"synward in the guest: {said}")
         check_equal(served(), 3, "fetches while it lives")
+        said = guest.run("cat /tmp/log")
+        check("takes no" not in said, f"its kernel takes all of it: {said}")
         guest.end("KILL")
         check_equal(promiscuous(), 2, "cards that hear all after a kill")
         check_equal(served(), 3, "fetches when it is dead")
