@@ -5,7 +5,7 @@
 # "N passed, N failed".
 #
 # unit: Criterion programs, simulator, order of includes, list of rules, names in documents, tests
-# of threats, manual pages, completion.
+# of threats, loops of BPF programs, manual pages, completion.
 # all: also the engine's instruction counts, and the namespace tests, which need root.
 # more: what says the same again in another dress, or for longer, and the fuzz targets.
 set -u
@@ -78,6 +78,7 @@ units() {
 	script python3 "$here/rules.py"
 	script python3 "$here/documents.py"
 	script python3 "$here/threats.py"
+	script python3 "$here/backedges.py" "$build/bridge/bpf"
 	script python3 "$here/man.py" "$SYNWARD" "$build/man"
 	script python3 "$here/cli/shells.py" "$SYNWARD"
 	for program in unit-engine unit-profiles unit-bridge unit-cli simulator; do
