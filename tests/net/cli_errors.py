@@ -178,10 +178,24 @@ def test_name_taken():
             namespace.run("ip", "link", "del", interface)
 
 
+def event_of_the_store(lab):
+    """What who asks later is told of it."""
+    with socket.socket(socket.AF_UNIX) as control:
+        control.settimeout(10)
+        control.connect(lab.control)
+        control.sendall(b'{"command": "watch", "since": 0}\n')
+        for line in control.makefile():
+            event = json.loads(line)
+            if event["event"] == "store":
+                return event
+
+
 def check_put_aside(lab, text, line):
     """The daemon starts without a store that does not read, and keeps it and its votes."""
     write(f"{lab.store}.votes", "votes")
     lab._start_daemon("normal", ())
+    event = event_of_the_store(lab)
+    check(event["state"] == "broken" and lab.store + line in event["cause"], f"told: {event}")
     lab.stop_daemon()
     moved = glob.glob(f"{glob.escape(lab.store)}.broken-*Z")
     check_equal(len(moved), 1, "stores put aside")

@@ -244,4 +244,8 @@ Test(report, the_store)
     report_saved(report, "/var/lib/synward/profiles.json", 12);
     told();
     cr_expect(says("\"state\":\"saved\",\"value\":12"));
+    report_store_broken(report, "/x:3: ends too soon", "/x.broken-1");
+    told();
+    cr_expect(says("\"state\":\"broken\",\"cause\":\"/x:3: ends too soon\""));
+    cr_expect(says("moved to /x.broken-1, learning begins anew"));
 }
