@@ -5,7 +5,7 @@
 FUZZ          := $(BUILD)/fuzz
 FUZZ_TARGETS  := frame dns tcp_options engine greeting requests store capture texts
 FUZZ_PROGRAMS := $(FUZZ_TARGETS:%=$(BUILD)/fuzz_%) $(BUILD)/random_inputs $(BUILD)/seeds
-FUZZ_PARTS    := $(patsubst %.c,$(BUILD)/%.o,tests/fuzz/scene.c tests/engine/support_frames.c tests/engine/support_udp.c bridge/io/busy_poll.c bridge/text/config.c \
+FUZZ_PARTS    := $(patsubst %.c,$(BUILD)/%.o,tests/fuzz/scene.c tests/sim/packet.c tests/sim/path.c tests/engine/support_frames.c tests/engine/support_udp.c bridge/io/busy_poll.c bridge/text/config.c \
                    bridge/text/mode_text.c bridge/text/server_text.c)
 FUZZ_SANITIZE := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 

@@ -62,7 +62,14 @@ static void put(struct step *step, unsigned byte)
 }
 
 /* The numbers of options and payloads are those of scene.c. */
-enum { OPTIONS_NONE, OPTIONS_PLAIN_SYN, OPTIONS_STAMPED_SYN, OPTIONS_STAMPS = 4, OPTIONS_BLOCK };
+enum {
+    OPTIONS_NONE,
+    OPTIONS_PLAIN_SYN,
+    OPTIONS_STAMPED_SYN,
+    OPTIONS_STAMPS = 4,
+    OPTIONS_BLOCK,
+    OPTIONS_AWAITED_SYN = 0xf1 /* where the kernel awaits none: a plain one's */
+};
 enum { NOTHING, GET, USER, GET_BEGINS, GET_ENDS, GREETING, NEGATIVE, LARGE = 0x30 };
 
 struct segment_step {
@@ -73,7 +80,9 @@ static struct segment_step syn(bool stamps, bool answer)
 {
     return (struct segment_step){.flags = TCP_SYN | (answer ? TCP_ACK : 0),
                                  .seq = answer ? 0x80 : random_below(32),
-                                 .options = stamps ? OPTIONS_STAMPED_SYN : OPTIONS_PLAIN_SYN};
+                                 .options = answer && chance(70) ? OPTIONS_AWAITED_SYN
+                                            : stamps             ? OPTIONS_STAMPED_SYN
+                                                                 : OPTIONS_PLAIN_SYN};
 }
 
 static unsigned client_words(unsigned server)
@@ -127,12 +136,17 @@ static struct segment_step next_of_server(const struct talker *talker, unsigned 
     return go_on(talker, server_words(server), stamps);
 }
 
-/* Few speak at a time, so that their connections get somewhere. */
-static void choose_hot(void)
+/* Few speak at a time, so that their connections get somewhere. Beside the kernel's path most ask
+ * servers whose clients speak first, without tags: so it gives them requests. */
+static void choose_hot(const struct scene *scene)
 {
-    for (unsigned i = 0; i < HOT; i++)
-        hot[i] = (struct names){random_below(SCENE_CLIENTS), random_below(SCENE_SERVERS),
-                                chance(80) ? 0 : random_below(SCENE_VLANS)};
+    for (unsigned i = 0; i < HOT; i++) {
+        const bool plain = scene->path && chance(80);
+
+        hot[i] =
+            (struct names){random_below(SCENE_CLIENTS), random_below(plain ? 2 : SCENE_SERVERS),
+                           plain || chance(80) ? 0 : random_below(SCENE_VLANS)};
+    }
 }
 
 static void make_segment(const struct scene *scene, struct step *step)
@@ -236,7 +250,7 @@ static void make_step(const struct scene *scene, struct step *step)
 
     step->count = 0;
     if (kind < 8)
-        choose_hot();
+        choose_hot(scene);
     if (kind < 850) {
         make_segment(scene, step);
         if (chance(15))
@@ -256,8 +270,16 @@ static void make_step(const struct scene *scene, struct step *step)
     }
 }
 
+/* From the first frame on the kernel's path comes before the engine. */
+static void step_beside_path(struct scene *scene)
+{
+    uint8_t bytes[2] = {STEP_RAW | STEP_PATH, (uint8_t)random_below(256)};
+
+    scene_step(scene, &(struct fuzz_bytes){bytes, bytes + sizeof(bytes)});
+}
+
 struct totals {
-    uint64_t frames, replies, forwarded, opened, told, followed;
+    uint64_t frames, replies, forwarded, opened, told, followed, carried, given;
 };
 
 static void play_round(uint64_t number, uint64_t frames, struct totals *totals)
@@ -268,7 +290,9 @@ static void play_round(uint64_t number, uint64_t frames, struct totals *totals)
     round_number = number;
     random_state = seed + number * 0xd1342543de82ef95ull;
     scene_begin(&scene);
-    choose_hot();
+    if (chance(50))
+        step_beside_path(&scene);
+    choose_hot(&scene);
     while (scene.frames < frames) {
         struct fuzz_bytes stream;
 
@@ -282,6 +306,8 @@ static void play_round(uint64_t number, uint64_t frames, struct totals *totals)
     totals->opened += scene.opened;
     totals->told += scene.told;
     totals->followed += scene.followed;
+    totals->carried += scene.carried;
+    totals->given += scene.given;
     scene_end(&scene);
 }
 
@@ -329,8 +355,9 @@ int main(int count, char **arguments)
     }
     printf("ok random_inputs (%" PRIu64 " frames, %" PRIu64 " answered, %" PRIu64
            " passed on, %" PRIu64 " connections opened, %" PRIu64 " told to come over TCP, %" PRIu64
-           " told of by the kernel, seed %" PRIu64 ")\n",
+           " told of by the kernel, %" PRIu64 " carried by it, %" PRIu64
+           " requests given by it, seed %" PRIu64 ")\n",
            totals.frames, totals.replies, totals.forwarded, totals.opened, totals.told,
-           totals.followed, seed);
+           totals.followed, totals.carried, totals.given, seed);
     return 0;
 }

@@ -11,6 +11,7 @@
 #include "engine/base/checksum.h"
 #include "engine/shard/shard.h"
 #include "engine/stages/telling.h"
+#include "engine/tables/carried.h"
 #include "engine/stages/udp.h"
 #include "engine/udp/datagram.h"
 #include "engine/udp/dns_message.h"
@@ -82,10 +83,10 @@ static struct {
 } option_lists[16];
 static uint8_t payloads[8][LARGE_BYTES];
 
-static struct engine_config config;
+static struct engine_config config, config_of_path;
 static struct tell_hub hub;
 static struct tell_server tell_servers[SCENE_TABLE];
-static uint8_t *memory;
+static uint8_t *memory, *memory_of_path;
 static struct policy *policies[POLICIES];
 
 /* --- engine and policies --------------------------------------------------------------------- */
@@ -235,6 +236,9 @@ static void prepare(void)
     small_tables();
     /* Exactly as long as asked for: a byte beyond is noticed. */
     memory = aligned_alloc(64, engine_bytes(&config));
+    config_of_path = config;
+    path_free(path_new(&config_of_path, 0)); /* what it points to is of each scene's own */
+    memory_of_path = aligned_alloc(64, engine_bytes(&config_of_path));
     for (unsigned i = 0; i < POLICIES; i++)
         policies[i] = policy_new(i);
 }
@@ -313,6 +317,19 @@ static enum frame_kind look(struct frame *frame, uint8_t *buffer, uint32_t bytes
                        data_bytes, data_bytes);
 }
 
+/* The kernel has given this server the request, and its record stands still: the engine, which is
+ * told of that or finds it out, neither asks nor gives again. */
+static void check_given(struct scene *scene, const struct frame *frame, const struct flow_key *key)
+{
+    const struct conversation *conversation = conversation_of(scene, key);
+
+    if (!scene->path || !conversation || !conversation->given_serial ||
+        path_serial(scene->path, key) != conversation->given_serial)
+        return;
+    FUZZ_ASSERT(!(frame->flags & TCP_SYN));
+    FUZZ_ASSERT(!frame->payload_bytes || frame->seq != conversation->given_seq);
+}
+
 /* `cause`: the frame that it answers; NULL where a tick sent it. */
 static void check_own(struct scene *scene, uint8_t *buffer, uint32_t bytes, enum side to,
                       const struct arrival *cause)
@@ -331,6 +348,12 @@ static void check_own(struct scene *scene, uint8_t *buffer, uint32_t bytes, enum
         frame_flow_key(&frame, side_other(to), &key);
         /* Another connection is spoken of only where it is ended to make room (opening_room.h). */
         FUZZ_ASSERT(memcmp(&key, &cause->key, sizeof(key)) == 0 || (frame.flags & TCP_RST));
+    }
+    if (to == SIDE_SERVER) {
+        struct flow_key key;
+
+        frame_flow_key(&frame, SIDE_CLIENT, &key);
+        check_given(scene, &frame, &key);
     }
     deliver(scene, &frame, to, true);
     scene->replies++;
@@ -374,6 +397,26 @@ static void check_servers(const struct engine *engine)
                 openings <= engine->counters.flows_pending + engine->counters.flows_spliced);
 }
 
+/* What the kernel and the engine know of each other's connections. */
+static void check_path(const struct scene *scene)
+{
+    const struct flow_table *flows = &scene->engine->flows;
+    uint32_t added = 0;
+
+    for (uint32_t i = 0; i < flows->unused; i++) {
+        const struct flow *flow = &flows->flows[i];
+        const struct flow_record *record = &flows->carried->records[i];
+
+        added += record->added;
+        FUZZ_ASSERT(!record->added || flow->state != FLOW_FREE);
+        if (record->added && flow->state == FLOW_SPLICED)
+            FUZZ_ASSERT(record->delta == flow->delta && record->ts_delta == flow->ts_delta);
+        if (record->added)
+            FUZZ_ASSERT(path_serial(scene->path, &flow->key) == record->serial);
+    }
+    FUZZ_ASSERT(added == path_known(scene->path));
+}
+
 static void check_gauges(const struct scene *scene)
 {
     const struct engine *engine = scene->engine;
@@ -393,6 +436,8 @@ static void check_gauges(const struct scene *scene)
     FUZZ_ASSERT(pool->holds_touched - pool->free_holds_count <= pool->holds_max);
     FUZZ_ASSERT(engine->slots.count <= config.slots_max);
     check_servers(engine);
+    if (scene->path)
+        check_path(scene);
 }
 
 /* --- what a frame did ------------------------------------------------------------------------ */
@@ -616,8 +661,8 @@ static void check_verdict(struct scene *scene, const struct arrival *arrival, ui
         FUZZ_ASSERT(engine_outbox(scene->engine)->count == 0);
 }
 
-static void input(struct scene *scene, enum side from, const uint8_t *bytes_in, uint32_t bytes,
-                  uint32_t room)
+static void engine_takes(struct scene *scene, enum side from, const uint8_t *bytes_in,
+                         uint32_t bytes, uint32_t room)
 {
     uint32_t capacity = room > bytes ? room : bytes;
     struct arrival arrival = {.from = from, .bytes_in = bytes_in, .bytes = bytes};
@@ -628,11 +673,69 @@ static void input(struct scene *scene, enum side from, const uint8_t *bytes_in, 
     memset(&verdict, 0xa5, sizeof(verdict));
     memcpy(buffer, bytes_in, bytes);
     note_arrival(scene, &arrival, buffer);
-    engine_input(scene->engine, from, buffer, bytes, bytes, capacity, scene->now_us, &verdict);
+    if (scene->path)
+        engine_input_beside_carried(scene->engine, from, buffer, bytes, bytes, capacity,
+                                    scene->now_us, &verdict);
+    else
+        engine_input(scene->engine, from, buffer, bytes, bytes, capacity, scene->now_us, &verdict);
     check_verdict(scene, &arrival, buffer, capacity, &verdict);
     check_state(scene, &arrival);
     empty_outbox(scene, &arrival);
+    if (scene->path)
+        path_settle(scene->path, scene->engine);
     free(buffer);
+}
+
+/* What the engine is told of by now, as if it had come up. */
+static void hear_of_path(struct scene *scene)
+{
+    const uint8_t *told;
+    uint32_t bytes;
+
+    while (scene->path && (told = path_told(scene->path, &bytes)))
+        engine_takes(scene, SIDE_SERVER, told, bytes, 0);
+}
+
+/* The kernel has let it out: it carries, or gives a request to a server, which is noted. */
+static void leaves_path(struct scene *scene)
+{
+    const struct path_out out = path_out(scene->path);
+    uint8_t *buffer = malloc(out.bytes);
+    struct conversation *conversation;
+    struct flow_key key;
+    struct frame frame;
+
+    memcpy(buffer, out.buffer, out.bytes);
+    FUZZ_ASSERT(look(&frame, buffer, out.bytes) == FRAME_TCP && frame_checksum_right(&frame));
+    frame_flow_key(&frame, side_other(out.to), &key);
+    conversation = conversation_of(scene, &key);
+    if (out.reply && conversation) {
+        FUZZ_ASSERT(frame.payload_bytes > 0);
+        conversation->given_serial = path_serial(scene->path, &key);
+        conversation->given_seq = frame.seq;
+    }
+    scene->carried += !out.reply;
+    scene->given += out.reply;
+    deliver(scene, &frame, out.to, out.reply);
+    free(buffer);
+}
+
+static void input(struct scene *scene, enum side from, const uint8_t *bytes_in, uint32_t bytes,
+                  uint32_t room)
+{
+    enum path_action action = PATH_UP;
+
+    hear_of_path(scene);
+    if (scene->path && bytes >= OFFLOAD_BYTES)
+        action = path_frame(scene->path, from, bytes_in, bytes, scene->now_us);
+    if (action == PATH_UP) {
+        engine_takes(scene, from, bytes_in, bytes, room);
+        return;
+    }
+    scene->frames++;
+    if (action == PATH_OUT)
+        leaves_path(scene);
+    hear_of_path(scene);
 }
 
 /* The engine hears of the first `bytes` of a frame, which has gone out. */
@@ -654,6 +757,8 @@ static void hear(struct scene *scene, enum side from, const uint8_t *buffer, uin
     FUZZ_ASSERT(engine_outbox(scene->engine)->count == 0);
     FUZZ_ASSERT(openings_taken(&scene->engine->openings) <= openings);
     engine_telling(scene->engine)->orders_count = 0;
+    if (scene->path)
+        path_settle(scene->path, scene->engine);
     free(headers);
 }
 
@@ -803,6 +908,26 @@ static uint32_t patch(uint8_t *buffer, uint32_t bytes, struct fuzz_bytes *stream
     return bytes - (take_u8(stream) & 15);
 }
 
+/* A server says what its SYN-ACK is to have, where somebody waits for that. */
+#define OPTIONS_AWAITED 0xf0
+static void choose_awaited(struct scene *scene, const struct who *who, struct segment *segment,
+                           uint8_t options[TCP_OPTIONS_MAX])
+{
+    const struct flow_key key = {.client = segment->dst,
+                                 .server = segment->src,
+                                 .client_port = segment->dst_port,
+                                 .server_port = segment->src_port};
+    const uint8_t bytes =
+        who->vlan == 0 && who->from == SIDE_SERVER && (segment->flags & TCP_SYN)
+            ? path_awaited(scene->path, &key, (uint32_t)(scene->now_us / 1000), options)
+            : 0;
+
+    if (!bytes)
+        return;
+    segment->options = options;
+    segment->options_bytes = bytes;
+}
+
 /* Flags are those of TCP; bit 7 of `who`: patches follow. A window of 255 is closed; an odd one
  * comes with room for an answer. */
 static void say(struct scene *scene, struct fuzz_bytes *stream, uint8_t step)
@@ -810,7 +935,8 @@ static void say(struct scene *scene, struct fuzz_bytes *stream, uint8_t step)
     static uint8_t buffer[TEST_FRAME_BYTES];
     uint8_t byte = take_u8(stream), flags = take_u8(stream), seq = take_u8(stream),
             ack = take_u8(stream);
-    uint8_t options = take_u8(stream), payload = take_u8(stream), window = take_u8(stream), own[12];
+    uint8_t options = take_u8(stream), payload = take_u8(stream), window = take_u8(stream), own[12],
+            awaited[TCP_OPTIONS_MAX];
     struct who who = who_of(scene, byte, step);
     struct talker *talker = who.talker;
     struct segment segment = segment_between(&who);
@@ -824,6 +950,8 @@ static void say(struct scene *scene, struct fuzz_bytes *stream, uint8_t step)
     segment.window = window == 255 ? 0 : (uint16_t)(window << 8 | 1);
     choose_options(options, talker, scene->now_us, &segment, own);
     choose_payload(payload, step & STEP_SUPER, &segment);
+    if (scene->path && options >= OPTIONS_AWAITED)
+        choose_awaited(scene, &who, &segment, awaited);
     choose_link(&link, &segment, who.vlan);
     bytes = segment_write(buffer, sizeof(buffer), &link, &segment);
     FUZZ_ASSERT(bytes > 0);
@@ -972,10 +1100,13 @@ static void tick(struct scene *scene)
     int calls = 0;
     bool more;
 
+    hear_of_path(scene);
     do {
         more = engine_tick(scene->engine, scene->now_us);
         engine_telling(scene->engine)->orders_count = 0;
         empty_outbox(scene, NULL);
+        if (scene->path)
+            path_settle(scene->path, scene->engine);
         FUZZ_ASSERT(++calls < TICKS_MAX);
     } while (more || engine_next_deadline(scene->engine) <= scene->now_us);
 }
@@ -1012,6 +1143,24 @@ static void operator(struct scene *scene, struct fuzz_bytes *stream)
         engine_set_setting(scene->engine, &key, (enum mode_setting)(word % 4), scene->now_us);
 }
 
+static void begin(struct scene *scene, uint8_t *in, const struct engine_config *as)
+{
+    scene->engine = engine_init(in, as, START_US);
+    engine_adopt_policy(scene->engine, policies[0], START_US);
+    engine_set_setting(scene->engine, NULL, SETTING_ATTACK, START_US);
+}
+
+/* Nothing has come yet: another engine, with the path before it. */
+static void begin_beside_path(struct scene *scene, uint8_t chance)
+{
+    if (scene->frames > 0 || scene->path || scene->now_us != START_US)
+        return;
+    scene->path = path_new(&config_of_path, chance);
+    memset(memory_of_path, 0, engine_bytes(&config_of_path));
+    begin(scene, memory_of_path, &config_of_path);
+    engine_telling(scene->engine)->unlearned = chance & 3;
+}
+
 void scene_step(struct scene *scene, struct fuzz_bytes *stream)
 {
     uint8_t step = take_u8(stream);
@@ -1026,6 +1175,8 @@ void scene_step(struct scene *scene, struct fuzz_bytes *stream)
             tell(scene, stream, step);
         else if (step & STEP_TOLD)
             say(scene, stream, step & ~STEP_PARTIAL);
+        else if (step & STEP_PATH)
+            begin_beside_path(scene, take_u8(stream));
         else
             raw(scene, stream);
         break;
@@ -1052,11 +1203,10 @@ void scene_begin(struct scene *scene)
         prepare();
     memset(memory, 0, engine_bytes(&config));
     memset(&hub, 0, sizeof(hub));
+    path_free(scene->path);
     memset(scene, 0, sizeof(*scene));
     scene->now_us = START_US;
-    scene->engine = engine_init(memory, &config, START_US);
-    engine_adopt_policy(scene->engine, policies[0], START_US);
-    engine_set_setting(scene->engine, NULL, SETTING_ATTACK, START_US);
+    begin(scene, memory, &config);
 }
 
 /* With a tick at each deadline: nothing may be left. */
@@ -1075,6 +1225,7 @@ void scene_end(struct scene *scene)
     scene->now_us = until_us;
     tick(scene);
     check_gauges(scene);
+    FUZZ_ASSERT(scene->path == NULL || path_known(scene->path) == 0);
     FUZZ_ASSERT(engine_flows(engine, NULL, 0, scene->now_us) == 0);
     FUZZ_ASSERT(openings_taken(&engine->openings) == 0);
     FUZZ_ASSERT(engine->openings.holds_touched == engine->openings.free_holds_count);

@@ -17,6 +17,11 @@
  *                                                                    with bit 1: a segment, as at
  *                                                                    0..2, that the kernel has
  *                                                                    passed on and tells of
+ *               chance                                               with bit 2 alone, before any
+ *                                                                    frame: from here on the kernel
+ *                                                                    path comes first (sim/path.h);
+ *                                                                    a multiple of 4: with a
+ *                                                                    learner
  *      5        time(2): 14 bits << (0, 8, 12 or 16 by the high 2)   microseconds pass; odd: with
  *                                                                    the ticks that are due
  *      6        server setting                                       setting, or the main thread's
@@ -36,6 +41,9 @@
  *      - what is answered over UDP is a client's query, by TC=1 and no longer than it was, and none
  *      passes to a server that is attacked before anybody has proved himself;
  *      - what the kernel tells of is answered by nothing, and makes no opening;
+ *      - the kernel knows the connections that the engine has told it of, and no others; of one
+ * that is joined both know the same offsets; who was given the request in the kernel is not asked,
+ *      nor given it, again;
  *      - gauges equal what the tables hold, and no table holds more than it was made for;
  *      - ticks come to an end. scene_end(): after 9,000 s of silence nothing is left.
  */
@@ -44,6 +52,7 @@
 
 #include "engine/engine.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/sim/path.h"
 
 #define SCENE_CLIENTS 4
 #define SCENE_SERVERS 8
@@ -59,6 +68,7 @@ enum step_bits {
     STEP_PARTIAL = 16,
     STEP_TOLD = 16,
     STEP_DAMAGED = 32,
+    STEP_PATH = 32,
     STEP_SUPER = 64
 };
 
@@ -77,6 +87,8 @@ struct conversation {
     struct talker talkers[2];        /* by enum side */
     uint32_t cookies[SCENE_COOKIES]; /* of our SYN-ACKs */
     uint64_t cookies_sent;
+    uint32_t given_serial; /* of the record by which the kernel has given it the request; 0: none */
+    uint32_t given_seq;    /* where that begins */
 };
 
 struct scene {
@@ -84,8 +96,10 @@ struct scene {
     uint64_t now_us;
     uint64_t frames;
     bool proved;                               /* somebody may ask over UDP */
+    struct path *path;                         /* NULL: all goes through the engine */
     uint64_t replies, forwarded, opened, told; /* that the callers may see how far they come */
     uint64_t followed;                         /* segments that the kernel told of */
+    uint64_t carried, given;                   /* segments, and requests, that the path let out */
     struct conversation conversations[SCENE_CLIENTS][SCENE_SERVERS][SCENE_VLANS];
 };
 

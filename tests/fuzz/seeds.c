@@ -121,6 +121,12 @@ static void dns_seeds(void)
         datagram_write(&frame, ends[i / 2][0], ends[i / 2][1], message, bytes);
         seed("dns", frame.buffer + OFFLOAD_BYTES, frame.bytes - OFFLOAD_BYTES);
     }
+    /* The kernel's path, a SYN, its answer, a request, the server's SYN-ACK as promised, its word.
+     */
+    seed("engine",
+         "\x24\x01\x00\x00\x02\x00\x00\x01\x00\x01\x00\x00\x18\x00\x00\x00\x01\x01"
+         "\x00\x01\x12\x80\x00\xf1\x00\x01\x00\x01\x18\x00\x00\x00\x01\x01",
+         34);
     /* The same as steps of scene.h: told to come over TCP, proved, and passed on; an answer. */
     seed("engine",
          "\x0c\x00\x03\x07\x00\x0c\x10\x00\x00\x00\x0c\x00\x01\x08\x01\x0c\x01\x05\x08\x01", 20);

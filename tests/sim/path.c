@@ -468,6 +468,29 @@ enum path_action path_frame(struct path *path, enum side from, const uint8_t *bu
     return complete(path, &is, buffer, bytes);
 }
 
+uint32_t path_serial(struct path *path, const struct flow_key *key)
+{
+    const struct entry *entry = find(path, key);
+
+    return entry ? entry->serial : 0;
+}
+
+uint8_t path_awaited(struct path *path, const struct flow_key *key, uint32_t tsval,
+                     uint8_t options[TCP_OPTIONS_MAX])
+{
+    const struct entry *entry = find(path, key);
+    const struct flow_record *record = entry ? &path->records[entry->index] : NULL;
+    const struct prepared *prepared;
+
+    if (!record || !is_awaited(record) || (uint32_t)record->offsets >= PREPARED_PLACES)
+        return 0;
+    prepared = &path->prepared[(uint32_t)record->offsets];
+    memcpy(options, prepared->options, TCP_OPTIONS_MAX);
+    if (prepared->timestamps_at)
+        put_be32(options + prepared->timestamps_at, tsval);
+    return prepared->options_bytes;
+}
+
 struct path_out path_out(const struct path *path)
 {
     return path->out;

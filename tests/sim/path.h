@@ -62,6 +62,11 @@ struct path_totals {
     uint64_t carried, completed, beaten;
 };
 struct path_totals path_totals(void);
+/* Of a connection that the kernel knows: the serial of its record; 0: it knows none. */
+uint32_t path_serial(struct path *path, const struct flow_key *key);
+/* The options of the SYN-ACK that it awaits of a server, with this TSval; 0: it awaits none. */
+uint8_t path_awaited(struct path *path, const struct flow_key *key, uint32_t tsval,
+                     uint8_t options[TCP_OPTIONS_MAX]);
 /* How many connections the kernel knows. */
 uint32_t path_known(const struct path *path);
 
