@@ -376,6 +376,31 @@ def test_few_frames_of_short_connections_go_up_under_attack_over_ipv6():
     return few_go_up_under_attack(SERVER6)
 
 
+def test_server_that_answers_otherwise_is_left_unprepared():
+    """Its SYN-ACKs have another scale than clients are promised: what the kernel is to compare is
+    not tried for each. A server that goes back to what it said is believed again."""
+    with attacked_unlearned() as lab:
+        usual = lab.server.run("sysctl", "-n", "net.ipv4.tcp_rmem").strip()
+        lab.server.run("sysctl", "-qw", "net.ipv4.tcp_rmem=4096 131072 400000000")
+        before = kernel(lab)
+        result = lab.fetch("http", 80, count=200)
+        check_equal(result["failed"], 0, f"fetches ({result})")
+        after = kernel(lab)
+        up, left = (after[k] - before[k] for k in ("up_synack", "unprepared"))
+        check_equal(after["completed"], before["completed"], "none is as promised")
+        check(8 <= up <= 60, f"{up} SYN-ACKs went up, {left} left unprepared")
+        check(left >= 100, f"{up} SYN-ACKs went up, {left} left unprepared")
+        lab.server.run("sysctl", "-qw", f"net.ipv4.tcp_rmem={usual}")
+
+        def completed():
+            was = kernel(lab)["completed"]
+            check_equal(lab.fetch("http", 80, count=20)["failed"], 0, "fetches")
+            return kernel(lab)["completed"] - was >= 10
+
+        wait_until(completed, 70, "it is believed again")
+        return f"{up} SYN-ACKs went up, {left} left unprepared"
+
+
 def test_short_connections_on_a_lossy_wire_under_attack():
     """Whichever of their frames is lost, and wherever it is repeated: here, or in the engine."""
     with attacked_unlearned() as lab:
