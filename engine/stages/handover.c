@@ -19,11 +19,24 @@
 
 /* --- openings end ---------------------------------------------------------------------------- */
 
-/* Its client was told nothing of what it has said, and says it again. */
+/* Its client was told nothing of what it has said, and says it again; nor of what the server has
+ * said by now, but what we said for it. */
 static bool will_be_repeated(const struct flow *flow, const struct opening *opening)
 {
-    return flow->state == FLOW_OPENING && opening->held_bytes > 0 && opening->promised == 0 &&
-           opening->greeting_bytes == 0;
+    return (flow->state == FLOW_OPENING || flow->state == FLOW_GREETING) &&
+           opening->held_bytes > 0 && opening->promised == 0;
+}
+
+/* What its server says all the same, as our reset was lost, is not taken for a connection that
+ * nobody knows, in which the request would be lost; as of one that never was, its client may come
+ * by the same cookie (is_of_closing() of admission.c). */
+static void forget_greeting(struct engine *engine, struct flow *flow, uint64_t now_us)
+{
+    struct flow_cold *cold = flow_cold(&engine->flows, flow);
+
+    flow->flags = 0;
+    cold->client_next = cold->client_isn + 1;
+    engine_flow_state(engine, flow, FLOW_CLOSING, now_us);
 }
 
 static void end_opening(struct engine *engine, struct flow *flow, uint64_t now_us)
@@ -39,7 +52,10 @@ static void end_opening(struct engine *engine, struct flow *flow, uint64_t now_u
     }
     opening_reset_server(engine, flow, opening);
     opening_done(engine, flow);
-    engine_flow_free(engine, flow);
+    if (flow->state == FLOW_GREETING)
+        forget_greeting(engine, flow, now_us);
+    else
+        engine_flow_free(engine, flow);
 }
 
 static struct flow *oldest_of(const struct engine *engine, enum flow_list_id id)

@@ -16,10 +16,10 @@
  * What comes in may have been written by somebody who had taken over the old process: no value of
  * it leads out of a table or shifts by more than a window scale.
  *
- * An opening has more to it than can be handed over (held bytes, what was promised): it ends. Who
- * was promised nothing, and will repeat its request, is forgotten: its cookie is good in the new
- * shard. All others are reset, at both ends. So is what was spliced by a process of a version
- * whose rows cannot be read: takeover_lost().
+ * An opening has more to it than can be handed over (held bytes, what was promised): it ends. Whose
+ * client was told nothing of its request, and will repeat it, is forgotten, a greeting that was
+ * said to it or not: its cookie is good in the new shard. All others are reset, at both ends. So is
+ * what was spliced by a process of a version whose rows cannot be read: takeover_lost().
  */
 #ifndef SYNWARD_ENGINE_STAGES_HANDOVER_H
 #define SYNWARD_ENGINE_STAGES_HANDOVER_H
