@@ -346,6 +346,8 @@ static bool save_at_end(struct run *run, struct error *error)
     saved = daemon_save_at_end(run->daemon, error) &&
             state_save(run->daemon, run->options.store_path, error);
     tell_watchers(run); /* as far as they take it now */
+    if (run->next_follows)
+        workers_end(run->workers);
     run->handed_on = run->next_follows && when_dead_hand_on(run->when_dead, clock_now_us());
     workers_halt(run->workers);
     way.goes_on = run->handed_on;

@@ -137,15 +137,14 @@ static void fill_sizes(const struct run *run, struct engine_config *config)
         config->flows_max = run->options.flows;
 }
 
-/* What was joined before is left alone from the first frame on; then the engines know. */
+/* What was joined before is left alone from the first frame on; then the workers know. */
 static void mark_joined(struct run *run, int change)
 {
     struct engine_config config = {0};
 
     takeover_fill_config(run->takeover, &config);
-    takeover_log_mark(takeover_log_of(run->takeover),
-                      when_dead_joined(run->when_dead, config.table_seed), config.table_seed,
-                      change);
+    takeover_mark(run->takeover, when_dead_joined(run->when_dead, config.table_seed),
+                  config.table_seed, change);
     sodium_memzero(&config.keys, sizeof(config.keys));
 }
 
@@ -290,7 +289,6 @@ static bool make_workers(struct run *run, struct error *error)
     free(options);
     if (!run->workers)
         return false;
-    mark_joined(run, -1);
     run->stack_news.workers = run->workers;
     return true;
 }
@@ -316,8 +314,10 @@ static bool begin_path(struct run *run, struct error *error)
 
 static bool begin_workers(struct run *run, struct error *error)
 {
-    return workers_begin(run->workers, confine_sandbox(&run->confine), error) &&
-           workers_watch_anew(run->workers, clock_now_us(), error);
+    if (!workers_begin(run->workers, confine_sandbox(&run->confine), error))
+        return false;
+    mark_joined(run, -1);
+    return workers_watch_anew(run->workers, clock_now_us(), error);
 }
 
 static const struct policy *policy_in_force(void *context)

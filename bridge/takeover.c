@@ -15,6 +15,7 @@
 #include "bridge/base/log.h"
 #include "bridge/bpf/steering.h"
 #include "bridge/takeover_parts.h"
+#include "engine/tcp/joined.h"
 
 /* A connection that was idle for longer is forgotten anyway. */
 #define AGE_MOST_US (7440ull * SECOND_US)
@@ -438,6 +439,20 @@ static void fill_watches(const struct takeover *takeover, struct engine *engine)
     }
 }
 
+static void fill_waiting(const struct takeover *takeover, uint32_t index, uint32_t count,
+                         struct engine *engine, uint64_t now_us)
+{
+    const struct takeover_found *part = &takeover->parts[TAKEOVER_WAITING];
+
+    for (uint64_t i = 0; part->readable && i < part->count; i++) {
+        struct handed_waiting waiting;
+
+        read_row(part, i, &waiting);
+        if (steering_worker(takeover->secrets.steer_seed, count, &waiting.key) == index)
+            takeover_waiting(engine, &waiting, now_us);
+    }
+}
+
 /* Of a version whose rows cannot be read: its key, and `edited`. */
 static struct handed_flow lost_flow_at(const struct takeover *takeover, uint32_t i)
 {
@@ -457,6 +472,20 @@ static struct handed_flow flow_at(const struct takeover *takeover, uint32_t i)
     if (flow.record)
         takeover_records_look(&takeover->records, flow.record - 1, &flow);
     return flow;
+}
+
+void takeover_mark(const struct takeover *takeover, uint16_t *joined, const uint64_t table_seed[2],
+                   int change)
+{
+    if (!takeover->bytes)
+        takeover_log_mark(takeover->log, joined, table_seed, change);
+    for (uint32_t i = 0; joined && knows_flows(takeover) && i < takeover->prefix.flows; i++) {
+        struct handed_flow flow;
+
+        read_row(&takeover->parts[TAKEOVER_FLOWS], i, &flow);
+        if (flow.edited || flow.state == FLOW_CLOSING)
+            joined_count(joined, flow_seed_of(table_seed), &flow.key, change);
+    }
 }
 
 static void fill_flows(struct takeover *takeover, uint32_t index, uint32_t count,
@@ -502,6 +531,7 @@ void takeover_fill(void *context, uint32_t index, uint32_t count, struct engine 
     fill_flows(takeover, index, count, engine, now_us);
     fill_log(takeover, index, count, engine, now_us);
     fill_watches(takeover, engine);
+    fill_waiting(takeover, index, count, engine, now_us);
 }
 
 /* What was handed on. */

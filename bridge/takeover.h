@@ -6,7 +6,7 @@
  *      STORE.flows     mode 0600, for it holds secrets; written at the end, removed once the next
  *                      daemon runs with what it says
  *
- *      prefix | flows | their form | form and rows of keys, promises, servers, watches, tags
+ *      prefix | flows | their form | form and rows of keys, promises, servers, ...
  *
  * Where the wire goes on meanwhile (SIGUSR2) the kernel still carries by the records of the old
  * one, which say how far a connection has come since: takeover_records.h.
@@ -63,6 +63,11 @@ bool takeover_was_handed_on(const struct takeover *takeover);
 const struct policy *takeover_policy(const struct takeover *takeover);
 /* What is left in case we are killed (takeover_log.h). */
 struct takeover_log *takeover_log_of(struct takeover *takeover);
+/* Adds to, or takes from, the counts of what is joined (engine/tcp/joined.h), for who passes frames
+ * on until the workers are there: of what was left all that means nothing at its other end, or ends
+ * with a reset there. */
+void takeover_mark(const struct takeover *takeover, uint16_t *joined, const uint64_t table_seed[2],
+                   int change);
 /* worker_options.inherit, with the takeover as its context. `count` workers in all. */
 void takeover_fill(void *context, uint32_t index, uint32_t count, struct engine *engine,
                    uint64_t now_us);

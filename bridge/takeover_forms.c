@@ -167,6 +167,25 @@ static const struct row_field record_fields[] = {
     ROW_FIELD(14, struct flow_record, serial),
 };
 
+static const struct row_field waiting_fields[] = {
+    ROW_FIELD(1, struct handed_waiting, key),
+    ROW_FIELD(2, struct handed_waiting, seq),
+    ROW_FIELD(3, struct handed_waiting, ack),
+    ROW_FIELD(4, struct handed_waiting, tsecr),
+    ROW_FIELD(5, struct handed_waiting, generation),
+    ROW_FIELD(6, struct handed_waiting, sent_us),
+    ROW_FIELD(7, struct handed_waiting, mss),
+    ROW_FIELD(8, struct handed_waiting, ahead),
+    ROW_FIELD(9, struct handed_waiting, window_scale),
+    ROW_FIELD(10, struct handed_waiting, sack),
+    ROW_FIELD(11, struct handed_waiting, ecn),
+    ROW_FIELD(12, struct handed_waiting, greeting),
+    ROW_FIELD(13, struct handed_waiting, said),
+    ROW_FIELD(14, struct handed_waiting, timestamps),
+    ROW_FIELD(15, struct handed_waiting, offered),
+    ROW_FIELD(16, struct handed_waiting, link),
+};
+
 const struct row_form takeover_forms[TAKEOVER_PARTS] = {
     [TAKEOVER_FLOWS] = FORM(struct handed_flow, flow_fields, 1),
     [TAKEOVER_TAIL] = FORM(struct takeover_tail, tail_fields, 0),
@@ -175,4 +194,5 @@ const struct row_form takeover_forms[TAKEOVER_PARTS] = {
     [TAKEOVER_WATCHES] = FORM(struct handed_watch, watch_fields, 1),
     [TAKEOVER_TAGS] = FORM(struct takeover_tag_row, tag_fields, 0),
     [TAKEOVER_RECORDS] = FORM(struct flow_record, record_fields, 0),
+    [TAKEOVER_WAITING] = FORM(struct handed_waiting, waiting_fields, 6),
 };

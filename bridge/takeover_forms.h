@@ -53,6 +53,7 @@ enum takeover_part {
     TAKEOVER_WATCHES,
     TAKEOVER_TAGS,
     TAKEOVER_RECORDS, /* the form only: they are in a map (struct flow_record) */
+    TAKEOVER_WAITING,
     TAKEOVER_PARTS
 };
 

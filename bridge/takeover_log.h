@@ -54,8 +54,7 @@ bool takeover_log_begin(struct takeover_log *log, uint32_t workers, uint32_t row
 /* Of a worker: where its engine writes; nothing where there is none. */
 void takeover_log_share(const struct takeover_log *log, uint32_t worker,
                         struct engine_config *config);
-/* Adds to, or takes from, the counts of what is joined (engine/tcp/joined.h), for who passes frames
- * on until the engines know. */
+/* As takeover_mark(). */
 void takeover_log_mark(const struct takeover_log *log, uint16_t *joined,
                        const uint64_t table_seed[2], int change);
 /* Into the engine of worker `index` of `count`; how many were taken over, or are reset. */

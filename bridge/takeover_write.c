@@ -162,6 +162,19 @@ static uint64_t put_tags(struct writer *writer, const struct engine *engine, uin
     return all;
 }
 
+static uint64_t put_waiting(struct writer *writer, const struct engine *engine)
+{
+    struct handed_waiting waiting[BATCH];
+    uint32_t cursor = 0, count;
+    uint64_t all = 0;
+
+    while ((count = handover_waiting(engine, &cursor, waiting, BATCH)) > 0) {
+        put(writer, waiting, count * sizeof(waiting[0]));
+        all += count;
+    }
+    return all;
+}
+
 static uint64_t put_rows_of(struct writer *writer, const struct workers *workers, uint32_t worker,
                             enum takeover_part part)
 {
@@ -176,6 +189,8 @@ static uint64_t put_rows_of(struct writer *writer, const struct workers *workers
         return put_watches(writer, engine);
     case TAKEOVER_TAGS:
         return put_tags(writer, engine, worker);
+    case TAKEOVER_WAITING:
+        return put_waiting(writer, engine);
     case TAKEOVER_TAIL:
     case TAKEOVER_PROMISES:
     case TAKEOVER_RECORDS:

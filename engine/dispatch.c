@@ -49,13 +49,21 @@ static inline void client_without_flow(struct engine *engine, struct passage *pa
         stray_segment(engine, passage, server);
 }
 
+/* Of an opening that has ended with us: its client, who is answered already, would break it off. */
+static bool answers_who_is_gone(const struct engine *engine, const struct frame *frame)
+{
+    return engine->ending && (frame->flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK);
+}
+
 static void server_without_flow(struct engine *engine, struct passage *passage)
 {
     struct server_key key = flow_key_server(&passage->key);
     const struct server *server =
         passage->frame.flags & TCP_RST ? server_find(&engine->servers, &key) : NULL;
 
-    if (server && cookies_out(server, passage->now_us))
+    if (answers_who_is_gone(engine, &passage->frame))
+        passage_drop(engine, passage, DROP_swallowed);
+    else if (server && cookies_out(server, passage->now_us))
         stray_reset(engine, passage);
     else if (!stray_synack(engine, passage))
         track_server(engine, passage);

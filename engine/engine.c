@@ -356,6 +356,12 @@ void engine_settle(struct engine *engine)
     carry_settle(engine);
 }
 
+void engine_begin_answers(struct engine *engine, uint64_t now_us)
+{
+    if (engine->answering)
+        answering_tick(engine, now_us);
+}
+
 bool engine_look_for_ends(struct engine *engine, uint32_t *cursor, uint64_t now_us)
 {
     return unseen_look(engine, cursor, now_us);

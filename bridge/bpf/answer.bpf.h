@@ -271,6 +271,8 @@ INLINE bool answer_is_remembered(const struct answer *answer)
            (__s32)__sync_fetch_and_add(&record->spare, -1) > 0;
 }
 
+/* While nobody is alive who would say it again, a client that may wait for its server to speak is
+ * left to its own repeat. */
 INLINE __u32 answer_prepare(struct __sk_buff *skb, struct answer *answer, struct tcp_header *tcp,
                             struct answer_segment *segment)
 {
@@ -279,6 +281,8 @@ INLINE __u32 answer_prepare(struct __sk_buff *skb, struct answer *answer, struct
 
     if (answer->now_us >= *(volatile __u64 *)&answer->record->until_us)
         return CARRY_up_syn_late;
+    if (answer->alone && *(volatile __u8 *)&answer->record->waits)
+        return CARRY_lost;
     if (answer_is_aside(answer))
         return CARRY_up_syn_aside;
     answer->hash =

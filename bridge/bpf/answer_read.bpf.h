@@ -135,7 +135,7 @@ struct answer {
     __u16 checksum; /* the SYN's, as it stands there */
     __u16 vlan;
     bool v4, ends_odd;
-    bool waits;          /* nobody is alive, and the next one will have the keys */
+    bool alone;          /* nobody is alive, and the next one will have the keys */
     bool partial;        /* the SYN's checksum is, and so is the answer's */
     __u8 to[6], from[6]; /* as they stand in its link header */
 };
@@ -422,7 +422,7 @@ INLINE bool answer_open(struct answer *answer)
     const enum bypassed alone = bypassed();
 
     answer->settings = bpf_map_lookup_elem(&answer_switch, &first);
-    answer->waits = alone == BYPASSED_WAITING;
+    answer->alone = alone == BYPASSED_WAITING;
     return answer->settings && (answer->settings->shards > 1 || answer->settings->servers) &&
            alone != BYPASSED;
 }

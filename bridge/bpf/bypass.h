@@ -11,9 +11,11 @@
  *      worker    old + 1, first_us = 0           it finds a first_us that is BYPASS_OLD_US old
  *      worker    sees that `deaths` or `old` has grown: what it reads is stale, and is thrown away
  *                until there is nothing; then dead_us = 0
- *      process   handed_on = 1, dead_us = now, deaths + 1
+ *      process   handing = BYPASS_HANDED_ON, dead_us = now, deaths + 1
  *                                            it ends in order, and the next one has what it knows,
  *                                            its keys too: what is left in the TAPs is not stale
+ *      the next  handing = BYPASS_TAKEN_OVER, dead_us = now, deaths + 1
+ *                                            of its own pulse: until its workers are alive
  *
  * An idle worker is not late: nobody waits for it. A clock that jumps kills nobody: a worker that
  * runs has BYPASS_DOUBT_US to answer, once the time is over.
@@ -46,12 +48,14 @@
 #define BYPASS_ODD_BUCKET (2 * REGULARS_SERVERS)
 
 enum bypass_policy { BYPASS_OPEN, BYPASS_LIMITED };
+/* Any but the first: cookies are good all the same. */
+enum bypass_handing { BYPASS_NOT_HANDED, BYPASS_HANDED_ON, BYPASS_TAKEN_OVER };
 
 struct bypass_pulse {
     /* Written at nearly each batch. */
     uint64_t first_us, suspect_us;
-    uint32_t old; /* times that what waited had waited for too long */
-    uint32_t handed_on;
+    uint32_t old;     /* times that what waited had waited for too long */
+    uint32_t handing; /* enum bypass_handing */
     uint32_t unused[10];
     /* Seldom. Times are of the monotonic clock; 0: never. */
     uint64_t dead_us;
@@ -79,13 +83,13 @@ static inline void bypass_die(struct bypass_pulse *pulse, uint64_t now_us)
 
 static inline void bypass_hand_on(struct bypass_pulse *pulse, uint64_t now_us)
 {
-    __atomic_store_n(&pulse->handed_on, 1, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&pulse->handing, BYPASS_HANDED_ON, __ATOMIC_SEQ_CST);
     bypass_die(pulse, now_us);
 }
 
 static inline bool bypass_is_handed_on(const struct bypass_pulse *pulse)
 {
-    return __atomic_load_n(&pulse->handed_on, __ATOMIC_ACQUIRE) != 0;
+    return __atomic_load_n(&pulse->handing, __ATOMIC_ACQUIRE) == BYPASS_HANDED_ON;
 }
 
 /* --- the workers' part ----------------------------------------------------------------------- */
@@ -139,6 +143,8 @@ static inline bool bypass_is_dead(const struct bypass_pulse *pulse)
 static inline void bypass_alive(struct bypass_pulse *pulse, uint32_t *seen)
 {
     *seen = bypass_turns(pulse);
+    if (__atomic_load_n(&pulse->handing, __ATOMIC_RELAXED) == BYPASS_TAKEN_OVER)
+        __atomic_store_n(&pulse->handing, BYPASS_NOT_HANDED, __ATOMIC_RELAXED);
     __atomic_store_n(&pulse->suspect_us, 0, __ATOMIC_RELAXED);
     __atomic_store_n(&pulse->first_us, 0, __ATOMIC_RELAXED);
     __atomic_store_n(&pulse->dead_us, 0, __ATOMIC_RELEASE);

@@ -30,7 +30,7 @@ static inline __attribute__((always_inline)) enum bypassed bypassed(void)
 
     if (!pulse || !*(const volatile __u64 *)&pulse->dead_us)
         return BYPASSED_NOT;
-    return *(const volatile __u32 *)&pulse->handed_on ? BYPASSED_WAITING : BYPASSED;
+    return *(const volatile __u32 *)&pulse->handing ? BYPASSED_WAITING : BYPASSED;
 }
 
 #endif

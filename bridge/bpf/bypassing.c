@@ -132,15 +132,21 @@ int bypassing_map(const struct bypassing *bypassing)
     return bypassing->map;
 }
 
-void bypassing_lead(struct bypassing *bypassing, const uint32_t to[2], const uint32_t tap[2],
-                    bool begun, uint64_t now_us)
+void bypassing_begin(struct bypassing *bypassing, bool handed_on, uint64_t now_us)
 {
     struct bypass_pulse *pulse = bypassing->pulse;
 
-    if (begun && pulse->deaths == 0) {
-        pulse->deaths = 1;
-        pulse->dead_us = now_us;
-    }
+    if (pulse->deaths > 0)
+        return;
+    pulse->handing = handed_on ? BYPASS_TAKEN_OVER : BYPASS_NOT_HANDED;
+    pulse->deaths = 1;
+    pulse->dead_us = now_us;
+}
+
+void bypassing_lead(struct bypassing *bypassing, const uint32_t to[2], const uint32_t tap[2])
+{
+    struct bypass_pulse *pulse = bypassing->pulse;
+
     memcpy(pulse->tap, tap, sizeof(pulse->tap));
     for (int side = 0; side < 2; side++)
         __atomic_store_n(&pulse->to[side], to[side], __ATOMIC_RELEASE);

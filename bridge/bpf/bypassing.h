@@ -30,10 +30,10 @@ void bypassing_close(struct bypassing *bypassing);
 int bypassing_program(const struct bypassing *bypassing, enum side from);
 /* The map that says who is alive, for the other programs. */
 int bypassing_map(const struct bypassing *bypassing);
-/* Interfaces, by enum side: those that lead there, and the TAPs that frames from there go up by.
- * `begun`: nobody is alive until a worker says so. */
-void bypassing_lead(struct bypassing *bypassing, const uint32_t to[2], const uint32_t tap[2],
-                    bool begun, uint64_t now_us);
+/* Nobody is alive until a worker says so. `handed_on`: the last one has left us its keys. */
+void bypassing_begin(struct bypassing *bypassing, bool handed_on, uint64_t now_us);
+/* Interfaces, by enum side: those that lead there, and the TAPs that frames from there go up by. */
+void bypassing_lead(struct bypassing *bypassing, const uint32_t to[2], const uint32_t tap[2]);
 /* Whoever calls this: its end is known at once, by programs that end with it and with all that it
  * has forked since. False: the kernel takes no such programs. */
 bool bypassing_own(struct bypassing *bypassing);

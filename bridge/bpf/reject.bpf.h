@@ -141,13 +141,13 @@ INLINE __u32 reject_judge(struct __sk_buff *skb, struct answer *answer, struct t
     const __u32 seq = bpf_ntohl(tcp->seq), ack = bpf_ntohl(tcp->ack);
     __u32 what;
 
-    if (!answer->waits && answer->now_us >= *(volatile __u64 *)&answer->record->until_us)
+    if (!answer->alone && answer->now_us >= *(volatile __u64 *)&answer->record->until_us)
         return REJECT_NONE;
     answer->hash =
         flow_words_hash(flow_seed_of(answer->settings->table_seed), answer_words(answer));
     if (answer_is_known(answer))
         return REJECT_NONE;
-    if (answer->waits)
+    if (answer->alone)
         return reject_wait(answer, seq, ack);
     if (!*(volatile __u8 *)&answer->record->rejects)
         return CARRY_up_ack_stray;

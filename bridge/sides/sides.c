@@ -363,6 +363,7 @@ bool sides_open(struct sides *sides, const struct sides_options *options, struct
     struct end *client = &sides->ends[SIDE_CLIENT], *server = &sides->ends[SIDE_SERVER];
 
     sides->workers = options->workers;
+    sides->handed_on = options->handed_on;
     load_steering(sides, options);
     if (!open_ends(sides, options, error))
         return false;
@@ -476,11 +477,13 @@ bool sides_bypass_again(struct sides *sides, struct error *error)
         tap[side] = (uint32_t)end->index;
         left_behind |= port_was_left_behind(end->join);
     }
+    if (there && left_behind)
+        bypassing_begin(sides->bypassing, sides->handed_on, clock_now_us());
     if (there)
-        bypassing_lead(sides->bypassing, to, tap, left_behind, clock_now_us());
+        bypassing_lead(sides->bypassing, to, tap);
     if (there && bypass(sides, error))
         return true;
-    bypassing_lead(sides->bypassing, nowhere, nowhere, false, clock_now_us());
+    bypassing_lead(sides->bypassing, nowhere, nowhere);
     return false;
 }
 

@@ -34,6 +34,7 @@ struct sides {
     int steering_fd;             /* program for the TAPs' queues, -1: none */
     bool started;                /* a card that was made stays */
     bool elsewhere;              /* another process looks after them */
+    bool handed_on;              /* by the last one to us */
     struct carrier carrier;      /* of who looks after them */
     struct bypassing *bypassing; /* NULL: none */
     struct carrying *carrying;   /* NULL: none */

@@ -260,6 +260,15 @@ static void snapshot_counters(struct worker *worker, struct counters *out)
     *out = *counters;
 }
 
+/* What we have acknowledged, or opened, goes with us: both ends hear of it. */
+static void end_openings(struct worker *worker)
+{
+    while (handover_end(worker->engine, clock_now_us()))
+        send_outbox(worker);
+    send_outbox(worker);
+    ring_submit(worker->ring);
+}
+
 /* What is not for the engine alone. */
 static void serve(struct worker *worker, const struct worker_request *request, uint64_t now_us)
 {
@@ -269,6 +278,8 @@ static void serve(struct worker *worker, const struct worker_request *request, u
         worker->learning = request->learning;
     else if (request->kind == REQUEST_COUNTERS)
         snapshot_counters(worker, request->counters);
+    else if (request->kind == REQUEST_END)
+        end_openings(worker);
     else if (request->kind == REQUEST_STOP)
         worker->stopping = true;
 }
@@ -436,15 +447,6 @@ static void run(struct worker *worker)
     }
 }
 
-/* What we have acknowledged, or opened, goes with us: both ends hear of it. */
-static void end_openings(struct worker *worker)
-{
-    while (handover_end(worker->engine, clock_now_us()))
-        send_outbox(worker);
-    send_outbox(worker);
-    ring_submit(worker->ring);
-}
-
 /* From its first frame on. */
 static void carry_inherited(struct worker *worker)
 {
@@ -496,6 +498,8 @@ static bool make_engine(struct worker *worker)
         worker->options.inherit(worker->options.inherit_context, worker->options.index,
                                 worker->options.count, worker->engine, now_us);
     carry_inherited(worker);
+    engine_begin_answers(worker->engine, now_us);
+    kernel_share_answers(&worker->kernel, now_us);
     /* Who is forked has no use for them. */
     sodium_memzero(&worker->options.engine.keys, sizeof(worker->options.engine.keys));
     return true;

@@ -79,6 +79,15 @@ struct engine *workers_engine_made(struct workers *workers, uint32_t worker)
     return worker_engine_made(workers->worker[worker]);
 }
 
+void workers_end(struct workers *workers)
+{
+    const struct worker_request request = {.kind = REQUEST_END};
+    struct error error = {0};
+
+    for (uint32_t i = 0; i < workers->count; i++)
+        worker_ask(workers->worker[i], &request, &error);
+}
+
 void workers_halt(struct workers *workers)
 {
     for (uint32_t i = 0; i < workers->count; i++)

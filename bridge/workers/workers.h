@@ -31,6 +31,9 @@ bool workers_begin(struct workers *workers, const struct sandbox *sandbox, struc
 struct engine *workers_engine_made(struct workers *workers, uint32_t worker);
 /* worker_halt() of each; then worker_engine() is for who takes over. */
 void workers_halt(struct workers *workers);
+/* They open nothing any more; a worker that does not answer is not waited for. Before
+ * workers_halt(), where frames go on without us meanwhile. */
+void workers_end(struct workers *workers);
 uint32_t workers_count(const struct workers *workers);
 const struct engine *workers_engine(const struct workers *workers, uint32_t worker);
 void workers_stop(struct workers *workers);

@@ -62,6 +62,7 @@ struct engine {
     struct engine_config config;
     uint64_t began_us;
     uint64_t now_us; /* of the newest call: what is due is counted from here */
+    bool ending;     /* nothing is begun any more (stages/handover.h) */
     struct counters counters;
     struct outbox outbox;
     struct observation_queue observations;

@@ -13,6 +13,7 @@
 #include "engine/stages/preparing.h"
 #include "engine/stages/unseen.h"
 #include "engine/tables/carried.h"
+#include "engine/tcp/joined.h"
 
 /* Things done by one handover_end(): each may put two segments into the outbox. */
 #define END_WORK 16
@@ -52,6 +53,9 @@ static void end_opening(struct engine *engine, struct flow *flow, uint64_t now_u
     }
     opening_reset_server(engine, flow, opening);
     opening_done(engine, flow);
+    /* Where frames go on without us what the server says all the same is not for the client. */
+    if (engine->flows.joined)
+        joined_count(engine->flows.joined, engine->flows.seed, &flow->key, 1);
     if (flow->state == FLOW_GREETING)
         forget_greeting(engine, flow, now_us);
     else
@@ -68,6 +72,7 @@ static struct flow *oldest_of(const struct engine *engine, enum flow_list_id id)
 bool handover_end(struct engine *engine, uint64_t now_us)
 {
     engine->now_us = now_us;
+    engine->ending = true;
     for (int work = 0; work < END_WORK; work++) {
         struct flow *opening = oldest_of(engine, FLOW_LIST_OPENING);
         struct flow *kept = opening ? NULL : oldest_of(engine, FLOW_LIST_KEPT);
@@ -151,6 +156,87 @@ uint32_t handover_watches(const struct engine *engine, uint32_t *cursor, struct 
             out[count++] = (struct handed_watch){.key = flow->key, .watched = *watched};
     }
     return count;
+}
+
+/* --- who waits for a greeting ---------------------------------------------------------------- */
+
+static struct handed_waiting waiting_of(const struct resend_entry *entry, bool greeting)
+{
+    return (struct handed_waiting){.key = entry->key,
+                                   .seq = entry->seq,
+                                   .ack = entry->ack,
+                                   .tsecr = entry->tsecr,
+                                   .generation = entry->generation,
+                                   .sent_us = entry->sent_us,
+                                   .mss = entry->client.mss,
+                                   .ahead = greeting ? entry->ahead : 0,
+                                   .window_scale = entry->client.window_scale,
+                                   .sack = entry->client.sack,
+                                   .ecn = entry->client.ecn,
+                                   .greeting = greeting,
+                                   .said = entry->stage != 0,
+                                   .timestamps = entry->timestamps,
+                                   .offered = greeting ? 0 : entry->offered,
+                                   .link = entry->link};
+}
+
+uint32_t handover_waiting(const struct engine *engine, uint32_t *cursor, struct handed_waiting *out,
+                          uint32_t max)
+{
+    const uint32_t greetings = engine->greetings->slots_count;
+    uint32_t count = 0;
+
+    for (; *cursor < greetings + engine->synacks->slots_count && count < max; ++*cursor) {
+        const bool greeting = *cursor < greetings;
+        const struct resend_entry *entry = greeting
+                                               ? resend_at(engine->greetings, *cursor)
+                                               : resend_at(engine->synacks, *cursor - greetings);
+
+        if (entry)
+            out[count++] = waiting_of(entry, greeting);
+    }
+    return count;
+}
+
+static bool is_sane_waiting(const struct handed_waiting *from)
+{
+    return from->link.length >= ETH_HEADER_BYTES && from->link.length <= LINK_HEADER_MAX &&
+           (from->window_scale <= WSCALE_MAX || from->window_scale == WSCALE_NONE);
+}
+
+/* When it was said first, as far as that counts: what came due meanwhile is due now, once. */
+static uint64_t said_at(const struct handed_waiting *from, uint64_t now_us)
+{
+    const uint64_t earliest_us = now_us > RESEND_FIRST_US ? now_us - RESEND_FIRST_US : 0;
+
+    if (!from->said || from->sent_us > now_us)
+        return now_us;
+    return from->sent_us > earliest_us ? from->sent_us : earliest_us;
+}
+
+void takeover_waiting(struct engine *engine, const struct handed_waiting *from, uint64_t now_us)
+{
+    struct resend_ring *ring = from->greeting ? engine->greetings : engine->synacks;
+    struct resend_entry *entry = NULL;
+
+    if (is_sane_waiting(from))
+        entry = resend_add(ring, &from->key, from->said ? 0 : 1, said_at(from, now_us));
+    if (!entry)
+        return;
+    entry->seq = from->seq;
+    entry->ack = from->ack;
+    entry->tsecr = from->tsecr;
+    entry->generation = from->generation;
+    entry->client = (struct cookie_options){.mss = from->mss,
+                                            .window_scale = from->window_scale,
+                                            .sack = from->sack != 0,
+                                            .ecn = from->ecn != 0};
+    if (from->greeting)
+        entry->ahead = from->ahead & RESEND_AHEAD_MAX;
+    else
+        entry->offered = from->offered & 0x3fu;
+    entry->timestamps = from->timestamps != 0;
+    entry->link = from->link;
 }
 
 /* --- tags ------------------------------------------------------------------------------------ */

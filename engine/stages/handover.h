@@ -4,7 +4,8 @@
  *
  *      the old one, at its end                            the new one, before its first frame
  *      handover_end()      until it says no               takeover_server()   of each
- *      handover_servers(), _tags(), _flows(), _watches()  takeover_tag()      of each
+ *      handover_servers(), _tags(), _flows(), _watches(), takeover_tag()      of each
+ *      handover_waiting()                                 takeover_waiting()  of each
  *                                                         takeover_flow()     of each
  *                                                         takeover_watch()    of each, last
  *                                                         takeover_carry()    until it says no
@@ -29,6 +30,7 @@
 
 #include "engine/shard/shard.h"
 #include "engine/tables/joined_log.h"
+#include "engine/tcp/segment.h"
 
 /*
  * What is handed over is read by other versions, too: where a struct of it changes, or what stands
@@ -58,12 +60,29 @@ struct handed_watch {
     struct watched watched;
 };
 
+/* A client that waits for a greeting, and has nothing to say that it could repeat: what we have
+ * said to it we say again until it answers (tables/resend.h). */
+struct handed_waiting {
+    struct flow_key key;
+    uint32_t seq, ack, tsecr, generation;
+    uint64_t sent_us; /* for the first time */
+    uint16_t mss, ahead;
+    uint8_t window_scale, sack, ecn;
+    uint8_t greeting; /* that was said, or is due; else the SYN-ACK */
+    uint8_t said;     /* 0: its grace was not over */
+    uint8_t timestamps, offered;
+    struct link_header link;
+    uint8_t unused[6];
+};
+
+_Static_assert(sizeof(struct handed_waiting) == 104, "no padding, and part of the layout");
+
 enum handed_tags { HANDED_SERVED, HANDED_GREETED, HANDED_ANSWERED, HANDED_SLOW, HANDED_TAGS };
 
 /* --- the old one ------------------------------------------------------------------------------ */
 
-/* Ends openings and what is kept of requests, a bounded number. True: there are more; call again
- * after emptying the outbox. */
+/* Ends openings and what is kept of requests, a bounded number, and begins none any more: who asks
+ * is left to repeat it. True: there are more; call again after emptying the outbox. */
 bool handover_end(struct engine *engine, uint64_t now_us);
 
 /* Each goes on at `*cursor` (0 at first), writes up to `max` and returns how many; fewer than
@@ -73,6 +92,8 @@ uint32_t handover_flows(const struct engine *engine, uint32_t *cursor, struct ha
 uint32_t handover_servers(const struct engine *engine, uint32_t *cursor, struct handed_server *out,
                           uint32_t max);
 uint32_t handover_watches(const struct engine *engine, uint32_t *cursor, struct handed_watch *out,
+                          uint32_t max);
+uint32_t handover_waiting(const struct engine *engine, uint32_t *cursor, struct handed_waiting *out,
                           uint32_t max);
 /* How many places the table has: tags go into one that has as many. */
 uint32_t handover_places(const struct engine *engine, enum handed_tags which);
@@ -92,6 +113,8 @@ void takeover_again(struct engine *engine, const struct handed_flow *from, uint6
 bool takeover_lost(struct engine *engine, const struct flow_key *key, uint64_t now_us);
 /* Of a flow that was taken over. */
 void takeover_watch(struct engine *engine, const struct handed_watch *from);
+/* One whose source has its share in the new one already is left to its own timeout. */
+void takeover_waiting(struct engine *engine, const struct handed_waiting *from, uint64_t now_us);
 void takeover_tag(struct engine *engine, enum handed_tags which, const struct handed_tag *from);
 
 #endif

@@ -289,6 +289,10 @@ struct slot *kept_begin(struct engine *engine, struct passage *passage, struct s
     struct slot *slot;
     struct flow *flow;
 
+    if (engine->ending) {
+        passage_drop(engine, passage, DROP_no_room);
+        return NULL;
+    }
     /* What an older connection on the tuple left is the first to go: it could be the one that is
      * evicted for this. */
     if (before && before->state == FLOW_KEPT) {

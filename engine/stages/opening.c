@@ -89,7 +89,8 @@ static void fill_opening(struct opening *opening, const struct passage *passage,
 static struct flow *make_flow(struct engine *engine, const struct passage *passage,
                               struct server *server, struct flow *before, bool promised)
 {
-    const uint32_t index = opening_room_take(engine, &passage->key, server, promised);
+    const uint32_t index =
+        engine->ending ? OPENING_NONE : opening_room_take(engine, &passage->key, server, promised);
     struct flow *flow;
 
     if (index == OPENING_NONE)

@@ -187,6 +187,16 @@ struct resend_entry *resend_find(struct resend_ring *ring, const struct flow_key
     return &slot->entry;
 }
 
+const struct resend_entry *resend_at(const struct resend_ring *ring, uint32_t slot)
+{
+    struct resend_slot *at = &ring->slots[slot];
+
+    if (!at->used)
+        return NULL;
+    at->entry.stage = at->stage & 3u;
+    return &at->entry;
+}
+
 void resend_remove_from(struct resend_ring *ring, const struct flow_key *key)
 {
     struct resend_slot *slot = slot_of(ring, key);

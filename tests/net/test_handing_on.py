@@ -13,6 +13,7 @@ from streams import Streams
 from test_takeover import (
     REQUEST,
     daemon_lab,
+    let_in_beside_restarts,
     many_under_a_flood,
     restarts_under_traffic,
     served_by_a_cookie_of_the_old_one,
@@ -144,6 +145,12 @@ def test_nobody_follows():
         end(lab)
         time.sleep(4)  # what the kernel answers for the next one it answers that long
         check_equal(lab.fetch("http", 80, count=4)["ok"], 4, "by the server itself")
+
+
+def test_those_who_are_being_let_in():
+    """Nobody is reset, and nobody waits for ever, for a server that is opened or for a greeting."""
+    asked = (("http", 80, "port"), ("pop3", 110, "port"), ("pop3", 110, "netns"))
+    return "; ".join(let_in_beside_restarts(*one, how=signal.SIGUSR2) for one in asked)
 
 
 def test_where_the_wire_cannot_go_on_it_is_an_end_as_any():

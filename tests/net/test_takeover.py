@@ -27,6 +27,7 @@ SYN_RATE, ACK_RATE = 100 * MANY, 40 * MANY
 PLAIN, SPLICED = 80, 8080
 # Of TCP, whose repeats come ever later, beside the time that nobody was there.
 STALL_S = 2
+RESTARTS = 6  # of who has clients that are let in all the time
 STALL_BESIDE_A_FLOOD_S = 5  # which may take a repeat, too
 # bridge/takeover_parts.h
 PREFIX = struct.Struct("=8sIII")  # magic, layout, bytes of a flow, flows
@@ -253,6 +254,30 @@ def served_by_a_cookie_of_the_old_one(programs, how=signal.SIGTERM):
 
 def test_handshake_with_a_cookie_of_the_old_process():
     served_by_a_cookie_of_the_old_one([SYNWARD])
+
+
+def let_in_beside_restarts(kind, port, sides, how=signal.SIGTERM):
+    """Fetches at once, each second of which there is a restart; their count."""
+    with daemon_lab(sides=sides) as lab:
+        lab.start(mode="normal")
+        getattr(lab, kind)()
+        lab.learn(kind, port)
+        lab.set_mode("attack")
+        clients = lab.start_fetch(kind, port, count=10**7, concurrency=32, timeout_ms=12000)
+        for _ in range(RESTARTS):
+            time.sleep(0.7)  # so long a daemon lives
+            lab.restart("attack", how)
+        time.sleep(5)  # who was left alone at the first one is over his time by then
+        seen = clients.stop_report()
+    check_equal(seen["failed"], 0, f"{kind} beside {RESTARTS} restarts, {sides}: {seen}")
+    return f"{kind}, {sides}: {seen['ok']}, {seen['worst_us'] / 1e6:.1f} s at most"
+
+
+def test_those_who_are_being_let_in():
+    """Who waits for a server that is being opened, or for a greeting, is served by the next one:
+    nobody is reset, and nobody waits for ever."""
+    asked = (("http", 80, "port"), ("pop3", 110, "port"), ("pop3", 110, "netns"))
+    return "; ".join(let_in_beside_restarts(*one) for one in asked)
 
 
 def damaged(whole):

@@ -498,7 +498,8 @@ Test(answering, ends_when_the_engine_is_dead)
 
 static void set_dead(int map, uint64_t dead_us, bool handed_on)
 {
-    const struct bypass_pulse pulse = {.dead_us = dead_us, .handed_on = handed_on};
+    const struct bypass_pulse pulse = {.dead_us = dead_us,
+                                       .handing = handed_on ? BYPASS_HANDED_ON : BYPASS_NOT_HANDED};
     const uint32_t first = 0;
 
     cr_assert_eq(bpf_map_update_elem(map, &first, &pulse, BPF_ANY), 0);

@@ -49,7 +49,7 @@ static void open_with(enum bypass_policy policy)
     if (!bypassing)
         skip_without_bpf(&error);
     joined = bypassing_joined(bypassing, seed);
-    bypassing_lead(bypassing, to, tap, false, clock_now_us());
+    bypassing_lead(bypassing, to, tap);
     pulse = bypassing_pulse(bypassing);
 }
 

@@ -6,7 +6,7 @@
 #include "bridge/workers/worker_request.h"
 
 static const enum worker_request_kind of_worker[] = {REQUEST_LEARNING, REQUEST_COUNTERS,
-                                                     REQUEST_NOTHING, REQUEST_STOP};
+                                                     REQUEST_NOTHING, REQUEST_END, REQUEST_STOP};
 
 static bool is_of_worker(enum worker_request_kind kind)
 {

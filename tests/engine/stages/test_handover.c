@@ -33,6 +33,15 @@ static void hand_servers_and_tags(struct bench *from, struct bench *to)
     }
 }
 
+static void hand_waiting(struct bench *from, struct bench *to)
+{
+    struct handed_waiting waiting;
+    uint32_t cursor = 0;
+
+    while (handover_waiting(from->engine, &cursor, &waiting, 1))
+        takeover_waiting(to->engine, &waiting, to->now_us);
+}
+
 /* A shard that goes on where this one ends, a moment later. */
 static struct bench *successor(struct bench *from, enum mode_setting setting)
 {
@@ -49,6 +58,7 @@ static struct bench *successor(struct bench *from, enum mode_setting setting)
     cursor = 0;
     while (handover_watches(from->engine, &cursor, &watch, 1))
         takeover_watch(to->engine, &watch);
+    hand_waiting(from, to);
     to->server = from->server;
     bench_end(from);
     return to;
@@ -259,6 +269,57 @@ Test(handover, opening_begins_anew)
     bench_end(b);
 }
 
+/* A client that waits for a greeting has nothing to repeat: what it was told, and may not have got,
+ * it is told again. */
+Test(handover, client_that_waits_for_a_greeting_is_told_again)
+{
+    struct bench *b = bench_new(SETTING_ATTACK);
+    uint32_t c;
+
+    b->server = POP3;
+    c = get_cookie(b, OFFERS);
+    for (int i = 0; i < 3; i++) {
+        b = successor(b, SETTING_ATTACK); /* each time a break of 0.3 s */
+        bench_wait(b, 1);
+        nothing(b);
+    }
+    b = successor(b, SETTING_ATTACK);
+    bench_wait(b, 1);
+    to_client(b, .flags = "S.", .seq = c, .ack = X + 1, .options = OFFERS);
+    client_says(b, .flags = ".", .seq = X + 1, .ack = c + 1);
+    to_client(b, .flags = "P.", .seq = c + 1, .ack = X + 1, .payload = GREETING);
+    b = successor(b, SETTING_ATTACK);
+    bench_wait(b, SECOND_US + SECOND_US / 10);
+    to_client(b, .flags = "P.", .seq = c + 1, .ack = X + 1, .payload = GREETING);
+    client_says(b, .flags = ".", .seq = X + 1, .ack = c + 1 + GREETING_LENGTH);
+    nothing(b);
+    b = successor(b, SETTING_ATTACK);
+    bench_wait(b, 10 * SECOND_US);
+    nothing(b);
+    bench_end(b);
+}
+
+Test(handover, waiting_client_that_no_shard_has_is_refused)
+{
+    struct bench *b = bench_new(SETTING_ATTACK);
+    const struct handed_waiting good = {.window_scale = 7, .link = {.length = ETH_HEADER_BYTES}};
+
+    for (int which = 0; which < 4; which++) {
+        struct handed_waiting waiting = good;
+
+        waiting.key.client_port = (uint16_t)which;
+        if (which == 1)
+            waiting.link.length = LINK_HEADER_MAX + 1;
+        if (which == 2)
+            waiting.link.length = ETH_HEADER_BYTES - 1;
+        if (which == 3)
+            waiting.window_scale = WSCALE_NONE + 1;
+        takeover_waiting(b->engine, &waiting, b->now_us);
+        cr_assert_eq(resend_count(b->engine->synacks), 1, "%d", which);
+    }
+    bench_end(b);
+}
+
 /* The same of a client whom we have greeted for its server, before or behind its SYN-ACK. */
 Test(handover, opening_of_one_that_was_greeted_begins_anew)
 {
@@ -307,7 +368,7 @@ Test(handover, greeting_of_a_connection_that_was_forgotten)
     server_says(b, .flags = "P.", .seq = Y + 1, .ack = X + 1, .payload = GREETING);
     to_client(b, .flags = "P.", .seq = Y + 1, .ack = X + 1, .payload = GREETING);
     client_says(b, .flags = ".", .seq = X + 1 + sizeof(USER) - 1, .ack = c + 1 + GREETING_LENGTH);
-    to_server(b, .flags = ".", .seq = X + 1 + sizeof(USER) - 1, .ack = c + 1 + GREETING_LENGTH);
+    nothing(b);
     client_says(b, .flags = "P.", .seq = X + 1, .ack = c + 1 + GREETING_LENGTH, .payload = USER);
     to_server(b, .flags = "S", .seq = X, .options = OFFERS);
     bench_end(b);
