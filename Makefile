@@ -62,7 +62,7 @@ ORACLE  := $(BUILD)/tests/oracle/oracle
 LOADS   := $(BUILD)/tests/bench/load $(BUILD)/tests/bench/reflector
 C_FILES  = $(shell git ls-files -co --exclude-standard '*.c' '*.h')
 
-.PHONY: all help man servers deb package-test package-test-vm deps-deb deps-more deps-browser fresh oracle interop redteam instructions fuzz soak deps deps-bench deps-lint \
+.PHONY: all help man servers deb package-test package-test-vm deps-deb deps-more deps-browser fresh oracle interop redteam instructions fuzz soak soak-wire deps deps-bench deps-lint \
         deps-vm vm check check-more check-root check-other check-vm check-prometheus check-stunnel check-unit demo cluster-demo bench bench-quick bench-attack sanitize install clean root \
         lint lint-format lint-lines lint-gcc lint-clang lint-tidy lint-cppcheck
 all: $(BUILD)/synward man
@@ -343,6 +343,12 @@ SOAK_FIRST       ?= 1
 #: make soak       SOAK_CONNECTIONS (10000000) random connections in the simulator, from seed SOAK_FIRST (1) on
 soak: $(SIM)
 	@python3 tests/sim/soak.py $(SIM) $(SOAK_CONNECTIONS) $(SOAK_FIRST)
+
+SOAK_S ?= 600
+#: make soak-wire  SOAK_S (600) seconds of floods, modes that flip, imports and restarts, and clients none of whom may notice (as root)
+soak-wire: deps
+	@$(MAKE) --no-print-directory -j$(JOBS) all $(SERVERS)
+	@SYNWARD=$(BUILD)/synward SOAK_S=$(SOAK_S) python3 tests/net/test_soak.py
 
 #: make deb        Debian packages, under build/deb; lintian looks at them. DEB_BUILD_OPTIONS= runs the unit tests, too
 deb: deps deps-deb
