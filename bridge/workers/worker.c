@@ -65,16 +65,16 @@ struct worker {
     uint64_t policy_generation;
     uint64_t steer_us; /* when the clock of shared cookies is next steered */
     bool stopping, learning;
-    bool halted;                   /* main thread; or not begun */
+    bool halted;           /* main thread; or not begun */
+    bool ring_bell, nudge; /* what the main thread is told of: now, or when it next looks */
+    bool ends_due; /* what ended while nobody was alive is still to be found, from ends_cursor on */
     const struct sandbox *sandbox; /* NULL: none */
-    bool ring_bell, nudge;         /* what the main thread is told of: now, or when it next looks */
     struct kernel_share kernel;
     struct told told;
     uint32_t turns_seen; /* bpf/bypass.h */
+    uint32_t ends_cursor;
     /* When it first threw away what came beside others that are alive; 0: not now. */
     uint64_t stale_us;
-    bool ends_due; /* what ended while nobody was alive is still to be found, from here on: */
-    uint32_t ends_cursor;
 
     /* Down. */
     struct mailbox *requests;
