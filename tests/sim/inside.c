@@ -125,7 +125,9 @@ static void check_proved(struct wire *wire, const struct engine *engine)
              session = session->next)
             asked = asked || (flow_of(flow, session) &&
                               (has_asked(session) || (flow->state == FLOW_KEPT && session->wrong)));
-        if (!asked && (flow_is_half_open(flow) || flow->state == FLOW_ESTABLISHED) && probing > 0)
+        if (!asked && probing > 0 &&
+            (flow_is_half_open(flow) || flow->state == FLOW_ESTABLISHED ||
+             flow->state == FLOW_CLOSING))
             probing--;
         else if (!asked)
             wire_fail_port(wire, flow->key.client_port,
