@@ -11,9 +11,11 @@
 #include "engine/shard/connection.h"
 #include "engine/tables/joined_log.h"
 
-/* How far from the newest number a client's segment moves it (a full TAP may lose 64 MiB in a row).
- */
+/* How far from the newest number a client's segment moves it (a full TAP may lose 64 MiB in a row),
+ * and a server's may acknowledge that moves its own far. */
 #define PROGRESS_BYTES (1u << 26)
+/* So long after a start the connections of the process before are resumed. */
+#define RESUMES_US (60ull * 1000 * 1000)
 
 static bool is_syn(const struct frame *frame)
 {
@@ -152,11 +154,34 @@ static bool near_newest(const struct engine *engine, const struct passage *passa
     return passage->frame.seq - (next - bytes) <= 2 * bytes;
 }
 
+/* Since another process was killed that followed it, which may be more than anything here has
+ * moved: its first segments say how far it is. */
+static bool was_taken_over(const struct engine *engine, const struct passage *passage,
+                           const struct flow_cold *cold)
+{
+    return passage->now_us - engine->began_us < RESUMES_US &&
+           seq_before(cold->born, flow_clock(engine->began_us));
+}
+
+/* Of a splice whoever moves the server's numbers far moves the floor of acks with them, and its
+ * server is not heard any more: he must know the client's. */
+static bool server_credible(const struct engine *engine, const struct passage *passage,
+                            const struct flow *flow)
+{
+    const struct flow_cold *cold = flow_cold(&engine->flows, flow);
+    const struct frame *frame = &passage->frame;
+
+    return !(flow->flags & FLOW_EDIT) || near_newest(engine, passage, flow, TRACK_NEAR_BYTES) ||
+           ((frame->flags & TCP_ACK) &&
+            frame->ack - (cold->client_next - PROGRESS_BYTES) <= 2 * PROGRESS_BYTES) ||
+           was_taken_over(engine, passage, cold);
+}
+
 /*
- * True where a segment may move its side's newest number: a client's must know both sides' numbers.
- * (A full TAP may lose 64 MiB in a row; no window reaches further back than 2^30, RFC 7323 2.3.) A
- * flipped bit in a sequence number must not move it far, as the floors and the end of the
- * connection are judged by it: a long step is believed only with a good checksum.
+ * True where a segment may move its side's newest number: it must know both sides' numbers. (A full
+ * TAP may lose 64 MiB in a row; no window reaches further back than 2^30, RFC 7323 2.3.) A flipped
+ * bit in a sequence number must not move it far, as the floors and the end of the connection are
+ * judged by it: a long step is believed only with a good checksum.
  */
 static bool credible(const struct engine *engine, const struct passage *passage,
                      const struct flow *flow)
@@ -167,7 +192,7 @@ static bool credible(const struct engine *engine, const struct passage *passage,
         !frame_checksum_good(&passage->frame))
         return false;
     if (passage->from == SIDE_SERVER)
-        return true;
+        return server_credible(engine, passage, flow);
     if (!near_newest(engine, passage, flow, PROGRESS_BYTES))
         return false;
     return !cold->server_next ||

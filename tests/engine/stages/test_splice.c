@@ -324,6 +324,27 @@ Test(splice, tuple_is_used_again_while_closing)
     bench_end(b);
 }
 
+/* By its place such a one would be far ahead of the server's newest, and the floor of acks with it:
+ * what the server says then would be taken for its greeting. Neither is the host's affair: it
+ * ignores both (RFC 9293 3.10.7.4). */
+Test(splice, who_does_not_know_the_clients_numbers_moves_nothing_of_the_servers)
+{
+    struct bench *b = bench_new(SETTING_ATTACK);
+    uint32_t c = open_http(b, OFFERS, OFFERS);
+
+    for (uint32_t guess = 1; guess < 8; guess++) {
+        const uint32_t far = guess << 28;
+
+        server_says(b, .flags = ".", .seq = Y + 1 + far, .ack = X + 19 + far);
+        to_client(b, .flags = ".", .seq = c + 1 + far, .ack = X + 19 + far);
+    }
+    server_says(b, .flags = "P.", .seq = Y + 1, .ack = X + 19, .payload = "data");
+    to_client(b, .flags = "P.", .seq = c + 1, .ack = X + 19, .payload = "data");
+    client_says(b, .flags = ".", .seq = X + 19, .ack = c + 5);
+    to_server(b, .flags = ".", .seq = X + 19, .ack = Y + 5);
+    bench_end(b);
+}
+
 /* A SYN on a live flow is the host's to answer. */
 Test(splice, syn_on_a_live_flow)
 {
