@@ -306,7 +306,7 @@ static void follow_floors(const struct engine *engine, struct flow *flow, struct
         flow->tsecr_floor - tsval > OLD_TSVAL_TICKS &&
         !seq_before(passage->frame.seq + 1, flow->ack_floor) &&
         frame_checksum_good(&passage->frame))
-        flow->tsecr_floor = tsval - SPLICE_FLOOR_DISTANCE;
+        flow->tsecr_floor = tsval - SPLICE_FLOOR_DISTANCE / 2;
 }
 
 static bool repeated_synack(const struct frame *frame, const struct flow_cold *cold)

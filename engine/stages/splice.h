@@ -16,8 +16,9 @@
 
 /*
  * The floors of a flow follow its server at this distance: more than any window (RFC 7323 2.3), and
- * less than 2^31. That of acks only once it is half of it behind that, so that among the segments
- * of a long transfer one in 512 MiB has it follow.
+ * less than 2^31. That of acks only once it is half of it behind that, and that of TSecr by half of
+ * it at once, so that among the segments of a long transfer one in 512 MiB, or in 2^29 ticks, has
+ * them follow: the others are plain.
  */
 #define SPLICE_FLOOR_DISTANCE (1u << 30)
 #define SPLICE_FLOOR_FARTHEST (SPLICE_FLOOR_DISTANCE + SPLICE_FLOOR_DISTANCE / 2)

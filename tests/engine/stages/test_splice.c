@@ -114,6 +114,36 @@ Test(splice, timestamps_go_on_above_the_stateless_ones)
     bench_end(b);
 }
 
+/* It is followed at a distance: a clock of microseconds is there within 18 minutes. Were it
+ * followed with each tick, neither the kernel nor the short way could take anything of it any more.
+ */
+Test(splice, floor_of_timestamps_follows_once_in_a_while)
+{
+    struct bench *b = bench_new(SETTING_ATTACK);
+    uint32_t c, moved = 0, floor, tsval = 1000;
+
+    client_says(b, .flags = "S", .seq = X, .options = "mss=1460 sack ts=100/0 nop ws=7");
+    c = take(b, SIDE_CLIENT)->seq;
+    client_says(b, .flags = "P.", .seq = X + 1, .ack = c + 1,
+                .options = ts(110, b->seen_options.tsval), .payload = REQUEST);
+    take(b, SIDE_SERVER);
+    server_says(b, .flags = "S.", .seq = Y, .ack = X + 1,
+                .options = "mss=1460 sack ts=1000/110 nop ws=7");
+    take(b, SIDE_SERVER);
+    floor = bench_flow(b)->tsecr_floor;
+    cr_assert_eq(floor, tsval);
+    for (uint32_t said = 0; said < 200; said++) {
+        tsval += 1 << 23;
+        server_says(b, .flags = ".", .seq = Y + 1, .ack = X + 19, .options = ts(tsval, 110));
+        take(b, SIDE_CLIENT);
+        cr_assert_leq(tsval - bench_flow(b)->tsecr_floor, SPLICE_FLOOR_DISTANCE);
+        moved += bench_flow(b)->tsecr_floor != floor;
+        floor = bench_flow(b)->tsecr_floor;
+    }
+    cr_assert_eq(moved, 2, "%u times", moved);
+    bench_end(b);
+}
+
 /* A partial checksum covers the pseudo header only: an edit leaves it alone. */
 Test(splice, partial_checksums_are_left_alone)
 {
