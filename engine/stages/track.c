@@ -11,11 +11,10 @@
 #include "engine/shard/connection.h"
 #include "engine/tables/joined_log.h"
 
-/* How far from the newest number a client's segment moves it (a full TAP may lose 64 MiB in a row),
- * and a server's may acknowledge that moves its own far. */
+/* How far from the newest number a client's segment moves it (a full TAP may lose 64 MiB in a row).
+ */
 #define PROGRESS_BYTES (1u << 26)
-/* So long after a start the connections of the process before are resumed. */
-#define RESUMES_US (60ull * 1000 * 1000)
+#define RESUMES_US     (60ull * 1000 * 1000) /* after a start: connections of the process before */
 
 static bool is_syn(const struct frame *frame)
 {
@@ -154,27 +153,20 @@ static bool near_newest(const struct engine *engine, const struct passage *passa
     return passage->frame.seq - (next - bytes) <= 2 * bytes;
 }
 
-/* Since another process was killed that followed it, which may be more than anything here has
- * moved: its first segments say how far it is. */
-static bool was_taken_over(const struct engine *engine, const struct passage *passage,
-                           const struct flow_cold *cold)
-{
-    return passage->now_us - engine->began_us < RESUMES_US &&
-           seq_before(cold->born, flow_clock(engine->began_us));
-}
-
 /* Of a splice whoever moves the server's numbers far moves the floor of acks with them, and its
- * server is not heard any more: he must know the client's. */
+ * server is not heard any more: he must know the client's. But of one that another process followed
+ * until it was killed the first segments say how far it has come since. */
 static bool server_credible(const struct engine *engine, const struct passage *passage,
                             const struct flow *flow)
 {
     const struct flow_cold *cold = flow_cold(&engine->flows, flow);
-    const struct frame *frame = &passage->frame;
+    const uint32_t ahead = passage->frame.ack - (cold->client_next - PROGRESS_BYTES);
 
-    return !(flow->flags & FLOW_EDIT) || near_newest(engine, passage, flow, TRACK_NEAR_BYTES) ||
-           ((frame->flags & TCP_ACK) &&
-            frame->ack - (cold->client_next - PROGRESS_BYTES) <= 2 * PROGRESS_BYTES) ||
-           was_taken_over(engine, passage, cold);
+    if (!(flow->flags & FLOW_EDIT) || near_newest(engine, passage, flow, TRACK_NEAR_BYTES) ||
+        ((passage->frame.flags & TCP_ACK) && ahead <= 2 * PROGRESS_BYTES))
+        return true;
+    return passage->now_us - engine->began_us < RESUMES_US &&
+           seq_before(cold->born, flow_clock(engine->began_us));
 }
 
 /*

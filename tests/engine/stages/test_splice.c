@@ -375,6 +375,21 @@ Test(splice, who_does_not_know_the_clients_numbers_moves_nothing_of_the_servers)
     bench_end(b);
 }
 
+/* Both sides have gone on while nobody followed them. */
+Test(splice, one_that_was_taken_over_says_how_far_it_is)
+{
+    const uint32_t far = 1u << 30;
+    struct bench *b = bench_new(SETTING_ATTACK);
+    uint32_t c = open_http(b, OFFERS, OFFERS);
+    struct flow_cold *cold = flow_cold(&b->engine->flows, bench_flow(b));
+
+    cold->born = flow_clock(b->engine->began_us) - 1;
+    server_says(b, .flags = "P.", .seq = Y + 1 + far, .ack = X + 19 + far, .payload = "data");
+    to_client(b, .flags = "P.", .seq = c + 1 + far, .ack = X + 19 + far, .payload = "data");
+    cr_assert_eq(cold->server_next, Y + 5 + far);
+    bench_end(b);
+}
+
 /* A SYN on a live flow is the host's to answer. */
 Test(splice, syn_on_a_live_flow)
 {
