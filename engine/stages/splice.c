@@ -8,6 +8,7 @@
 #include "engine/shard/observe.h"
 #include "engine/stages/ack_storm.h"
 #include "engine/stages/capacity.h"
+#include "engine/stages/stray.h"
 #include "engine/stages/track.h"
 #include "engine/tables/carried.h"
 #include "engine/tables/joined_log.h"
@@ -315,6 +316,18 @@ static bool repeated_synack(const struct frame *frame, const struct flow_cold *c
            frame->seq == cold->server_isn && frame_checksum_good(frame);
 }
 
+/* A live one is not by what nobody has asked for: its client answers that (RFC 5961 4.2). */
+static bool is_forgotten(const struct engine *engine, const struct passage *passage,
+                         const struct flow *flow)
+{
+    const struct frame *frame = &passage->frame;
+
+    return (frame->flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK) &&
+           frame->ack != flow_cold(&engine->flows, flow)->client_isn + 1 &&
+           (flow->state != FLOW_SPLICED || stray_syn_passed(engine, passage)) &&
+           frame_checksum_good(frame);
+}
+
 static void splice_from_server(struct engine *engine, struct passage *passage, struct flow *flow)
 {
     struct flow_cold *cold = flow_cold(&engine->flows, flow);
@@ -326,8 +339,7 @@ static void splice_from_server(struct engine *engine, struct passage *passage, s
     }
     if (track_reborn(engine, passage, flow))
         return;
-    if ((frame->flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK) &&
-        frame->ack != cold->client_isn + 1 && frame_checksum_good(frame)) {
+    if (is_forgotten(engine, passage, flow)) {
         track_forgotten(engine, passage, flow);
         return;
     }
@@ -417,6 +429,8 @@ static void splice_from_client(struct engine *engine, struct passage *passage, s
 
     if (!passage->frame.window)
         watch_closed(engine->held.watch, &engine->flows, flow, passage->now_us);
+    if (passage->frame.flags & TCP_SYN)
+        stray_note_syn(engine, passage);
     if (flow->flags & FLOW_GREETING_DUE)
         greeting_still_due(engine, passage, flow);
     splice_to_server(passage, flow);

@@ -106,6 +106,16 @@ bool stray_syn_passes(struct engine *engine, const struct passage *passage, stru
     return true;
 }
 
+void stray_note_syn(struct engine *engine, const struct passage *passage)
+{
+    tag_put_first(&engine->stray, passage->hash, LIVE_SYN, passage->now_us);
+}
+
+bool stray_syn_passed(const struct engine *engine, const struct passage *passage)
+{
+    return tag_age_ms(&engine->stray, passage->hash, LIVE_SYN, passage->now_us) >= 0;
+}
+
 void stray_withdrawn(struct engine *engine, const struct flow *flow, uint32_t x)
 {
     tag_put_first(&engine->stray, engine_hash(engine, &flow->key), WITHDRAWN + x, engine->now_us);

@@ -17,6 +17,10 @@ void stray_segment(struct engine *engine, struct passage *passage, struct server
  * protected server: once a second for a connection, and a hundred times in all.
  */
 bool stray_syn_passes(struct engine *engine, const struct passage *passage, struct server *server);
+/* One passes in any case. */
+void stray_note_syn(struct engine *engine, const struct passage *passage);
+/* One has passed on this connection lately: its server may take it for a new one. */
+bool stray_syn_passed(const struct engine *engine, const struct passage *passage);
 /* An opening with this ISN of its client was withdrawn: what its server still answers is for
  * nobody.
  */

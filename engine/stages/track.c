@@ -6,6 +6,7 @@
 #include "engine/shard/observe.h"
 #include "engine/stages/half_open.h"
 #include "engine/stages/request_check.h"
+#include "engine/stages/stray.h"
 #include "engine/stages/syn.h"
 #include "engine/stages/udp.h"
 #include "engine/shard/connection.h"
@@ -354,8 +355,9 @@ bool track_reborn(struct engine *engine, struct passage *passage, struct flow *f
         return false;
     engine_server_answered(engine, server, passage->now_us); /* or the next SYN is passed, too */
     passage_reset(engine, passage, DROP_stray);
-    /* The client gets a cookie when it asks again. What is drained ends by its own timer. */
-    if (flow->state != FLOW_DRAINING)
+    /* The client gets a cookie when it asks again, if it has. What is drained ends by its timer. */
+    if (flow->state != FLOW_DRAINING &&
+        (flow->state != FLOW_SPLICED || stray_syn_passed(engine, passage)))
         engine_flow_close(engine, flow, END_SERVER_RESET, passage->now_us);
     return true;
 }

@@ -390,6 +390,30 @@ Test(splice, one_that_was_taken_over_says_how_far_it_is)
     bench_end(b);
 }
 
+/* Nobody has asked: it is another's guess, which the client answers as on a plain wire (RFC 5961
+ * 4.2), and which ends nothing. */
+Test(splice, synack_that_nobody_asked_for_ends_nothing)
+{
+    struct bench *b = bench_new(SETTING_ATTACK);
+    uint32_t c = open_http(b, OFFERS, OFFERS);
+
+    server_says(b, .flags = "S.", .seq = Y + 7000, .ack = X + 5001, .options = OFFERS);
+    to_server(b, .flags = "R", .seq = X + 5001);
+    cr_assert_str_eq(bench_flow_state(b), "spliced", "under attack");
+    engine_set_setting(b->engine, NULL, SETTING_NORMAL, b->now_us);
+    server_says(b, .flags = "S.", .seq = Y + 7000, .ack = X + 5001, .options = OFFERS);
+    take(b, SIDE_CLIENT);
+    cr_assert_str_eq(bench_flow_state(b), "spliced", "in calm");
+    server_says(b, .flags = "P.", .seq = Y + 1, .ack = X + 19, .payload = "data");
+    to_client(b, .flags = "P.", .seq = c + 1, .ack = X + 19, .payload = "data");
+    client_says(b, .flags = "S", .seq = X + 5000, .options = OFFERS);
+    to_server(b, .flags = "S", .seq = X + 5000, .options = OFFERS);
+    server_says(b, .flags = "S.", .seq = Y + 7000, .ack = X + 5001, .options = OFFERS);
+    to_client(b, .flags = "S.", .seq = Y + 7000, .ack = X + 5001, .options = OFFERS);
+    cr_assert_str_eq(bench_flow_state(b), "half-open", "the server has forgotten it");
+    bench_end(b);
+}
+
 /* A SYN on a live flow is the host's to answer. */
 Test(splice, syn_on_a_live_flow)
 {
