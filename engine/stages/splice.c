@@ -289,6 +289,7 @@ static bool swallow_greeting(struct engine *engine, struct passage *passage,
  * of it by more than half the circle: a clock of microseconds gets there within 36 minutes in which
  * nobody speaks (RFC 7323 5.5). A flipped bit may look like that too, and so does a segment of the
  * tuple's last connection that comes late: its sequence number lies below this one's (RFC 6528 3).
+ * What is far from what the server has said last is a guess.
  */
 static void follow_floors(const struct engine *engine, struct flow *flow, struct flow_cold *cold,
                           const struct passage *passage)
@@ -306,7 +307,7 @@ static void follow_floors(const struct engine *engine, struct flow *flow, struct
         tsval - flow->tsecr_floor > SPLICE_FLOOR_DISTANCE &&
         flow->tsecr_floor - tsval > OLD_TSVAL_TICKS &&
         !seq_before(passage->frame.seq + 1, flow->ack_floor) &&
-        frame_checksum_good(&passage->frame))
+        track_is_near(&passage->frame, cold->server_next) && frame_checksum_good(&passage->frame))
         flow->tsecr_floor = tsval - SPLICE_FLOOR_DISTANCE / 2;
 }
 

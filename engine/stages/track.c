@@ -155,16 +155,16 @@ static bool near_newest(const struct engine *engine, const struct passage *passa
 }
 
 /* Of a splice whoever moves the server's numbers far moves the floor of acks with them, and its
- * server is not heard any more: he must know the client's. But of one that another process followed
- * until it was killed the first segments say how far it has come since. */
+ * server is not heard any more: he must know the client's, and comes no further than a client. But
+ * of one that another process followed until it was killed the first segments say how far it is. */
 static bool server_credible(const struct engine *engine, const struct passage *passage,
                             const struct flow *flow)
 {
     const struct flow_cold *cold = flow_cold(&engine->flows, flow);
-    const uint32_t ahead = passage->frame.ack - (cold->client_next - PROGRESS_BYTES);
+    const uint32_t behind = cold->client_next - passage->frame.ack;
 
     if (!(flow->flags & FLOW_EDIT) || near_newest(engine, passage, flow, TRACK_NEAR_BYTES) ||
-        ((passage->frame.flags & TCP_ACK) && ahead <= 2 * PROGRESS_BYTES))
+        (near_newest(engine, passage, flow, PROGRESS_BYTES) && behind <= TRACK_NEAR_BYTES))
         return true;
     return passage->now_us - engine->began_us < RESUMES_US &&
            seq_before(cold->born, flow_clock(engine->began_us));
