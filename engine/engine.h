@@ -74,7 +74,8 @@ struct carried *engine_carried(struct engine *engine);
 bool engine_settle_is_due(struct engine *engine);
 /* To be called then, when all that was to be written has been. */
 void engine_settle(struct engine *engine);
-/* What was taken over of servers in attack mode is written for the kernel; before the first tick. */
+/* What was taken over of servers in attack mode is written for the kernel. Before the first tick.
+ */
 void engine_begin_answers(struct engine *engine, uint64_t now_us);
 /* After a while in which nobody was alive, as unseen_look(). */
 bool engine_look_for_ends(struct engine *engine, uint32_t *cursor, uint64_t now_us);
