@@ -413,6 +413,12 @@ INLINE bool answer_find(struct answer *answer)
     return !(answer->version & 1) && *(volatile __u32 *)&answer->record->serial == value->serial;
 }
 
+/* Where answer_begin() is false: that is why, for a moment. */
+INLINE bool answer_is_written(const struct answer *answer)
+{
+    return answer->record && (answer->version & 1);
+}
+
 /* Before it is read: false where there are no servers to answer for. While no worker is alive there
  * are none: the cookies of one who was killed are nobody's, and who comes meanwhile is the
  * server's, by SYN-ACKs of its own. Those of one who has ended in order the next one checks. */

@@ -143,11 +143,12 @@ static inline bool bypass_is_dead(const struct bypass_pulse *pulse)
 static inline void bypass_alive(struct bypass_pulse *pulse, uint32_t *seen)
 {
     *seen = bypass_turns(pulse);
-    if (__atomic_load_n(&pulse->handing, __ATOMIC_RELAXED) == BYPASS_TAKEN_OVER)
-        __atomic_store_n(&pulse->handing, BYPASS_NOT_HANDED, __ATOMIC_RELAXED);
     __atomic_store_n(&pulse->suspect_us, 0, __ATOMIC_RELAXED);
     __atomic_store_n(&pulse->first_us, 0, __ATOMIC_RELAXED);
     __atomic_store_n(&pulse->dead_us, 0, __ATOMIC_RELEASE);
+    /* Behind it: in no moment are cookies nobody's. */
+    if (__atomic_load_n(&pulse->handing, __ATOMIC_RELAXED) == BYPASS_TAKEN_OVER)
+        __atomic_store_n(&pulse->handing, BYPASS_NOT_HANDED, __ATOMIC_RELEASE);
 }
 
 #endif

@@ -133,7 +133,9 @@ INLINE bool reject_looks_plain(struct __sk_buff *skb, const struct answer *answe
  * server has made meanwhile. */
 INLINE __u32 reject_wait(const struct answer *answer, __u32 seq, __u32 ack)
 {
-    return reject_prove(answer, seq, ack) == CARRY_up_ack_good ? CARRY_lost : REJECT_NONE;
+    return reject_prove(answer, seq, ack) == CARRY_up_ack_good || !answer_is_whole(answer)
+               ? CARRY_lost
+               : REJECT_NONE;
 }
 
 INLINE __u32 reject_judge(struct __sk_buff *skb, struct answer *answer, struct tcp_header *tcp)
@@ -182,7 +184,7 @@ static __attribute__((noinline)) int reject(struct __sk_buff *skb)
         (tcp.flags & (FLAG_SYN | FLAG_RST | FLAG_ACK)) != FLAG_ACK)
         return ANSWER_LEFT;
     if (!answer_begin(&answer, &tcp))
-        return ANSWER_LEFT;
+        return answer.alone && answer_is_written(&answer) ? TC_ACT_SHOT : ANSWER_LEFT;
     what = reject_judge(skb, &answer, &tcp);
     if (what == REJECT_NONE)
         return ANSWER_LEFT;
