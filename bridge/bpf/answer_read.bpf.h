@@ -136,6 +136,7 @@ struct answer {
     __u16 vlan;
     bool v4, ends_odd;
     bool alone;          /* nobody is alive, and the next one will have the keys */
+    bool stranger;       /* of no connection that is carried */
     bool partial;        /* the SYN's checksum is, and so is the answer's */
     __u8 to[6], from[6]; /* as they stand in its link header */
 };

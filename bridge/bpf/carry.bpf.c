@@ -520,9 +520,9 @@ INLINE int complete_or_up(struct __sk_buff *skb)
     return action;
 }
 
-INLINE int reject_or_mark(struct __sk_buff *skb)
+INLINE int reject_or_mark(struct __sk_buff *skb, bool stranger)
 {
-    const int rejected = reject(skb);
+    const int rejected = reject(skb, stranger);
 
     if (rejected == TC_ACT_UNSPEC)
         tell(skb, FROM_CLIENT, false);
@@ -546,12 +546,12 @@ int carry_from_client(struct __sk_buff *skb)
     if (to && seen == LOOK_SYN)
         action = answer_syn(skb, to);
     else if (to && seen == LOOK_ACK)
-        action = reject_or_mark(skb);
+        action = reject_or_mark(skb, false);
     if (action != ANSWER_LEFT)
         return action;
     action = carry_or_wait(skb, FROM_CLIENT);
-    if (action == CARRY_STRANGER && seen != LOOK_ACK) {
-        const int rejected = reject_or_mark(skb);
+    if (action == CARRY_STRANGER && (seen != LOOK_ACK || bypassed() == BYPASSED_WAITING)) {
+        const int rejected = reject_or_mark(skb, true);
 
         if (rejected != ANSWER_LEFT)
             return rejected;

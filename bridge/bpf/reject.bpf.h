@@ -147,10 +147,10 @@ INLINE __u32 reject_judge(struct __sk_buff *skb, struct answer *answer, struct t
         return REJECT_NONE;
     answer->hash =
         flow_words_hash(flow_seed_of(answer->settings->table_seed), answer_words(answer));
-    if (answer_is_known(answer))
-        return REJECT_NONE;
-    if (answer->alone)
+    if (answer->alone && answer->stranger)
         return reject_wait(answer, seq, ack);
+    if (answer->alone || answer_is_known(answer))
+        return REJECT_NONE;
     if (!*(volatile __u8 *)&answer->record->rejects)
         return CARRY_up_ack_stray;
     if (!reject_looks_plain(skb, answer, tcp))
@@ -173,10 +173,12 @@ INLINE bool reject_notes(struct __sk_buff *skb, const struct answer *answer)
            tell_may(skb, answer->l4 + answer->l4_bytes) && tell_as_it_came(skb, FROM_CLIENT, true);
 }
 
-/* A client's segment; of a connection that the engine knows: ANSWER_LEFT. */
-static __attribute__((noinline)) int reject(struct __sk_buff *skb)
+/* A client's segment; of a connection that the engine knows: ANSWER_LEFT. `stranger`: of none that
+ * is carried; what may be one by its hash alone (answer_is_known()) is nobody's to decide while
+ * nobody is alive. */
+static __attribute__((noinline)) int reject(struct __sk_buff *skb, int stranger)
 {
-    struct answer answer = {0};
+    struct answer answer = {.stranger = stranger};
     struct tcp_header tcp;
     __u32 what;
 
@@ -184,7 +186,7 @@ static __attribute__((noinline)) int reject(struct __sk_buff *skb)
         (tcp.flags & (FLAG_SYN | FLAG_RST | FLAG_ACK)) != FLAG_ACK)
         return ANSWER_LEFT;
     if (!answer_begin(&answer, &tcp))
-        return answer.alone && answer_is_written(&answer) ? TC_ACT_SHOT : ANSWER_LEFT;
+        return answer.alone && stranger && answer_is_written(&answer) ? TC_ACT_SHOT : ANSWER_LEFT;
     what = reject_judge(skb, &answer, &tcp);
     if (what == REJECT_NONE)
         return ANSWER_LEFT;

@@ -556,6 +556,10 @@ Test(answering, goes_on_where_the_next_one_has_the_keys)
     cookie = load_be32(pair->plain->sent.buffer + OFFLOAD_BYTES + ETH_HEADER_BYTES + 24);
     cr_assert(ends_here(&kernel, pair, 1, cookie, NULL));
     cr_assert(ends_here(&kernel, pair, 1, cookie, REQUEST));
+    memset(kernel.share.known, 0xff, ANSWER_KNOWN_BYTES);
+    cr_assert(ends_here(&kernel, pair, 1, cookie, NULL), "of others with the same hash");
+    cr_assert(ends_here(&kernel, pair, 1, cookie, REQUEST));
+    memset(kernel.share.known, 0, ANSWER_KNOWN_BYTES);
     cr_assert_not(ends_here(&kernel, pair, 1, cookie + 4096, NULL), "of the server itself");
     cr_assert_not(ends_here(&kernel, pair, 2, cookie, REQUEST), "another client's");
     answer_maps_stop_clock(kernel.maps, pair->plain->now_us + ANSWER_DEAD_US);
