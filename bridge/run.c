@@ -240,7 +240,8 @@ static void do_what_is_due(struct run *run, const struct workers_hooks *hooks, u
         workers_tick(run->workers, hooks, now_us);
         tick_cluster(run, now_us);
         tick_report(run);
-        tick_sides(run);
+        if (!run->stopping)
+            tick_sides(run);
     }
     if (now_us >= run->spare_us || (run->spare_us == NEVER && busy_poll_keen(&run->poll_word)))
         look_for_core(run, now_us);
@@ -273,8 +274,8 @@ static void take_signals(struct run *run)
 
     while ((number = signals_next(&run->signals)) != 0) {
         if (number != SIGHUP) {
+            run->next_follows = number == SIGUSR2 && (!run->stopping || run->next_follows);
             run->stopping = true;
-            run->next_follows = number == SIGUSR2;
             continue;
         }
         if (run->options.reconfiguring.path) {
@@ -332,6 +333,16 @@ static void main_loop(struct run *run)
 
 /* --- end ------------------------------------------------------------------------------------- */
 
+static void tell_of_the_cut(const struct run *run)
+{
+    const char *why = when_dead_hindrance(run->when_dead);
+
+    if (run->options.when_dead == WHEN_DEAD_CLOSED)
+        why = "--when-dead closed";
+    log_line(LOG_LEVEL_WARNING, "the wire is cut until the next start: %s",
+             why ? why : "a port is away");
+}
+
 /* What the workers saw last is learned too; then the files. Connections last: they go on until the
  * workers are halted. */
 static bool save_at_end(struct run *run, struct error *error)
@@ -347,8 +358,10 @@ static bool save_at_end(struct run *run, struct error *error)
             state_save(run->daemon, run->options.store_path, error);
     tell_watchers(run); /* as far as they take it now */
     if (run->next_follows)
-        workers_end(run->workers);
+        workers_end_openings(run->workers);
     run->handed_on = run->next_follows && when_dead_hand_on(run->when_dead, clock_now_us());
+    if (run->next_follows && !run->handed_on)
+        tell_of_the_cut(run);
     workers_halt(run->workers);
     way.goes_on = run->handed_on;
     if (run->handed_on)
@@ -365,8 +378,8 @@ static void leave_socket(struct run *run, struct control *control)
     control_close(control);
 }
 
-/* A wire that had outlived a kill outlives a start that fails, too, and one that was handed on its
- * daemon; its hook is then nobody's. */
+/* A wire that outlived a kill outlives a failed start, too; one that was handed on outlives its
+ * daemon. The hook is then nobody's. */
 static bool wire_stays(const struct run *run)
 {
     return run->handed_on || (!run->started && when_dead_goes_on(run->when_dead));

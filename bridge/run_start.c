@@ -15,6 +15,8 @@
 #include "bridge/control/answers.h"
 #include "bridge/run_parts.h"
 #include "bridge/run_reload.h"
+#include "bridge/sides/port.h"
+#include "bridge/sides/side.h"
 #include "bridge/takeover_log.h"
 #include "profiles/compile.h"
 
@@ -111,6 +113,21 @@ static bool load_store(struct run *run, struct error *error)
     return load_imports(run, error);
 }
 
+/* A restart with other sides: the last one has left its wire to us. A card stays, as ever. */
+static void end_left_side(const char *text)
+{
+    struct error why = {0};
+    struct side_spec side;
+    bool found;
+
+    if (!side_parse(text, &side, &why) || !(side.port || side.host))
+        return;
+    if (port_detach(&side, &found, &why))
+        log_line(LOG_LEVEL_INFO, "%s: what the last one left there is removed", text);
+    else
+        log_line(LOG_LEVEL_WARNING, "%s goes on without synward: %s", text, why.text);
+}
+
 /* What the last one left says by which seed frames are shared out. */
 static bool open_sides(struct run *run, struct error *error)
 {
@@ -123,6 +140,9 @@ static bool open_sides(struct run *run, struct error *error)
     run->left = -1;
     if (!run->takeover)
         return false;
+    for (int side = 0; side < 2; side++)
+        if (takeover_left_side(run->takeover, (enum side)side))
+            end_left_side(takeover_left_side(run->takeover, (enum side)side));
     options.steer_seed = takeover_steer_seed(run->takeover);
     options.handed_on = takeover_was_handed_on(run->takeover);
     return sides_open(run->sides, &options, error);
@@ -294,9 +314,9 @@ static bool make_workers(struct run *run, struct error *error)
 }
 
 /*
- * What a killed one's programs have carried until now ours carry from the next frame on, as the
- * engines know it already: from where it has come by then, and what the last frames have changed is
- * read once more. Then nothing of it is left.
+ * What programs of one that is gone have carried until now ours carry from the next frame on, as
+ * the engines know it already: from where it has come by then, and what the last frames have
+ * changed is read once more. Then nothing of it is left.
  */
 static bool begin_path(struct run *run, struct error *error)
 {

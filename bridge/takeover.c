@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* takeover.c - see takeover.h: what is read, and given to the workers. takeover_write.c writes. */
+/*
+ * takeover.c - see takeover.h: what is read, and given to the workers. takeover_write.c writes.
+ *
+ * It is longer than most: what a part of the file says, when it can be read, and what is done where
+ * it cannot, is one thought.
+ */
 #include "bridge/takeover.h"
 
 #include <errno.h>
@@ -18,7 +23,8 @@
 #include "engine/tcp/joined.h"
 
 /* A connection that was idle for longer is forgotten anyway. */
-#define AGE_MOST_US (7440ull * SECOND_US)
+#define OF_ANOTHER_WIRE "it is of another wire"
+#define AGE_MOST_US     (7440ull * SECOND_US)
 
 /* --- the file -------------------------------------------------------------------------------- */
 
@@ -75,9 +81,8 @@ static const char *flaw_of(const struct takeover *takeover)
         return "it is too old";
     if (!digest_is_right(prefix, takeover->bytes, takeover->length))
         return "it is damaged";
-    return memcmp(prefix->wire, takeover->wire, sizeof(takeover->wire)) == 0
-               ? NULL
-               : "it is of another wire";
+    return memcmp(prefix->wire, takeover->wire, sizeof(takeover->wire)) == 0 ? NULL
+                                                                             : OF_ANOTHER_WIRE;
 }
 
 /* `count` elements at `*at`, behind which it is then; NULL: the file does not hold so many. */
@@ -149,7 +154,7 @@ static bool read_whole(struct takeover *takeover, int fd)
 
     if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode) || status.st_uid != geteuid() ||
         (status.st_mode & 077) || status.st_size < (off_t)sizeof(takeover->prefix) ||
-        status.st_size > TAKEOVER_BYTES_MAX)
+        status.st_size >= TAKEOVER_BYTES_MAX)
         return false;
     takeover->length = (size_t)status.st_size;
     takeover->bytes = malloc(takeover->length);
@@ -179,6 +184,15 @@ static void forget(struct takeover *takeover)
 
 /* --- what it says ---------------------------------------------------------------------------- */
 
+/* Its parts are within its bytes. */
+static bool is_sane_promise(const struct promise *promise)
+{
+    const uint32_t parts = (uint32_t)promise->greeting_prefix + promise->greeting_suffix;
+
+    return promise->greeting_bytes <= GREETING_BYTES_MAX &&
+           (!promise->greeting_template || parts <= promise->greeting_bytes);
+}
+
 /* As policy_compile() wants them: the policy that was in force, without what is compiled anew.
  * NULL: not even those could have been made by us, or out of memory. */
 static struct policy *make_policy(const struct takeover *takeover)
@@ -200,8 +214,7 @@ static struct policy *make_policy(const struct takeover *takeover)
         server->has_before = row.has_before != 0;
         server->before = row.before;
         server->before_until_us = row.before_until_us;
-        if (server->now.greeting_bytes > GREETING_BYTES_MAX ||
-            server->before.greeting_bytes > GREETING_BYTES_MAX) {
+        if (!is_sane_promise(&server->now) || !is_sane_promise(&server->before)) {
             free(policy);
             return NULL;
         }
@@ -209,7 +222,8 @@ static struct policy *make_policy(const struct takeover *takeover)
     return policy;
 }
 
-/* Keys, and what was promised under them; what is told apart by hashes is of no use without. */
+/* Keys and promises. Without the keys tags are found by no hash, and the cookies of those who wait
+ * are nobody's. */
 static void read_parts(struct takeover *takeover)
 {
     const struct takeover_found *tail = &takeover->parts[TAKEOVER_TAIL];
@@ -217,6 +231,7 @@ static void read_parts(struct takeover *takeover)
 
     if (!tail->readable || tail->count != 1) {
         takeover->parts[TAKEOVER_TAGS].readable = false;
+        takeover->parts[TAKEOVER_WAITING].readable = false;
         return;
     }
     read_row(tail, 0, &takeover->tail);
@@ -233,12 +248,31 @@ static bool knows_flows(const struct takeover *takeover)
     return takeover->parts[TAKEOVER_FLOWS].readable;
 }
 
+/* Nobody else knows of it any more. */
+static void note_left_sides(struct takeover *takeover)
+{
+    const struct takeover_found *part = &takeover->parts[TAKEOVER_TAIL];
+    struct takeover_tail tail;
+
+    if (takeover->prefix.layout != TAKEOVER_LAYOUT || !find_parts(takeover) || !part->readable ||
+        part->count != 1)
+        return;
+    read_row(part, 0, &tail);
+    for (int side = 0; tail.handed_on && side < 2; side++) {
+        tail.sides[side][TAKEOVER_SIDE_BYTES - 1] = '\0';
+        memcpy(takeover->left_sides[side], tail.sides[side], TAKEOVER_SIDE_BYTES);
+    }
+    sodium_memzero(&tail, sizeof(tail));
+}
+
 static void take_file(struct takeover *takeover, int fd, struct error *why)
 {
     const char *flaw = read_whole(takeover, fd) ? flaw_of(takeover) : "it is not as we leave it";
 
     if (flaw) {
         error_set(why, EXIT_FAILED, "%s is not taken over: %s", takeover->path, flaw);
+        if (strcmp(flaw, OF_ANOTHER_WIRE) == 0)
+            note_left_sides(takeover);
         forget(takeover);
         return;
     }
@@ -316,6 +350,8 @@ struct takeover *takeover_read(const char *store_path, const char *client_side,
     takeover->spare = make_spare();
     takeover->spare_out = takeover->spare < 0 ? -1 : dup(takeover->spare);
     randombytes_buf(&takeover->secrets, sizeof(takeover->secrets));
+    takeover->sides[SIDE_CLIENT] = client_side;
+    takeover->sides[SIDE_SERVER] = server_side;
     takeover_wire(client_side, server_side, takeover->wire);
     read_boot(takeover->boot);
     take_what_is_there(takeover);
@@ -361,6 +397,11 @@ void takeover_fill_config(const struct takeover *takeover, struct engine_config 
 {
     config->keys = takeover->secrets.keys;
     memcpy(config->table_seed, takeover->secrets.table_seed, sizeof(config->table_seed));
+}
+
+const char *takeover_left_side(const struct takeover *takeover, enum side side)
+{
+    return takeover->left_sides[side][0] ? takeover->left_sides[side] : NULL;
 }
 
 bool takeover_was_handed_on(const struct takeover *takeover)
@@ -474,16 +515,22 @@ static struct handed_flow flow_at(const struct takeover *takeover, uint32_t i)
     return flow;
 }
 
+/* What its server has accepted and we have taken back (forget_greeting() of handover.c). */
+static bool never_was(const struct handed_flow *flow)
+{
+    return flow->state == FLOW_CLOSING && !flow->flags && flow->client_next == flow->client_isn + 1;
+}
+
 void takeover_mark(const struct takeover *takeover, uint16_t *joined, const uint64_t table_seed[2],
                    int change)
 {
     if (!takeover->bytes)
         takeover_log_mark(takeover->log, joined, table_seed, change);
-    for (uint32_t i = 0; joined && knows_flows(takeover) && i < takeover->prefix.flows; i++) {
-        struct handed_flow flow;
+    for (uint32_t i = 0; joined && i < takeover->prefix.flows; i++) {
+        const struct handed_flow flow =
+            knows_flows(takeover) ? flow_at(takeover, i) : lost_flow_at(takeover, i);
 
-        read_row(&takeover->parts[TAKEOVER_FLOWS], i, &flow);
-        if (flow.edited || flow.state == FLOW_CLOSING)
+        if (flow.edited || never_was(&flow))
             joined_count(joined, flow_seed_of(table_seed), &flow.key, change);
     }
 }
@@ -534,34 +581,42 @@ void takeover_fill(void *context, uint32_t index, uint32_t count, struct engine 
     fill_waiting(takeover, index, count, engine, now_us);
 }
 
+/* What ends with it is an order to the kernel, and there is room for some. */
+static void follow(const struct takeover *takeover, struct workers *workers,
+                   const struct handed_flow *flow)
+{
+    const uint32_t worker =
+        steering_worker(takeover->secrets.steer_seed, workers_count(workers), &flow->key);
+
+    takeover_again(workers_engine_made(workers, worker), flow, clock_now_us());
+    workers_obey(workers, worker);
+}
+
 /* What was handed on. */
 static bool follow_flows(const struct takeover *takeover, struct workers *workers)
 {
-    const uint32_t count = workers_count(workers);
-
     if (!takeover->records.rows.bytes)
         return false;
     for (uint32_t i = 0; i < takeover->prefix.flows; i++) {
         const struct handed_flow flow = flow_at(takeover, i);
-        const uint32_t index = steering_worker(takeover->secrets.steer_seed, count, &flow.key);
 
         if (flow.record)
-            takeover_again(workers_engine_made(workers, index), &flow, clock_now_us());
+            follow(takeover, workers, &flow);
     }
     return true;
 }
 
 bool takeover_follow(const struct takeover *takeover, struct workers *workers)
 {
-    const uint32_t count = workers_count(workers);
+    struct handed_flow row;
+    uint64_t cursor = 0;
 
     if (takeover->bytes)
         return follow_flows(takeover, workers);
     if (!takeover_log_is_carried(takeover->log))
         return false;
-    for (uint32_t i = 0; i < count; i++)
-        takeover_log_again(takeover->log, takeover->secrets.steer_seed, i, count,
-                           workers_engine_made(workers, i), clock_now_us());
+    while (takeover_log_next(takeover->log, &cursor, &row))
+        follow(takeover, workers, &row);
     return true;
 }
 

@@ -57,6 +57,9 @@ void takeover_leave_out(struct takeover *takeover);
 void takeover_fill_config(const struct takeover *takeover, struct engine_config *config);
 /* That of the program that chooses the worker (bpf/steering.h). */
 uint64_t takeover_steer_seed(const struct takeover *takeover);
+/* The side of another wire, as it was written, that the old daemon has left as it was; NULL: there
+ * is none. */
+const char *takeover_left_side(const struct takeover *takeover, enum side side);
 /* The old daemon has left the wire as it was. */
 bool takeover_was_handed_on(const struct takeover *takeover);
 /* The promises of the old daemon, for policy_compile(); NULL: none. The takeover's. */
@@ -64,15 +67,15 @@ const struct policy *takeover_policy(const struct takeover *takeover);
 /* What is left in case we are killed (takeover_log.h). */
 struct takeover_log *takeover_log_of(struct takeover *takeover);
 /* Adds to, or takes from, the counts of what is joined (engine/tcp/joined.h), for who passes frames
- * on until the workers are there: of what was left all that means nothing at its other end, or ends
- * with a reset there. */
+ * on until the workers are there: all that was left and means nothing at its other end, or is
+ * answered by a reset there. */
 void takeover_mark(const struct takeover *takeover, uint16_t *joined, const uint64_t table_seed[2],
                    int change);
 /* worker_options.inherit, with the takeover as its context. `count` workers in all. */
 void takeover_fill(void *context, uint32_t index, uint32_t count, struct engine *engine,
                    uint64_t now_us);
-/* Of all workers before they begin: how far connections of a killed one have come that its programs
- * still carry, or carried until now. False: there are none. */
+/* Of all workers before they begin: how far the connections have come that programs of who is gone
+ * (killed, or handed on) still carry, or carried until now. False: there are none. */
 bool takeover_follow(const struct takeover *takeover, struct workers *workers);
 /* Nearly all is up: removes the file, by `hands` where there are any, and says in the log what was
  * taken over. */
@@ -80,7 +83,7 @@ void takeover_done(struct takeover *takeover, const struct file_hands *hands);
 
 /* How it is replaced; the caller frees file->path. */
 bool takeover_file(const char *store_path, struct atomic_file *file, struct error *error);
-/* How the next one comes. */
+/* Who comes next, and what goes on until then. */
 struct takeover_way {
     bool within;                  /* it is a run of this process */
     bool goes_on;                 /* the wire does, meanwhile */

@@ -48,6 +48,7 @@ static const struct row_field tail_fields[] = {
     ROW_FIELD_OPTIONAL(8, struct takeover_tail, left.number),
     ROW_FIELD_OPTIONAL(9, struct takeover_tail, left.each),
     ROW_FIELD_OPTIONAL(10, struct takeover_tail, handed_on),
+    ROW_FIELD_OPTIONAL(11, struct takeover_tail, sides),
 };
 
 static const struct row_field promises_fields[] = {

@@ -11,6 +11,8 @@
 #include "engine/stages/handover.h"
 #include "engine/tcp/flow_record.h"
 
+#define TAKEOVER_SIDE_BYTES 128
+
 struct takeover_secrets {
     struct cookie_keys keys;
     uint64_t table_seed[2], steer_seed;
@@ -21,9 +23,10 @@ struct takeover_tail {
     struct takeover_secrets secrets;
     uint64_t generation; /* of the policy */
     uint32_t shards;
-    uint32_t places[HANDED_TAGS]; /* of each shard's tables of tags */
-    struct carrying_left left;    /* records of the flows */
-    uint32_t handed_on;           /* the wire goes on meanwhile */
+    uint32_t places[HANDED_TAGS];       /* of each shard's tables of tags */
+    struct carrying_left left;          /* records of the flows */
+    uint32_t handed_on;                 /* the wire goes on meanwhile */
+    char sides[2][TAKEOVER_SIDE_BYTES]; /* of that wire, as they were written; "": too long */
 };
 
 /* In the order of keys, as in a policy. */

@@ -47,6 +47,9 @@ struct head {
 #define HEAD_BYTES 4096u
 
 _Static_assert(sizeof(struct head) <= HEAD_BYTES, "it fits before the rows");
+_Static_assert(sizeof(struct written_form) == 520 &&
+                   offsetof(struct head, record) == offsetof(struct head, flow) + 520,
+               "as every version from this one on finds it");
 
 struct takeover_log {
     char *path, *next_path;
@@ -314,6 +317,8 @@ struct takeover_log_taken takeover_log_fill(const struct takeover_log *log, uint
 {
     struct takeover_log_taken taken = {0};
 
+    if (log->old && !log->records.rows.bytes)
+        takeover_came_late(engine);
     for (uint64_t i = 0; log->old && i < log->old->rows; i++) {
         struct handed_flow row = row_at(log, i);
 
@@ -334,15 +339,14 @@ bool takeover_log_is_carried(const struct takeover_log *log)
     return log->records.rows.bytes != NULL;
 }
 
-void takeover_log_again(const struct takeover_log *log, uint64_t steer_seed, uint32_t index,
-                        uint32_t count, struct engine *engine, uint64_t now_us)
+bool takeover_log_next(const struct takeover_log *log, uint64_t *cursor, struct handed_flow *row)
 {
-    for (uint64_t i = 0; i < log->old->rows; i++) {
-        struct handed_flow row = row_at(log, i);
-
-        if (!row.edited || steering_worker(steer_seed, count, &row.key) != index)
+    for (; *cursor < log->old->rows; ++*cursor) {
+        *row = row_at(log, *cursor);
+        if (!row->edited)
             continue;
-        look_at_record(log, i, &row);
-        takeover_again(engine, &row, now_us);
+        look_at_record(log, (*cursor)++, row);
+        return true;
     }
+    return false;
 }

@@ -9,7 +9,7 @@
  *
  *      takeover_log_read()     what the one before left, where that did not end in order
  *      takeover_log_begin()    one of our own, under another name
- *      takeover_log_again()    what has been carried since
+ *      takeover_log_next()     what has been carried since
  *      takeover_log_done()     takes the place of the old one, when little can fail any more
  *      takeover_log_end()      we end in order: STORE.flows says more
  *
@@ -66,9 +66,9 @@ struct takeover_log_taken takeover_log_fill(const struct takeover_log *log, uint
                                             uint64_t now_us);
 /* What was left may still be carried by programs of the killed one. */
 bool takeover_log_is_carried(const struct takeover_log *log);
-/* Where it is: takeover_again() of each. */
-void takeover_log_again(const struct takeover_log *log, uint64_t steer_seed, uint32_t index,
-                        uint32_t count, struct engine *engine, uint64_t now_us);
+/* Where it is: the next one behind `*cursor` (0 at first), as far as it has come by now, for
+ * takeover_again(). False: there are no more. */
+bool takeover_log_next(const struct takeover_log *log, uint64_t *cursor, struct handed_flow *row);
 void takeover_log_done(struct takeover_log *log);
 /* By `hands`, where there are any. */
 void takeover_log_end(struct takeover_log *log, const struct file_hands *hands);

@@ -65,6 +65,8 @@ struct takeover {
     int left;     /* the spare of the run before in this process; -1: none */
     bool leaving; /* ours is for the next */
     uint8_t wire[TAKEOVER_WIRE_BYTES], boot[TAKEOVER_BOOT_BYTES]; /* ours */
+    const char *sides[2];                                         /* the same, the caller's */
+    char left_sides[2][TAKEOVER_SIDE_BYTES]; /* of another wire that goes on; "": there is none */
     struct takeover_secrets secrets;
     uint8_t *bytes; /* of the file; NULL: there is none */
     size_t length;

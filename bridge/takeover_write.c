@@ -245,6 +245,9 @@ static void begin(const struct takeover *takeover, const struct workers *workers
     tail->shards = workers_count(workers);
     tail->left = way->records;
     tail->handed_on = way->goes_on;
+    for (int side = 0; side < 2; side++)
+        if (strlen(takeover->sides[side]) < TAKEOVER_SIDE_BYTES)
+            snprintf(tail->sides[side], TAKEOVER_SIDE_BYTES, "%s", takeover->sides[side]);
     for (int which = 0; which < HANDED_TAGS; which++)
         tail->places[which] = handover_places(first, (enum handed_tags)which);
     content->rows[TAKEOVER_TAIL] = 1;

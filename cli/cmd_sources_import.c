@@ -13,11 +13,11 @@
 #include "cli/control_client.h"
 #include "cli/file.h"
 #include "cli/output.h"
+#include "profiles/store/text_mark.h"
 
 #define LIST_BYTES_MAX (128u * 1024 * 1024)
 #define PIECE_PREFIXES 1024u /* a request stays below 64 KiB */
 #define PREFIX_BYTES   (ADDR_TEXT_BYTES + 5)
-#define BOM            "\xef\xbb\xbf"
 
 struct prefix {
     struct ip_addr addr;
@@ -53,7 +53,7 @@ static bool add(struct prefixes *prefixes, const char *text, struct error *error
 static bool read_list(char *text, size_t bytes, const char *path, struct prefixes *prefixes,
                       struct error *error)
 {
-    const size_t mark = strncmp(text, BOM, strlen(BOM)) == 0 ? strlen(BOM) : 0;
+    const size_t mark = text_mark_bytes(text, bytes);
     unsigned long number = 0;
 
     /* What is not read would be a list that is shorter, and nobody had said so. */

@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* For good: the head of STORE.joined has room for so many, and older versions refuse more. */
 #define ROW_FIELDS_MAX 64u
 
 /* As it is written beside rows. */
@@ -27,9 +28,9 @@ struct row_field {
 _Static_assert(sizeof(struct row_field) == 8, "no padding, and for good");
 
 struct row_form {
-    const struct row_field *fields; /* that is how it is in this version */
+    const struct row_field *fields; /* of this version */
     uint32_t count, row_bytes;
-    uint32_t hole_bytes; /* of a row: what no field says, padding */
+    uint32_t hole_bytes; /* padding: what no field says, for the test of forms */
 };
 
 #define ROW_FIELD(number, type, member)                                                            \

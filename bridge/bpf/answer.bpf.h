@@ -281,7 +281,7 @@ INLINE __u32 answer_prepare(struct __sk_buff *skb, struct answer *answer, struct
 
     if (answer->now_us >= *(volatile __u64 *)&answer->record->until_us)
         return CARRY_up_syn_late;
-    if (answer->alone && *(volatile __u8 *)&answer->record->waits)
+    if (answer->handed_on && *(volatile __u8 *)&answer->record->waits)
         return CARRY_lost;
     if (answer_is_aside(answer))
         return CARRY_up_syn_aside;

@@ -135,7 +135,7 @@ struct answer {
     __u16 checksum; /* the SYN's, as it stands there */
     __u16 vlan;
     bool v4, ends_odd;
-    bool alone;          /* nobody is alive, and the next one will have the keys */
+    bool handed_on;      /* nobody is alive, and the next one will have the keys */
     bool stranger;       /* of no connection that is carried */
     bool partial;        /* the SYN's checksum is, and so is the answer's */
     __u8 to[6], from[6]; /* as they stand in its link header */
@@ -414,7 +414,7 @@ INLINE bool answer_find(struct answer *answer)
     return !(answer->version & 1) && *(volatile __u32 *)&answer->record->serial == value->serial;
 }
 
-/* Where answer_begin() is false: that is why, for a moment. */
+/* Why answer_begin() was false: the record was just being written. */
 INLINE bool answer_is_written(const struct answer *answer)
 {
     return answer->record && (answer->version & 1);
@@ -426,12 +426,12 @@ INLINE bool answer_is_written(const struct answer *answer)
 INLINE bool answer_open(struct answer *answer)
 {
     const __u32 first = 0;
-    const enum bypassed alone = bypassed();
+    const enum bypassed state = bypassed();
 
     answer->settings = bpf_map_lookup_elem(&answer_switch, &first);
-    answer->alone = alone == BYPASSED_WAITING;
+    answer->handed_on = state == BYPASSED_HANDED_ON;
     return answer->settings && (answer->settings->shards > 1 || answer->settings->servers) &&
-           alone != BYPASSED;
+           state != BYPASSED;
 }
 
 /* Whose engine it is for, as steering_worker(). */

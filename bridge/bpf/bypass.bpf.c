@@ -67,6 +67,15 @@ struct {
     __type(value, struct bucket);
 } bypass_buckets SEC(".maps");
 
+/* Of each place of struct regulars: one of them does not take what is for all, though it may be a
+ * proxy of many. */
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, REGULARS_PLACES);
+    __type(key, __u32);
+    __type(value, struct bucket);
+} bypass_each SEC(".maps");
+
 #define JOINED_PAGE 2048u
 
 struct joined_page {
@@ -89,7 +98,7 @@ struct regulars_page {
     __u32 words[REGULARS_PAGE];
 };
 
-_Static_assert(REGULARS_WAYS == 4, "as is_regular() has it, without a loop for the verifier");
+_Static_assert(REGULARS_WAYS == 4, "as regular_at() has it, without a loop for the verifier");
 
 _Static_assert(sizeof(struct regulars) == (REGULARS_PAGES + 1) * sizeof(struct regulars_page),
                "pages without padding");
@@ -287,10 +296,9 @@ INLINE enum kind read(struct __sk_buff *skb, struct segment *segment)
 
 /* --- what becomes of it ---------------------------------------------------------------------- */
 
-/* Of each bucket `per_second` pass, and so many at once. */
-INLINE bool take(__u32 which, __u32 per_second)
+/* Of each bucket `per_second` pass, and so many at once. NULL: there is none. */
+INLINE bool take(struct bucket *bucket, __u32 per_second)
 {
-    struct bucket *bucket = bpf_map_lookup_elem(&bypass_buckets, &which);
     const __u64 now_us = clock_us(), period_us = 1000000 / (per_second ? per_second : 1);
 
     for (int i = 0; bucket && i < 4; i++) {
@@ -305,7 +313,13 @@ INLINE bool take(__u32 which, __u32 per_second)
     return false;
 }
 
-INLINE bool is_regular(const struct bypass_pulse *pulse, const struct segment *segment)
+INLINE bool take_of(__u32 which, __u32 per_second)
+{
+    return take(bpf_map_lookup_elem(&bypass_buckets, &which), per_second);
+}
+
+/* Its place; REGULARS_PLACES: he is a stranger. */
+INLINE __u32 regular_at(const struct bypass_pulse *pulse, const struct segment *segment)
 {
     const __u64 hash = regulars_hash(flow_seed_of(pulse->seed), segment->key.client);
     const __u32 word = regulars_word(hash, regulars_minute(clock_us()));
@@ -314,10 +328,15 @@ INLINE bool is_regular(const struct bypass_pulse *pulse, const struct segment *s
     const volatile __u32 *bucket;
 
     if (!page)
-        return false;
+        return REGULARS_PLACES;
     bucket = &page->words[at & (REGULARS_PAGE - REGULARS_WAYS)];
-    return regulars_is(bucket[0], word) || regulars_is(bucket[1], word) ||
-           regulars_is(bucket[2], word) || regulars_is(bucket[3], word);
+    if (regulars_is(bucket[0], word))
+        return at;
+    if (regulars_is(bucket[1], word))
+        return at + 1;
+    if (regulars_is(bucket[2], word))
+        return at + 2;
+    return regulars_is(bucket[3], word) ? at + 3 : REGULARS_PLACES;
 }
 
 INLINE __u32 regulars_of(__u32 server)
@@ -336,9 +355,15 @@ INLINE __u32 regulars_of(__u32 server)
 INLINE bool may_begin(const struct bypass_pulse *pulse, const struct segment *segment)
 {
     const __u32 server = regulars_server(segment->key.server, segment->dst_port);
+    const __u32 regular = regular_at(pulse, segment);
+    __u32 all, each;
 
-    return is_regular(pulse, segment) ? take(BYPASS_REGULARS + server, regulars_of(server))
-                                      : take(server, BYPASS_SYNS);
+    if (regular == REGULARS_PLACES)
+        return take_of(server, BYPASS_SYNS);
+    all = regulars_of(server);
+    each = all / BYPASS_EACH > BYPASS_SYNS ? all / BYPASS_EACH : BYPASS_SYNS;
+    return take(bpf_map_lookup_elem(&bypass_each, &regular), each) &&
+           take_of(BYPASS_REGULARS + server, all);
 }
 
 INLINE bool is_joined(const struct bypass_pulse *pulse, const struct segment *segment, int from)
@@ -371,7 +396,7 @@ INLINE bool may_pass(struct __sk_buff *skb, const struct bypass_pulse *pulse, in
     if (kind == KIND_OTHER)
         return true;
     if (kind == KIND_ODD)
-        return !limited || take(BYPASS_ODD_BUCKET, BYPASS_ODD);
+        return !limited || take_of(BYPASS_ODD_BUCKET, BYPASS_ODD);
     if ((segment.flags & (FLAG_SYN | FLAG_ACK | FLAG_RST)) == FLAG_SYN)
         return !limited || may_begin(pulse, &segment);
     return !is_joined(pulse, &segment, from);

@@ -11,10 +11,10 @@
  *      worker    old + 1, first_us = 0           it finds a first_us that is BYPASS_OLD_US old
  *      worker    sees that `deaths` or `old` has grown: what it reads is stale, and is thrown away
  *                until there is nothing; then dead_us = 0
- *      process   handing = BYPASS_HANDED_ON, dead_us = now, deaths + 1
+ *      process   handover = BYPASS_HANDED_ON, dead_us = now, deaths + 1
  *                                            it ends in order, and the next one has what it knows,
  *                                            its keys too: what is left in the TAPs is not stale
- *      the next  handing = BYPASS_TAKEN_OVER, dead_us = now, deaths + 1
+ *      the next  handover = BYPASS_TAKEN_OVER, dead_us = now, deaths + 1
  *                                            of its own pulse: until its workers are alive
  *
  * An idle worker is not late: nobody waits for it. A clock that jumps kills nobody: a worker that
@@ -43,19 +43,20 @@
  * of what cannot be read for all; so many at once as in a second. Those of regulars have buckets of
  * their own (engine/tcp/regulars.h). */
 #define BYPASS_SYNS       8u
+#define BYPASS_EACH       4u /* one regular gets a quarter of all, and BYPASS_SYNS at least */
 #define BYPASS_ODD        128u
 #define BYPASS_REGULARS   REGULARS_SERVERS /* buckets from here on */
 #define BYPASS_ODD_BUCKET (2 * REGULARS_SERVERS)
 
 enum bypass_policy { BYPASS_OPEN, BYPASS_LIMITED };
-/* Any but the first: cookies are good all the same. */
-enum bypass_handing { BYPASS_NOT_HANDED, BYPASS_HANDED_ON, BYPASS_TAKEN_OVER };
+/* With any but the first the next daemon has the keys, and cookies stay good. */
+enum bypass_handover { BYPASS_NOT_HANDED, BYPASS_HANDED_ON, BYPASS_TAKEN_OVER };
 
 struct bypass_pulse {
     /* Written at nearly each batch. */
     uint64_t first_us, suspect_us;
-    uint32_t old;     /* times that what waited had waited for too long */
-    uint32_t handing; /* enum bypass_handing */
+    uint32_t old;      /* times that what waited had waited for too long */
+    uint32_t handover; /* enum bypass_handover */
     uint32_t unused[10];
     /* Seldom. Times are of the monotonic clock; 0: never. */
     uint64_t dead_us;
@@ -83,13 +84,13 @@ static inline void bypass_die(struct bypass_pulse *pulse, uint64_t now_us)
 
 static inline void bypass_hand_on(struct bypass_pulse *pulse, uint64_t now_us)
 {
-    __atomic_store_n(&pulse->handing, BYPASS_HANDED_ON, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&pulse->handover, BYPASS_HANDED_ON, __ATOMIC_SEQ_CST);
     bypass_die(pulse, now_us);
 }
 
 static inline bool bypass_is_handed_on(const struct bypass_pulse *pulse)
 {
-    return __atomic_load_n(&pulse->handing, __ATOMIC_ACQUIRE) == BYPASS_HANDED_ON;
+    return __atomic_load_n(&pulse->handover, __ATOMIC_ACQUIRE) == BYPASS_HANDED_ON;
 }
 
 /* --- the workers' part ----------------------------------------------------------------------- */
@@ -139,16 +140,22 @@ static inline bool bypass_is_dead(const struct bypass_pulse *pulse)
     return __atomic_load_n(&pulse->dead_us, __ATOMIC_ACQUIRE) != 0;
 }
 
-/* Nothing is left of what was stale. */
+/* Nothing is left of what was stale. Who has handed the wire on meanwhile does not take it back. */
 static inline void bypass_alive(struct bypass_pulse *pulse, uint32_t *seen)
 {
+    uint32_t taken_over = BYPASS_TAKEN_OVER;
+
     *seen = bypass_turns(pulse);
+    if (bypass_is_handed_on(pulse))
+        return;
     __atomic_store_n(&pulse->suspect_us, 0, __ATOMIC_RELAXED);
     __atomic_store_n(&pulse->first_us, 0, __ATOMIC_RELAXED);
     __atomic_store_n(&pulse->dead_us, 0, __ATOMIC_RELEASE);
     /* Behind it: in no moment are cookies nobody's. */
-    if (__atomic_load_n(&pulse->handing, __ATOMIC_RELAXED) == BYPASS_TAKEN_OVER)
-        __atomic_store_n(&pulse->handing, BYPASS_NOT_HANDED, __ATOMIC_RELEASE);
+    __atomic_compare_exchange_n(&pulse->handover, &taken_over, BYPASS_NOT_HANDED, false,
+                                __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+    if (bypass_is_handed_on(pulse))
+        bypass_die(pulse, 1);
 }
 
 #endif

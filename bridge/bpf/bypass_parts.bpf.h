@@ -19,8 +19,8 @@ struct {
 
 enum bypassed {
     BYPASSED_NOT,
-    BYPASSED,        /* nobody is alive: frames go by */
-    BYPASSED_WAITING /* the same, and the next one will have the keys of the last one */
+    BYPASSED,          /* nobody is alive: frames go by */
+    BYPASSED_HANDED_ON /* the same, and the next daemon has the keys of the last one */
 };
 
 static inline __attribute__((always_inline)) enum bypassed bypassed(void)
@@ -30,7 +30,7 @@ static inline __attribute__((always_inline)) enum bypassed bypassed(void)
 
     if (!pulse || !*(const volatile __u64 *)&pulse->dead_us)
         return BYPASSED_NOT;
-    return *(const volatile __u32 *)&pulse->handing ? BYPASSED_WAITING : BYPASSED;
+    return *(const volatile __u32 *)&pulse->handover ? BYPASSED_HANDED_ON : BYPASSED;
 }
 
 #endif

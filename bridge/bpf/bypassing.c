@@ -138,7 +138,7 @@ void bypassing_begin(struct bypassing *bypassing, bool handed_on, uint64_t now_u
 
     if (pulse->deaths > 0)
         return;
-    pulse->handing = handed_on ? BYPASS_TAKEN_OVER : BYPASS_NOT_HANDED;
+    pulse->handover = handed_on ? BYPASS_TAKEN_OVER : BYPASS_NOT_HANDED;
     pulse->deaths = 1;
     pulse->dead_us = now_us;
 }

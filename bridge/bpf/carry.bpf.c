@@ -23,9 +23,9 @@
  * While no worker is alive (bypass.h) nothing is on its way through one: gates and order count for
  * nothing then, FIN and RST are carried, and what of a splice cannot be is dropped.
  *
- * Headers are read by calls, not in place: where they lie in the buffer, and whether that is
- * shared, is the kernel's affair then. What a flood is made of is read in place (look.bpf.h), and
- * written by a call as well.
+ * Headers of what is carried are read by calls, not in place: where they lie in the buffer, and
+ * whether that is shared, is the kernel's affair then. Those of a flood are read in place, where
+ * look.bpf.h has made them lie in one piece.
  */
 #include "bridge/bpf/answer.bpf.h"
 #include "bridge/bpf/bypass_parts.bpf.h"
@@ -550,7 +550,7 @@ int carry_from_client(struct __sk_buff *skb)
     if (action != ANSWER_LEFT)
         return action;
     action = carry_or_wait(skb, FROM_CLIENT);
-    if (action == CARRY_STRANGER && (seen != LOOK_ACK || bypassed() == BYPASSED_WAITING)) {
+    if (action == CARRY_STRANGER && (seen != LOOK_ACK || bypassed() == BYPASSED_HANDED_ON)) {
         const int rejected = reject_or_mark(skb, true);
 
         if (rejected != ANSWER_LEFT)

@@ -296,7 +296,10 @@ const char *carrying_no_completion(const struct carrying *carrying)
 {
     if (carrying->prepared)
         return NULL;
-    return carrying->completes ? "there is more than one worker" : carrying->no_completion.text;
+    if (!carrying->completes)
+        return carrying->no_completion.text;
+    return carrying->sizes.answers.shards > 1 ? "there is more than one worker"
+                                              : "its maps cannot be shared";
 }
 
 struct flow_record *carrying_records(struct carrying *carrying)

@@ -47,13 +47,13 @@ const char *carrying_no_completion(const struct carrying *carrying);
 struct tell_maps *carrying_tells(struct carrying *carrying);
 /* Zeroed; until carrying_close(). */
 struct flow_record *carrying_records(struct carrying *carrying);
-/* The same for who comes after we were killed: its number in the kernel, and how many each engine
- * has. 0: the kernel does not say. */
+/* The same for who comes after us, killed or not: its number in the kernel, and how many each
+ * engine has. 0: the kernel does not say. */
 struct carrying_left {
     uint32_t number, each;
 };
 struct carrying_left carrying_left(const struct carrying *carrying);
-/* By that, of one that was killed, whose version may have had other records (takeover_forms.h).
+/* By that, of one that is gone, whose version may have had other records (takeover_forms.h).
  * Only to be read. `bytes` NULL: they are gone with its programs, or not of this size. */
 struct carrying_rows {
     const uint8_t *bytes;

@@ -9,7 +9,7 @@
  * Whatever is out of the ordinary goes up as it came. Once the engine is told, the SYN-ACK is its
  * affair: where it was faster, or the kernel has no memory, nothing is said here.
  *
- * The checksum is made of the SYN-ACK's by the difference, as in answer.bpf.h.
+ * The checksum is made of the SYN-ACK's by the difference.
  */
 #ifndef SYNWARD_BRIDGE_BPF_COMPLETE_BPF_H
 #define SYNWARD_BRIDGE_BPF_COMPLETE_BPF_H

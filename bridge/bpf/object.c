@@ -10,6 +10,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#define GRACE_US 20000u
+
 static int say_nothing(enum libbpf_print_level level, const char *format, va_list arguments)
 {
     (void)level;
@@ -31,11 +33,12 @@ void *bpf_share(const struct bpf_object *object, const char *map, size_t from, s
     return memory == MAP_FAILED ? NULL : memory;
 }
 
-/* It waits for all that the kernel does under RCU, as it does programs. Where there is none of it
- * there is one core. */
+/* Programs run under RCU, and a grace period is waited for. A kernel with cores that take no ticks
+ * (nohz_full) has no such call: then it is a while. */
 void bpf_wait_for_the_last(void)
 {
-    (void)syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
+    if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) < 0)
+        usleep(GRACE_US);
 }
 
 const char *bpf_reason(int reason)

@@ -9,7 +9,9 @@
  *
  * What the engine would do with any of these (stages/admission.c, stages/stray.c) is to count and
  * drop it. All else goes up: data, FINs, and one in a while that may pass unproved. So does a good
- * cookie, or the engine is told of it (tell.bpf.h) where its client is to speak next.
+ * cookie, or the engine is told of it (tell.bpf.h) where its client is to speak next. While the
+ * wire is handed on a good cookie is dropped, with data or without: its client repeats it to the
+ * next worker.
  */
 #ifndef SYNWARD_BRIDGE_BPF_REJECT_BPF_H
 #define SYNWARD_BRIDGE_BPF_REJECT_BPF_H
@@ -60,7 +62,8 @@ INLINE __u32 reject_try(const struct answer *answer, const struct answer_promise
 }
 
 /* By one promise, as what an acknowledgment can be (stages/admission.c): the handshake's own; a
- * keepalive; the last one of a closing that was answered. */
+ * keepalive; the last one of a closing that was answered; the first one of a client who has heard
+ * our greeting (proof.c). */
 INLINE __u32 reject_by(const struct answer *answer, const struct answer_promise *promise,
                        __u64 epoch, __u32 seq, __u32 ack)
 {
@@ -70,13 +73,15 @@ INLINE __u32 reject_by(const struct answer *answer, const struct answer_promise 
         what = reject_try(answer, promise, epoch, seq, ack - 1);
     if (what == CARRY_rejected)
         what = reject_try(answer, promise, epoch, seq - 2, ack - 2);
+    if (what == CARRY_rejected && promise->greeting_bytes)
+        what = reject_try(answer, promise, epoch, seq - 1, ack - 1 - promise->greeting_bytes);
     return what;
 }
 
 /* Most servers have one promise whose cookies are good: the others cost a look at their time. */
 INLINE __u32 reject_prove(const struct answer *answer, __u32 seq, __u32 ack)
 {
-    const __u64 epoch = answer->now_us / COOKIE_EPOCH_US;
+    const __u64 epoch = (answer->now_us + answer->record->ahead_us) / COOKIE_EPOCH_US;
 
 #pragma clang loop unroll(disable)
     for (__u32 which = 0; which < ANSWER_PROMISES; which++) {
@@ -143,13 +148,13 @@ INLINE __u32 reject_judge(struct __sk_buff *skb, struct answer *answer, struct t
     const __u32 seq = bpf_ntohl(tcp->seq), ack = bpf_ntohl(tcp->ack);
     __u32 what;
 
-    if (!answer->alone && answer->now_us >= *(volatile __u64 *)&answer->record->until_us)
+    if (!answer->handed_on && answer->now_us >= *(volatile __u64 *)&answer->record->until_us)
         return REJECT_NONE;
     answer->hash =
         flow_words_hash(flow_seed_of(answer->settings->table_seed), answer_words(answer));
-    if (answer->alone && answer->stranger)
+    if (answer->handed_on && answer->stranger)
         return reject_wait(answer, seq, ack);
-    if (answer->alone || answer_is_known(answer))
+    if (answer->handed_on || answer_is_known(answer))
         return REJECT_NONE;
     if (!*(volatile __u8 *)&answer->record->rejects)
         return CARRY_up_ack_stray;
@@ -186,7 +191,8 @@ static __attribute__((noinline)) int reject(struct __sk_buff *skb, int stranger)
         (tcp.flags & (FLAG_SYN | FLAG_RST | FLAG_ACK)) != FLAG_ACK)
         return ANSWER_LEFT;
     if (!answer_begin(&answer, &tcp))
-        return answer.alone && stranger && answer_is_written(&answer) ? TC_ACT_SHOT : ANSWER_LEFT;
+        return answer.handed_on && stranger && answer_is_written(&answer) ? TC_ACT_SHOT
+                                                                          : ANSWER_LEFT;
     what = reject_judge(skb, &answer, &tcp);
     if (what == REJECT_NONE)
         return ANSWER_LEFT;

@@ -26,11 +26,11 @@ struct kernel_path;
  * cannot be. Any other reason not to have it is told by kernel_path_hindrance(). */
 struct kernel_path *kernel_path_open(enum kernel_path_setting setting, const struct sides *sides,
                                      const struct carrying_sizes *sizes, struct error *error);
-/* From here on, instead of what a killed one has left. Where that cannot be engines write records
- * that nobody reads. False: it was to be on. */
+/* From here on, instead of what one that is gone has left. Where that cannot be engines write
+ * records that nobody reads. False: it was to be on. */
 bool kernel_path_begin(struct kernel_path *path, struct sides *sides, struct error *error);
-/* When no worker runs any more, and before the sides are closed; `goes_on`: as the wire does, which
- * nobody may have again soon. NULL is fine. */
+/* When no worker runs any more, and before the sides are closed. `goes_on`: the programs stay
+ * attached, as the wire goes on. NULL is fine. */
 void kernel_path_close(struct kernel_path *path, bool goes_on);
 
 /* NULL: it is on; "" where nobody asked for it. */

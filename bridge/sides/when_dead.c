@@ -75,9 +75,12 @@ bool when_dead_goes_on(const struct when_dead *dead)
 
 bool when_dead_hand_on(struct when_dead *dead, uint64_t now_us)
 {
-    if (!dead->bypassing)
+    struct bypass_pulse *pulse = dead->bypassing ? bypassing_pulse(dead->bypassing) : NULL;
+
+    /* A port may be away. */
+    if (!pulse || !pulse->to[0] || !pulse->to[1])
         return false;
-    bypass_hand_on(bypassing_pulse(dead->bypassing), now_us);
+    bypass_hand_on(pulse, now_us);
     return true;
 }
 

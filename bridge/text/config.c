@@ -20,10 +20,10 @@
 
 #include "bridge/io/busy_poll.h"
 #include "profiles/model/settings.h"
+#include "profiles/store/text_mark.h"
 
 #define BLANKS        " \t"
 #define SECTION_BYTES 96
-#define BOM           "\xef\xbb\xbf"
 #define LINE_MOST     (INI_MAX_LINE - 2) /* without its newline and the zero */
 
 struct reading {
@@ -350,9 +350,11 @@ static char *next_line(char *line, int room, void *context)
     reading->line++;
     if (bytes > 0 && begin[bytes - 1] == '\r')
         bytes--;
-    if (reading->line == 1 && bytes >= strlen(BOM) && memcmp(begin, BOM, strlen(BOM)) == 0) {
-        begin += strlen(BOM);
-        bytes -= strlen(BOM);
+    if (reading->line == 1) {
+        const size_t mark = text_mark_bytes(begin, bytes);
+
+        begin += mark;
+        bytes -= mark;
     }
     for (; bytes > 0 && memchr(BLANKS, begin[0], strlen(BLANKS)); begin++)
         bytes--;

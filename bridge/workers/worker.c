@@ -278,7 +278,7 @@ static void serve(struct worker *worker, const struct worker_request *request, u
         worker->learning = request->learning;
     else if (request->kind == REQUEST_COUNTERS)
         snapshot_counters(worker, request->counters);
-    else if (request->kind == REQUEST_END)
+    else if (request->kind == REQUEST_END_OPENINGS)
         end_openings(worker);
     else if (request->kind == REQUEST_STOP)
         worker->stopping = true;
@@ -608,6 +608,11 @@ struct worker *worker_make(const struct worker_options *options, struct error *e
 struct engine *worker_engine_made(struct worker *worker)
 {
     return worker->engine;
+}
+
+void worker_obey(struct worker *worker)
+{
+    kernel_share_orders(&worker->kernel, CARRIED_ORDERS / 2);
 }
 
 bool worker_begin(struct worker *worker, const struct sandbox *sandbox, struct error *error)

@@ -65,6 +65,8 @@ struct worker;
 struct worker *worker_make(const struct worker_options *options, struct error *error);
 /* Until worker_begin(): for who knows more by now of what it goes on with. */
 struct engine *worker_engine_made(struct worker *worker);
+/* Until then: workers_obey(). */
+void worker_obey(struct worker *worker);
 /* Returns when the worker reads its sides; false: it does not. `sandbox` NULL: none; outlives the
  * start. */
 bool worker_begin(struct worker *worker, const struct sandbox *sandbox, struct error *error);

@@ -36,7 +36,7 @@ enum worker_request_kind {
     REQUEST_HEARS_ALL,     /* engine_hears_all() */
     REQUEST_CONFIGURE,     /* engine_configure(): `triggers`, `unknown` */
     REQUEST_NOTHING,       /* answers when everything told before is done */
-    REQUEST_END,           /* openings end, and none begins any more */
+    REQUEST_END_OPENINGS,  /* openings end, and none begins any more */
     REQUEST_STOP,
 };
 

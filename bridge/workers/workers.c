@@ -79,9 +79,14 @@ struct engine *workers_engine_made(struct workers *workers, uint32_t worker)
     return worker_engine_made(workers->worker[worker]);
 }
 
-void workers_end(struct workers *workers)
+void workers_obey(struct workers *workers, uint32_t worker)
 {
-    const struct worker_request request = {.kind = REQUEST_END};
+    worker_obey(workers->worker[worker]);
+}
+
+void workers_end_openings(struct workers *workers)
+{
+    const struct worker_request request = {.kind = REQUEST_END_OPENINGS};
     struct error error = {0};
 
     for (uint32_t i = 0; i < workers->count; i++)

@@ -29,11 +29,13 @@ struct workers *workers_make(const struct worker_options *options, uint32_t coun
 bool workers_begin(struct workers *workers, const struct sandbox *sandbox, struct error *error);
 /* worker_engine_made() of each, until then. */
 struct engine *workers_engine_made(struct workers *workers, uint32_t worker);
+/* Before they begin: what its engine has ordered the kernel is told, where it has become much. */
+void workers_obey(struct workers *workers, uint32_t worker);
 /* worker_halt() of each; then worker_engine() is for who takes over. */
 void workers_halt(struct workers *workers);
-/* They open nothing any more; a worker that does not answer is not waited for. Before
- * workers_halt(), where frames go on without us meanwhile. */
-void workers_end(struct workers *workers);
+/* Their openings end, and none begins any more. Waits up to WORKER_ANSWER_US for each. Before
+ * workers_halt(), where frames go on without us. */
+void workers_end_openings(struct workers *workers);
 uint32_t workers_count(const struct workers *workers);
 const struct engine *workers_engine(const struct workers *workers, uint32_t worker);
 void workers_stop(struct workers *workers);

@@ -25,7 +25,7 @@
     X(kernel, up_options, "segments that went up: options of a splice that are laid out oddly")    \
     X(kernel, up_size, "segments that went up: longer than the server takes")                      \
     X(kernel, up_empty, "segments that went up: a storm of empty ones")                            \
-    X(kernel, lost, "segments that the kernel had no memory to change")                            \
+    X(kernel, lost, "segments dropped: no memory to change them, or no worker alive for them")     \
     X(kernel, answered, "SYNs answered in the kernel with a cookie")                               \
     X(kernel, up_syn_odd, "SYNs to be answered that went up: odd, or of a wrong checksum")         \
     X(kernel, up_syn_aside, "SYNs to be answered that went up: some of their prefix is aside")     \

@@ -289,13 +289,14 @@ static uint32_t regulars_expected(const struct engine *engine, const struct serv
     return all < REGULARS_LEAST ? REGULARS_LEAST : (uint32_t)(all < UINT32_MAX ? all : UINT32_MAX);
 }
 
-/* Its client is who he says he is, and has what he came for. */
-static void note_regular(struct engine *engine, const struct flow *flow, uint64_t now_us)
+void engine_note_regular(struct engine *engine, struct flow *flow, uint64_t now_us)
 {
     const struct flow_words words = flow_key_words(&flow->key);
     const struct server *server = flow_server(engine, flow);
     struct regulars *regulars = engine->config.regulars;
 
+    if (!regulars)
+        return;
     regulars_note(regulars, engine->flows.seed, words.client, now_us);
     if (server)
         regulars_expect(regulars, words.server, flow->key.server_port,
@@ -308,9 +309,8 @@ void engine_flow_state(struct engine *engine, struct flow *flow, enum flow_state
     const bool was_held = is_held(flow);
     const bool holds = state_is_held(state) && !(flow->flags & FLOW_SERVER_FIN);
 
-    if (engine->config.regulars && flow->state != state &&
-        (state == FLOW_ESTABLISHED || state == FLOW_SPLICED))
-        note_regular(engine, flow, now_us);
+    if (flow->state != state && (state == FLOW_ESTABLISHED || state == FLOW_SPLICED))
+        engine_note_regular(engine, flow, now_us);
     count_state(engine, flow, -1);
     if (was_held && !holds)
         count_held(engine, flow, -1);

@@ -27,6 +27,8 @@ void flow_bind_server(struct engine *engine, struct flow *flow, struct server *s
 void engine_flow_find_server(struct engine *engine, struct flow *flow);
 /* The server has closed it. */
 void engine_flow_server_fin(struct engine *engine, struct flow *flow);
+/* Its client is who he says he is, and has what he came for (tcp/regulars.h). */
+void engine_note_regular(struct engine *engine, struct flow *flow, uint64_t now_us);
 /* flow_set_state() and the counts of the flow's server. */
 void engine_flow_state(struct engine *engine, struct flow *flow, enum flow_state state,
                        uint64_t now_us);

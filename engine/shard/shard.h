@@ -63,6 +63,7 @@ struct engine {
     uint64_t began_us;
     uint64_t now_us; /* of the newest call: what is due is counted from here */
     bool ending;     /* nothing is begun any more (stages/handover.h) */
+    bool came_late;  /* what was taken over may have come farther than its numbers say */
     struct counters counters;
     struct outbox outbox;
     struct observation_queue observations;

@@ -75,6 +75,11 @@ admit_bare(struct engine *engine, struct passage *passage, struct server *server
 {
     enum opening_kind opening = server_opening(server);
 
+    /* The next shard asks it again, or is asked. */
+    if (engine->ending) {
+        passage_drop(engine, passage, DROP_no_room);
+        return;
+    }
     proof_count(engine, passage, server, proof);
     /* Who waits for a place, or a word, may have to be asked again: admit_waiting() */
     if (opening != OPENING_COOKIE && (opening != OPENING_GREET || proof->greeted))

@@ -152,14 +152,17 @@ static void write_promises(const struct engine *engine, const struct server *ser
 
     memset(record->promises, 0, sizeof(record->promises));
     record->promises[0].generation = now->generation;
+    record->promises[0].greeting_bytes = now->greeting_bytes;
     record->promises[0].until_us = UINT64_MAX;
     if (policy && policy->has_before) {
         record->promises[1].generation = policy->before.generation;
+        record->promises[1].greeting_bytes = policy->before.greeting_bytes;
         record->promises[1].until_us = policy->before_until_us;
         greeting_bytes |= policy->before.greeting_bytes;
     }
     if (policy && server->unprofiled_us) {
         record->promises[2].generation = other->generation;
+        record->promises[2].greeting_bytes = other->greeting_bytes;
         record->promises[2].until_us = server->unprofiled_us + COOKIE_LIFETIME_US;
         greeting_bytes |= other->greeting_bytes;
     }

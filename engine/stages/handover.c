@@ -378,6 +378,8 @@ bool takeover_flow(struct engine *engine, const struct handed_flow *from, uint64
         flow_set_state(&engine->flows, flow, FLOW_SPLICED, now_us);
     if (from->state != FLOW_OUTBOUND)
         engine_flow_find_server(engine, flow);
+    if (from->state == FLOW_ESTABLISHED || joined)
+        engine_note_regular(engine, flow, now_us);
     return true;
 }
 
@@ -419,6 +421,11 @@ bool takeover_lost(struct engine *engine, const struct flow_key *key, uint64_t n
     flow->flags = FLOW_REFUSED;
     engine_flow_find_server(engine, flow);
     return true;
+}
+
+void takeover_came_late(struct engine *engine)
+{
+    engine->came_late = true;
 }
 
 void takeover_watch(struct engine *engine, const struct handed_watch *from)

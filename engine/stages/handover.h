@@ -5,14 +5,18 @@
  *      the old one, at its end                            the new one, before its first frame
  *      handover_end()      until it says no               takeover_server()   of each
  *      handover_servers(), _tags(), _flows(), _watches(), takeover_tag()      of each
- *      handover_waiting()                                 takeover_waiting()  of each
- *                                                         takeover_flow()     of each
- *                                                         takeover_watch()    of each, last
+ *      handover_waiting()                                 takeover_flow()     of each
+ *                                                         takeover_watch()    of each
+ *                                                         takeover_waiting()  of each, last
  *                                                         takeover_carry()    until it says no
  *      what the kernel still carries for it               takeover_again()    of each, joined
  *
  * Both have the same keys, the same table_seed and one clock. Tags are found by hashes, so they go
  * only to a shard whose tables have the same size, of as many shards.
+ *
+ * Other versions read these structs: whoever changes one, or what its numbers mean, changes its
+ * form (bridge/takeover_forms.c). Promises (server/policy.h) and states (tables/flow.h) are among
+ * them.
  *
  * What comes in may have been written by somebody who had taken over the old process: no value of
  * it leads out of a table or shifts by more than a window scale.
@@ -31,12 +35,6 @@
 #include "engine/shard/shard.h"
 #include "engine/tables/joined_log.h"
 #include "engine/tcp/segment.h"
-
-/*
- * What is handed over is read by other versions, too: where a struct of it changes, or what stands
- * in it (promises, server/policy.h, and states, tables/flow.h, are among it), its form does as well
- * (bridge/takeover_forms.c).
- */
 
 struct handed_server {
     struct server_key key;
@@ -75,8 +73,10 @@ struct handed_waiting {
     uint8_t unused[6];
 };
 
-_Static_assert(sizeof(struct handed_waiting) == 104, "no padding, and part of the layout");
+_Static_assert(sizeof(struct handed_waiting) == 104, "no padding but what is named");
 
+/* Numbers for good. One more widens takeover_tail.places, which is then another field, and
+ * optional. */
 enum handed_tags { HANDED_SERVED, HANDED_GREETED, HANDED_ANSWERED, HANDED_SLOW, HANDED_TAGS };
 
 /* --- the old one ------------------------------------------------------------------------------ */
@@ -111,6 +111,8 @@ bool takeover_carry(struct engine *engine, uint32_t *cursor);
 void takeover_again(struct engine *engine, const struct handed_flow *from, uint64_t now_us);
 /* Of a connection that cannot be taken over: whatever comes of it is answered by a reset. */
 bool takeover_lost(struct engine *engine, const struct flow_key *key, uint64_t now_us);
+/* Numbers of what is taken over are of a while ago, and no record says what has come since. */
+void takeover_came_late(struct engine *engine);
 /* Of a flow that was taken over. */
 void takeover_watch(struct engine *engine, const struct handed_watch *from);
 /* One whose source has its share in the new one already is left to its own timeout. */

@@ -512,6 +512,10 @@ static void decide(struct engine *engine, struct passage *passage, struct server
 {
     enum opening_kind opening = server_opening(server);
 
+    if (engine->ending) {
+        passage_drop(engine, passage, DROP_no_room);
+        return;
+    }
     proof_count(engine, passage, server, proof);
     trigger_spoke(&server->counts, proof->slot);
     if (opening != OPENING_COOKIE) /* open_limited() does, once there is a place */

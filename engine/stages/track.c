@@ -154,9 +154,9 @@ static bool near_newest(const struct engine *engine, const struct passage *passa
     return passage->frame.seq - (next - bytes) <= 2 * bytes;
 }
 
-/* Of a splice whoever moves the server's numbers far moves the floor of acks with them, and its
- * server is not heard any more: he must know the client's, and comes no further than a client. But
- * of one that another process followed until it was killed the first segments say how far it is. */
+/* Who moves a splice's server numbers far moves its floor of acks, and its server is not heard any
+ * more: he must know the client's. For a minute after a start that knew no better the first
+ * segments of older connections say how far those have come. */
 static bool server_credible(const struct engine *engine, const struct passage *passage,
                             const struct flow *flow)
 {
@@ -166,7 +166,7 @@ static bool server_credible(const struct engine *engine, const struct passage *p
     if (!(flow->flags & FLOW_EDIT) || near_newest(engine, passage, flow, TRACK_NEAR_BYTES) ||
         (near_newest(engine, passage, flow, PROGRESS_BYTES) && behind <= TRACK_NEAR_BYTES))
         return true;
-    return passage->now_us - engine->began_us < RESUMES_US &&
+    return engine->came_late && passage->now_us - engine->began_us < RESUMES_US &&
            seq_before(cold->born, flow_clock(engine->began_us));
 }
 

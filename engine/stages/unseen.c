@@ -34,7 +34,8 @@ bool unseen_look(struct engine *engine, uint32_t *cursor, uint64_t now_us)
         struct flow *flow = &engine->flows.flows[*cursor];
         const struct flow_record *record = &carried->records[*cursor];
 
-        if (looked++ == UNSEEN_LOOKED_AT)
+        /* What ends is withdrawn by an order each. */
+        if (looked++ == UNSEEN_LOOKED_AT || carried->orders_count == CARRIED_ORDERS)
             return true;
         if (record->added && (record->ended[SIDE_CLIENT] || record->ended[SIDE_SERVER])) {
             flow_recall(&engine->flows, flow);

@@ -63,6 +63,7 @@ static inline uint32_t flow_clock(uint64_t now_us)
 #define FLOW_IDLE_LIFE      FLOW_CLOCK_SECONDS(7440) /* RFC 5382 REQ-5: at least 2 h 4 min */
 #define FLOW_IDLE_CHECK     FLOW_CLOCK_SECONDS(60)
 
+/* Numbers for good: other versions read them (bridge/takeover_forms.c). New ones go to the end. */
 enum flow_state {
     FLOW_FREE,
     FLOW_HALF_OPEN,   /* SYN seen, handshake not completed */
@@ -90,6 +91,7 @@ enum flow_list_id {
     FLOW_LISTS
 };
 
+/* For good, likewise. */
 enum flow_flags {
     FLOW_EDIT = 1 << 0, /* spliced (also while closing): the offsets apply */
     FLOW_CLIENT_FIN = 1 << 1,

@@ -96,7 +96,7 @@ struct resend_ring *resend_ring_init(void *memory, uint32_t slots, const uint64_
 struct resend_entry *resend_add(struct resend_ring *ring, const struct flow_key *key,
                                 uint64_t grace_us, uint64_t now_us);
 struct resend_entry *resend_find(struct resend_ring *ring, const struct flow_key *key);
-/* Of who hands them over, by number, below slots_count; NULL: there is none. */
+/* By number, below slots_count, for handover; NULL: the slot is empty. */
 const struct resend_entry *resend_at(const struct resend_ring *ring, uint32_t slot);
 static inline uint32_t resend_count(const struct resend_ring *ring)
 {

@@ -75,7 +75,8 @@ struct answer_counts {
 /* Whose cookies are good until then. All zero: nobody's. */
 struct answer_promise {
     uint64_t until_us;
-    uint32_t generation, unused;
+    uint32_t generation;
+    uint32_t greeting_bytes; /* that we say with it; 0: none */
     struct cookie_key keys[ANSWER_KEYS];
 };
 

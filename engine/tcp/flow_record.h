@@ -83,7 +83,7 @@ struct flow_record {
         uint8_t own;
     };
     /* The kernel's, by side that sends: enum record_end that it has carried, for who comes after
-     * the engine was killed. */
+     * the engine is gone. */
     uint8_t ended[2];
     uint32_t serial;
 };

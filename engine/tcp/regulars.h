@@ -104,13 +104,17 @@ static inline void regulars_note(struct regulars *regulars, struct flow_seed see
     __atomic_store_n(oldest, word, __ATOMIC_RELAXED);
 }
 
+/* Of several servers in one place the one that gets most counts: what one says falls slowly. */
 static inline void regulars_expect(struct regulars *regulars, const uint64_t address[2],
                                    uint16_t port, uint32_t per_second)
 {
     uint32_t *place = &regulars->per_second[regulars_server(address, port)];
+    const uint32_t was = __atomic_load_n(place, __ATOMIC_RELAXED);
+    const uint32_t fallen = was - was / 64;
+    const uint32_t now = per_second > fallen ? per_second : fallen;
 
-    if (__atomic_load_n(place, __ATOMIC_RELAXED) != per_second)
-        __atomic_store_n(place, per_second, __ATOMIC_RELAXED);
+    if (now != was)
+        __atomic_store_n(place, now, __ATOMIC_RELAXED);
 }
 #endif
 

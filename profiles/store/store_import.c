@@ -25,9 +25,9 @@
 #include "profiles/store/json_reader.h"
 #include "profiles/store/profile_json.h"
 #include "profiles/store/store.h"
+#include "profiles/store/text_mark.h"
 
 #define PLACE_BYTES (2 * JSON_PATH_BYTES + JSON_REASON_BYTES + 64)
-#define BOM         "\xef\xbb\xbf" /* RFC 8259 section 8.1: a reader may pass over it */
 
 struct store_import {
     const char *bytes, *name;
@@ -45,13 +45,13 @@ struct store_import {
 struct store_import *store_import_begin(const char *bytes, size_t length, const char *name)
 {
     struct store_import *import = calloc(1, sizeof(*import));
+    size_t mark;
 
     if (!import)
         return NULL;
-    if (length >= strlen(BOM) && memcmp(bytes, BOM, strlen(BOM)) == 0) {
-        bytes += strlen(BOM);
-        length -= strlen(BOM);
-    }
+    mark = text_mark_bytes(bytes, length);
+    bytes += mark;
+    length -= mark;
     *import = (struct store_import){.bytes = bytes,
                                     .length = length,
                                     .name = name,

@@ -30,20 +30,20 @@
  *
  * Checked after each step, with abort() where it does not hold:
  *
- *      - verdict and outbox stay within their bounds, and every frame of our own is well-formed, of
- *      exactly its length, with right
- *        checksums, and of the connection of the frame that caused it;
+ *      - verdict and outbox stay within their bounds;
+ *      - every frame of our own is well-formed, of exactly its length, with right checksums, and of
+ *        the connection of the frame that caused it;
  *      - what is passed on is of the kind that it came as, right if it was, and untouched unless
- *      its connection is spliced; - a segment with a wrong checksum causes no answer, no opening,
- *      and is not held; - in attack mode a client's segment makes no flow, but an opening whose ack
- *      names a cookie that was sent, and whose data may be
- *        a request where requests are checked;
+ *        its connection is spliced;
+ *      - a segment with a wrong checksum causes no answer, no opening, and is not held;
+ *      - in attack mode a client's segment makes no flow, but an opening whose ack names a cookie
+ *        that was sent, and whose data may be a request where requests are checked;
  *      - what is answered over UDP is a client's query, by TC=1 and no longer than it was, and none
- *      passes to a server that is attacked before anybody has proved himself;
+ *        passes to a server that is attacked before anybody has proved himself;
  *      - what the kernel tells of is answered by nothing, and makes no opening;
- *      - the kernel knows the connections that the engine has told it of, and no others; of one
- * that is joined both know the same offsets; who was given the request in the kernel is not asked,
- *      nor given it, again;
+ *      - the kernel knows the connections that the engine has told it of, and no others;
+ *      - of a joined connection both know the same offsets;
+ *      - who was given the request in the kernel is neither asked nor given it again;
  *      - gauges equal what the tables hold, and no table holds more than it was made for;
  *      - ticks come to an end. scene_end(): after 9,000 s of silence nothing is left.
  */

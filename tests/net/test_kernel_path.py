@@ -22,6 +22,7 @@ from lab import (
     SERVER4,
     SERVER6,
     SERVER_IF,
+    Failure,
     Lab,
     check,
     check_equal,
@@ -363,7 +364,10 @@ def few_go_up_under_attack(address):
             check(did["completed"] >= 0.3 * SHORT_ONES, told)
             return sum(up.values()) <= FEW * SHORT_ONES
 
-        wait_until(few, 60, f"{FEW} frames of a connection go up at most ({tries})")
+        try:
+            wait_until(few, 60, f"{FEW} frames of a connection go up at most")
+        except Failure as failure:
+            raise Failure(f"{failure}: {tries}") from failure
         lab.wait_no_flows()
         return tries[-1]
 

@@ -27,7 +27,7 @@
 /* What becomes of a frame. */
 enum path_action {
     PATH_UP,    /* the engine's, as it came */
-    PATH_OUT,   /* path->out leaves, to path->to */
+    PATH_OUT,   /* path_out() leaves */
     PATH_ENDED, /* the engine is told of it, and nothing leaves */
 };
 

@@ -385,10 +385,29 @@ Test(bypassing, who_had_a_connection_lately_has_a_share_of_his_own)
     note((const uint8_t[]){192, 0, 2, 7}, 0);
     cr_assert_leq(passing(SIDE_CLIENT, 100), 2, "another one had");
     note((const uint8_t[]){192, 0, 2, 1}, 0);
-    check_limited(passing(SIDE_CLIENT, 1000), REGULARS_LEAST);
+    check_limited(passing(SIDE_CLIENT, 1000), REGULARS_LEAST / BYPASS_EACH);
     regulars_expect(bypassing_regulars(bypassing), words.server, 443, 500);
+    note((const uint8_t[]){192, 0, 2, 9}, 0);
     segment(1000, 443, SYN);
-    check_limited(passing(SIDE_CLIENT, 2000), 500);
+    frame[ETH_HEADER_BYTES + 15] = 9;
+    check_limited(passing(SIDE_CLIENT, 2000), 500 / BYPASS_EACH);
+    bypassing_close(bypassing);
+}
+
+/* Their share is one of all servers' clients, and none of them takes all of it. */
+Test(bypassing, all_regulars_together_have_a_share)
+{
+    unsigned passed = 0;
+
+    open_with(BYPASS_LIMITED);
+    die();
+    for (uint8_t source = 1; source <= 20; source++) {
+        segment(1000, 80, SYN);
+        frame[ETH_HEADER_BYTES + 15] = source;
+        note((const uint8_t[]){192, 0, 2, source}, 0);
+        passed += passing(SIDE_CLIENT, 100);
+    }
+    check_limited(passed, REGULARS_LEAST);
     bypassing_close(bypassing);
 }
 
@@ -400,7 +419,8 @@ Test(bypassing, after_an_hour_he_is_a_stranger_again)
     segment(1000, 80, SYN);
     check_limited(passing(SIDE_CLIENT, 1000), BYPASS_SYNS);
     note((const uint8_t[]){192, 0, 2, 1}, 59);
-    check_limited(passing(SIDE_CLIENT, 1000), REGULARS_LEAST);
+    segment(1000, 443, SYN);
+    check_limited(passing(SIDE_CLIENT, 1000), REGULARS_LEAST / BYPASS_EACH);
     bypassing_close(bypassing);
 }
 

@@ -5,8 +5,8 @@
 
 #include "bridge/workers/worker_request.h"
 
-static const enum worker_request_kind of_worker[] = {REQUEST_LEARNING, REQUEST_COUNTERS,
-                                                     REQUEST_NOTHING, REQUEST_END, REQUEST_STOP};
+static const enum worker_request_kind of_worker[] = {
+    REQUEST_LEARNING, REQUEST_COUNTERS, REQUEST_NOTHING, REQUEST_END_OPENINGS, REQUEST_STOP};
 
 static bool is_of_worker(enum worker_request_kind kind)
 {

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "engine/base/bytes.h"
+#include "engine/stages/handover.h"
 #include "engine/stages/splice.h"
 #include "tests/engine/random.h"
 #include "tests/engine/support_engine.h"
@@ -390,6 +391,10 @@ Test(splice, one_that_was_taken_over_says_how_far_it_is)
     struct flow_cold *cold = flow_cold(&b->engine->flows, bench_flow(b));
 
     cold->born = flow_clock(b->engine->began_us) - 1;
+    server_says(b, .flags = "P.", .seq = Y + 1 + far, .ack = X + 19 + far, .payload = "data");
+    bench_forget(b);
+    cr_assert_eq(cold->server_next, Y + 1, "it was known how far");
+    takeover_came_late(b->engine);
     server_says(b, .flags = "P.", .seq = Y + 1 + far, .ack = X + 19 + far, .payload = "data");
     to_client(b, .flags = "P.", .seq = c + 1 + far, .ack = X + 19 + far, .payload = "data");
     cr_assert_eq(cold->server_next, Y + 5 + far);

@@ -102,3 +102,35 @@ Test(unseen, ends_are_looked_for_in_pieces)
     bench_end(b);
     free(config.records);
 }
+
+/* Each end is an order to the kernel, of which so many have room: what is left over comes when they
+ * have been obeyed. */
+Test(unseen, no_end_is_without_its_order)
+{
+    const uint32_t count = CARRIED_ORDERS + 100;
+    struct engine_config config;
+    struct bench *b;
+    struct handed_flow row = {.key = {.vlan = {{0}}}, .state = FLOW_ESTABLISHED};
+    uint32_t cursor = 0, ordered = 0;
+    bool more;
+
+    bench_config(&config);
+    config.flows_max = count;
+    config.records = calloc(count, sizeof(*config.records));
+    b = bench_new_sized(SETTING_NORMAL, &config);
+    for (uint32_t i = 0; i < count; i++) {
+        row.key.client_port = (uint16_t)i;
+        row.key.server_port = 80;
+        cr_assert(takeover_flow(b->engine, &row, b->now_us));
+        config.records[i].added = 1;
+        config.records[i].ended[SIDE_CLIENT] = config.records[i].ended[SIDE_SERVER] = RECORD_FIN;
+    }
+    do {
+        more = engine_look_for_ends(b->engine, &cursor, b->now_us);
+        ordered += engine_carried(b->engine)->orders_count;
+        engine_carried(b->engine)->orders_count = 0;
+    } while (more);
+    cr_assert_eq(ordered, count, "%u", ordered);
+    bench_end(b);
+    free(config.records);
+}
