@@ -233,7 +233,6 @@ static bool open_links(struct end *end, const struct sides_options *options, str
     end->join = port_open(port_of(end), end->port_link, error);
     if (!end->join)
         return false;
-    tell_of_what_was_left(end, options->handed_on);
     end->tap_link = link_beside(end->port_link, port_tap(end->join), error);
     return end->tap_link;
 }
@@ -273,9 +272,11 @@ static bool open_end(struct sides *sides, struct end *end, struct error *error)
         end->index = tap.index;
     if (end->spec.host)
         return link_set_up(end->tap_link, error);
-    if (end->join &&
-        !port_join(end->join, end->tap_link, end->tap.fds[0], host_of(sides, end), error))
-        return false;
+    if (end->join) {
+        if (!port_join(end->join, end->tap_link, end->tap.fds[0], host_of(sides, end), error))
+            return false;
+        tell_of_what_was_left(end, sides->handed_on);
+    }
     return !end->tap.persistent || link_overflow(end->tap_link, &end->overflow_before, error);
 }
 
