@@ -37,8 +37,10 @@ static void say_of_path(const char *name, enum mode_setting setting, uint64_t ru
     if (runs < 60)
         return;
     cr_assert(totals.carried > 0);
-    if (setting == SETTING_ATTACK)
-        cr_assert(totals.completed > 0 && totals.beaten > 0);
+    if (setting == SETTING_ATTACK) {
+        cr_assert(totals.completed > 0);
+        cr_assert(totals.beaten > 0 || runs < 300, "that is seldom");
+    }
 }
 
 static void many_runs(const char *name, enum mode_setting setting, uint32_t recipe)
