@@ -8,7 +8,7 @@ import time
 
 import runner
 from beat import Beat, ConnectionBeat
-from lab import SERVER4, SERVER6, SYNWARD, check, check_equal, listens, run
+from lab import SERVER4, SERVER6, SYNWARD, check, check_equal, listens, run, wait_until
 from rawtcp import ACK, EVERYTHING, PSH, RST, RawClient
 from streams import Streams
 from test_takeover import (
@@ -196,7 +196,8 @@ def test_nobody_follows():
         lab.learn("http", 80)
         lab.set_mode("attack")
         end(lab)
-        time.sleep(4)  # what the kernel answers for the next one it answers that long
+        # So long the kernel answers SYNs for the next one, who would check the cookies.
+        wait_until(lambda: lab.fetch("http", 80, timeout_ms=1000)["ok"] == 1, 20, "it is over")
         check_equal(lab.fetch("http", 80, count=4)["ok"], 4, "by the server itself")
         run(SYNWARD, "detach", *lab.side_names())
         check("clsact" not in lab.bridge.run("tc", "qdisc"), "a qdisc is left behind")
