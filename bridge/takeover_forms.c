@@ -51,48 +51,34 @@ static const struct row_field tail_fields[] = {
     ROW_FIELD_OPTIONAL(11, struct takeover_tail, sides),
 };
 
+/* A promise: its fields have the numbers from `first` on. */
+#define PROMISE_FIELDS(first, member)                                                              \
+    ROW_FIELD((first) + 0, struct takeover_promises_row, member.generation),                       \
+        ROW_FIELD((first) + 1, struct takeover_promises_row, member.greeting_bytes),               \
+        ROW_FIELD((first) + 2, struct takeover_promises_row, member.greeting_template),            \
+        ROW_FIELD((first) + 3, struct takeover_promises_row, member.greeting_prefix),              \
+        ROW_FIELD((first) + 4, struct takeover_promises_row, member.greeting_suffix),              \
+        ROW_FIELD((first) + 5, struct takeover_promises_row, member.greeting),                     \
+        ROW_FIELD((first) + 6, struct takeover_promises_row, member.synack.mss_state),             \
+        ROW_FIELD((first) + 7, struct takeover_promises_row, member.synack.window_scale_state),    \
+        ROW_FIELD((first) + 8, struct takeover_promises_row, member.synack.sack),                  \
+        ROW_FIELD((first) + 9, struct takeover_promises_row, member.synack.timestamps),            \
+        ROW_FIELD((first) + 10, struct takeover_promises_row, member.synack.ecn),                  \
+        ROW_FIELD((first) + 11, struct takeover_promises_row, member.synack.mss),                  \
+        ROW_FIELD((first) + 12, struct takeover_promises_row, member.synack.window_scale),         \
+        ROW_FIELD((first) + 13, struct takeover_promises_row, member.synack.window),               \
+        ROW_FIELD((first) + 14, struct takeover_promises_row, member.synack.ttl),                  \
+        ROW_FIELD((first) + 15, struct takeover_promises_row, member.synack.df),                   \
+        ROW_FIELD((first) + 16, struct takeover_promises_row, member.synack.ip_id),                \
+        ROW_FIELD((first) + 17, struct takeover_promises_row, member.synack.variants_count),       \
+        ROW_FIELD((first) + 18, struct takeover_promises_row, member.synack.variants)
+
 static const struct row_field promises_fields[] = {
     ROW_FIELD(1, struct takeover_promises_row, key),
     ROW_FIELD(2, struct takeover_promises_row, has_before),
     ROW_FIELD(3, struct takeover_promises_row, before_until_us),
-    ROW_FIELD(10, struct takeover_promises_row, now.generation),
-    ROW_FIELD(11, struct takeover_promises_row, now.greeting_bytes),
-    ROW_FIELD(12, struct takeover_promises_row, now.greeting_template),
-    ROW_FIELD(13, struct takeover_promises_row, now.greeting_prefix),
-    ROW_FIELD(14, struct takeover_promises_row, now.greeting_suffix),
-    ROW_FIELD(15, struct takeover_promises_row, now.greeting),
-    ROW_FIELD(16, struct takeover_promises_row, now.synack.mss_state),
-    ROW_FIELD(17, struct takeover_promises_row, now.synack.window_scale_state),
-    ROW_FIELD(18, struct takeover_promises_row, now.synack.sack),
-    ROW_FIELD(19, struct takeover_promises_row, now.synack.timestamps),
-    ROW_FIELD(20, struct takeover_promises_row, now.synack.ecn),
-    ROW_FIELD(21, struct takeover_promises_row, now.synack.mss),
-    ROW_FIELD(22, struct takeover_promises_row, now.synack.window_scale),
-    ROW_FIELD(23, struct takeover_promises_row, now.synack.window),
-    ROW_FIELD(24, struct takeover_promises_row, now.synack.ttl),
-    ROW_FIELD(25, struct takeover_promises_row, now.synack.df),
-    ROW_FIELD(26, struct takeover_promises_row, now.synack.ip_id),
-    ROW_FIELD(27, struct takeover_promises_row, now.synack.variants_count),
-    ROW_FIELD(28, struct takeover_promises_row, now.synack.variants),
-    ROW_FIELD(40, struct takeover_promises_row, before.generation),
-    ROW_FIELD(41, struct takeover_promises_row, before.greeting_bytes),
-    ROW_FIELD(42, struct takeover_promises_row, before.greeting_template),
-    ROW_FIELD(43, struct takeover_promises_row, before.greeting_prefix),
-    ROW_FIELD(44, struct takeover_promises_row, before.greeting_suffix),
-    ROW_FIELD(45, struct takeover_promises_row, before.greeting),
-    ROW_FIELD(46, struct takeover_promises_row, before.synack.mss_state),
-    ROW_FIELD(47, struct takeover_promises_row, before.synack.window_scale_state),
-    ROW_FIELD(48, struct takeover_promises_row, before.synack.sack),
-    ROW_FIELD(49, struct takeover_promises_row, before.synack.timestamps),
-    ROW_FIELD(50, struct takeover_promises_row, before.synack.ecn),
-    ROW_FIELD(51, struct takeover_promises_row, before.synack.mss),
-    ROW_FIELD(52, struct takeover_promises_row, before.synack.window_scale),
-    ROW_FIELD(53, struct takeover_promises_row, before.synack.window),
-    ROW_FIELD(54, struct takeover_promises_row, before.synack.ttl),
-    ROW_FIELD(55, struct takeover_promises_row, before.synack.df),
-    ROW_FIELD(56, struct takeover_promises_row, before.synack.ip_id),
-    ROW_FIELD(57, struct takeover_promises_row, before.synack.variants_count),
-    ROW_FIELD(58, struct takeover_promises_row, before.synack.variants),
+    PROMISE_FIELDS(10, now),
+    PROMISE_FIELDS(40, before),
 };
 
 static const struct row_field server_fields[] = {
