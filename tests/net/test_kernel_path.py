@@ -41,6 +41,7 @@ ON = ("--kernel-path", "on")
 CARRIED = 0.99  # of a stream's frames
 SUPER_FRAME_BYTES = 5000  # a mean, with the acks, that frames of 1,514 bytes cannot have
 OUT_OF_ORDER = 0.001  # of the segments that a host gets, more than over the bare wire
+JOINED_BYTES = 256 << 10  # a connection that is joined while a window of it is on its way
 # What clients may lack.
 NO_TIMESTAMPS = {"net.ipv4.tcp_timestamps": 0}
 NO_SACK = {"net.ipv4.tcp_sack": 0}
@@ -320,6 +321,9 @@ def out_of_order(lab, server):
         for kind in ("download", "upload"):
             result = lab.fetch(kind, 80, bytes=BULK_BYTES // 3, timeout_ms=60000)
             check_equal(result["ok"], 1, f"{kind} ({result})")
+        for kind in ("download", "upload"):
+            result = lab.fetch(kind, 80, bytes=JOINED_BYTES, count=400, concurrency=4)
+            check_equal(result["failed"], 0, f"{kind} ({result})")
         result = lab.fetch("http", 80, count=SHORT_ONES, concurrency=8)
         check_equal(result["failed"], 0, f"fetches ({result})")
     now = received(lab)
