@@ -62,7 +62,7 @@ admit_waiting(struct engine *engine, struct passage *passage, struct server *ser
         resend_remove(engine->synacks, &passage->key);
         greet(engine, passage, server, &proof);
     } else {
-        /* Its SYN-ACK comes again, and its ACK of that. */
+        synack_ask_again(engine, passage, &proof);
         passage_drop(engine, passage, DROP_open_limit);
     }
 }
@@ -77,6 +77,8 @@ admit_bare(struct engine *engine, struct passage *passage, struct server *server
 
     /* The next shard asks it again, or is asked. */
     if (engine->ending) {
+        if (opening_waits_for_ack(server) && !proof->greeted)
+            synack_ask_again(engine, passage, proof);
         passage_drop(engine, passage, DROP_no_room);
         return;
     }

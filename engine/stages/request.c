@@ -13,6 +13,7 @@
 #include "engine/stages/kept.h"
 #include "engine/stages/opening.h"
 #include "engine/stages/request_check.h"
+#include "engine/stages/syn.h"
 #include "engine/stages/udp.h"
 
 #include <string.h>
@@ -90,6 +91,7 @@ static struct slot *await_place(struct engine *engine, struct passage *passage,
         slot = kept_slot(engine, before);
     } else {
         if (!said->bytes) {
+            synack_ask_again(engine, passage, proof);
             passage_drop(engine, passage, DROP_held_limit);
             return NULL;
         }
@@ -135,7 +137,8 @@ void open_limited(struct engine *engine, struct passage *passage, struct server 
         passage_reset_by(engine, passage, server, DROP_open_limit);
         return;
     }
-    open_or_wait(engine, passage, server, proof, before, said);
+    if (!open_or_wait(engine, passage, server, proof, before, said) && !said->bytes)
+        synack_ask_again(engine, passage, proof);
 }
 
 /* What is asked: all of it in the frame, or kept. */

@@ -18,21 +18,49 @@
 #define LIMIT_SCOPE_PASSED       0x00400000u
 #define PASSED_NOTED_US          (60ull * 1000 * 1000)
 
-void synack_remember(struct engine *engine, const struct passage *passage,
-                     const struct promise *promise, const struct cookie_options *client, uint32_t c,
-                     uint8_t offered)
+/* `seq`, `ack`: of the SYN-ACK. */
+static void remember(struct engine *engine, const struct passage *passage,
+                     const struct promise *promise, const struct cookie_options *client,
+                     uint32_t seq, uint32_t ack, uint8_t offered)
 {
     struct resend_entry *entry = resend_add(engine->synacks, &passage->key, 0, passage->now_us);
 
     if (!entry)
         return;
-    entry->seq = c;
-    entry->ack = passage->frame.seq + 1;
+    entry->seq = seq;
+    entry->ack = ack;
     entry->tsecr = passage->options.tsval;
     entry->generation = promise->generation;
     entry->offered = offered & 0x3fu;
     entry->client = *client;
     link_header_reverse(&passage->frame, &entry->link);
+}
+
+void synack_remember(struct engine *engine, const struct passage *passage,
+                     const struct promise *promise, const struct cookie_options *client, uint32_t c,
+                     uint8_t offered)
+{
+    remember(engine, passage, promise, client, c, passage->frame.seq + 1, offered);
+}
+
+/* The least that a client has offered which was granted this. */
+static uint8_t offer_of_granted(const struct cookie_options *client, bool timestamps)
+{
+    return (uint8_t)(OFFER_MSS | (client->sack ? OFFER_SACK : 0) |
+                     (timestamps ? OFFER_TIMESTAMPS : 0) |
+                     (client->window_scale != WSCALE_NONE ? OFFER_WSCALE : 0) |
+                     (client->ecn ? OFFER_ECN : 0));
+}
+
+void synack_ask_again(struct engine *engine, const struct passage *passage,
+                      const struct proof *proof)
+{
+    const struct resend_entry *entry = resend_find(engine->synacks, &passage->key);
+    const struct cookie_options client = proof_client(passage, proof);
+
+    if (!entry || entry->ack != proof->x + 1)
+        remember(engine, passage, proof->promise, &client, proof->c, proof->x + 1,
+                 offer_of_granted(&client, proof->timestamps));
 }
 
 void speak_synack(struct engine *engine, const struct synack_said *said, uint64_t now_us,

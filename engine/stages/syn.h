@@ -33,6 +33,14 @@ void synack_remember(struct engine *engine, const struct passage *passage,
                      const struct promise *promise, const struct cookie_options *client, uint32_t c,
                      uint8_t offered);
 
+/*
+ * Of a client whose handshake is proved, but for which there is no place or no word yet: it may
+ * wait for its server and repeats nothing by itself, so its SYN-ACK comes again, and its ACK of
+ * that. Not all SYN-ACKs are remembered: the kernel answers what is more than ANSWERING_SPARE.
+ */
+void synack_ask_again(struct engine *engine, const struct passage *passage,
+                      const struct proof *proof);
+
 /* A SYN-ACK in the server's name: what it says, and to whom. */
 struct synack_said {
     const struct flow_key *key;

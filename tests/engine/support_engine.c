@@ -158,6 +158,14 @@ struct flow *bench_flow(struct bench *bench)
     return flow_find(&bench->engine->flows, &key);
 }
 
+void bench_forget_synack(struct bench *bench)
+{
+    struct flow_key key = flow_of(bench->client, bench->server);
+
+    cr_assert_not_null(resend_find(bench->engine->synacks, &key));
+    resend_remove(bench->engine->synacks, &key);
+}
+
 const char *bench_flow_state(struct bench *bench)
 {
     const struct flow *flow = bench_flow(bench);

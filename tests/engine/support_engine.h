@@ -86,6 +86,8 @@ struct server_policy *bench_policy(struct bench *bench, const char *server);
 struct server *bench_server(struct bench *bench, const char *server);
 struct flow *bench_flow(struct bench *bench);
 const char *bench_flow_state(struct bench *bench); /* of client and server; "none" */
+/* As if the kernel had answered the client's SYN: nobody remembers it. */
+void bench_forget_synack(struct bench *bench);
 const struct counters *bench_counters(struct bench *bench);
 /* The observation after the last one that was taken by this call, NULL where there is none. */
 const struct observation *bench_observed(struct bench *bench);

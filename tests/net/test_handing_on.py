@@ -14,6 +14,7 @@ from streams import Streams
 from test_takeover import (
     REQUEST,
     daemon_lab,
+    KINDS,
     let_in_beside_restarts,
     many_under_a_flood,
     restarts_under_traffic,
@@ -204,8 +205,9 @@ def test_nobody_follows():
 
 
 def test_those_who_are_being_let_in():
-    """Nobody is reset, and nobody waits for ever for a server that is opened."""
-    return let_in_beside_restarts("http", 80, "port", how=signal.SIGUSR2)
+    """Nobody is reset, and nobody waits for ever for a server that is opened, or its greeting."""
+    told = [let_in_beside_restarts(kind, port, "port", signal.SIGUSR2) for kind, port in KINDS]
+    return "; ".join(told)
 
 
 def test_where_the_wire_cannot_go_on_it_is_an_end_as_any():

@@ -257,6 +257,9 @@ def test_handshake_with_a_cookie_of_the_old_process():
     served_by_a_cookie_of_the_old_one([SYNWARD])
 
 
+KINDS = (("http", 80), ("pop3", 110))  # the client speaks first, or its server does
+
+
 def let_in_beside_restarts(kind, port, sides, how=signal.SIGTERM):
     """Fetches at once, each second of which there is a restart; their count."""
     with daemon_lab(sides=sides) as lab:
@@ -277,9 +280,10 @@ def let_in_beside_restarts(kind, port, sides, how=signal.SIGTERM):
 
 
 def test_those_who_are_being_let_in():
-    """Who waits for a server that is being opened is served by the next one: nobody is reset, and
-    nobody waits for ever."""
-    return let_in_beside_restarts("http", 80, "port")
+    """Who waits for a server that is being opened, or for its greeting, is served by the next one:
+    nobody is reset, and nobody waits for ever."""
+    told = [let_in_beside_restarts(kind, port, "port") for kind, port in KINDS]
+    return "; ".join(told)
 
 
 def damaged(whole):

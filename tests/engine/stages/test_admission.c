@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "engine/stages/greeting.h"
 #include "engine/tcp/cookie.h"
 #include "tests/engine/support_engine.h"
 
@@ -827,6 +828,33 @@ Test(admission, greeting_over_a_sources_share_is_said_once)
         take(b, SIDE_CLIENT);
     cr_assert_leq(again, 1024 / 16);
     cr_assert_gt(again, 0);
+    bench_end(b);
+}
+
+/* Who is one too many in this second waits for a word and repeats nothing by itself: its SYN-ACK
+ * comes again, though nobody remembers the first. */
+Test(admission, who_cannot_be_greeted_now_is_asked_again)
+{
+    struct bench *b = bench_new(SETTING_ATTACK);
+    uint32_t c;
+
+    b->server = POP3;
+    for (uint16_t port = 1; port <= GREETINGS_PER_SOURCE; port++) {
+        bench_client(b, port);
+        c = get_cookie(b, OFFERS);
+        client_says(b, .flags = ".", .seq = X + 1, .ack = c + 1);
+        to_client(b, .flags = "P.", .seq = c + 1, .ack = X + 1, .payload = GREETING);
+        client_says(b, .flags = ".", .seq = X + 1, .ack = c + 1 + GREETING_LENGTH);
+    }
+    bench_client(b, GREETINGS_PER_SOURCE + 1);
+    c = get_cookie(b, OFFERS);
+    bench_forget_synack(b);
+    client_says(b, .flags = ".", .seq = X + 1, .ack = c + 1);
+    dropped(b, open_limit);
+    bench_wait(b, SECOND_US + 1000);
+    to_client(b, .flags = "S.", .seq = c, .ack = X + 1, .options = OFFERS);
+    client_says(b, .flags = ".", .seq = X + 1, .ack = c + 1);
+    to_client(b, .flags = "P.", .seq = c + 1, .ack = X + 1, .payload = GREETING);
     bench_end(b);
 }
 

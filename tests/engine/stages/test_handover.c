@@ -299,6 +299,26 @@ Test(handover, client_that_waits_for_a_greeting_is_told_again)
     bench_end(b);
 }
 
+/* Its ACK comes while the openings end, and nobody remembers its SYN-ACK: the next one asks it. */
+Test(handover, who_proves_itself_while_the_wire_is_handed_on_is_asked_by_the_next_one)
+{
+    struct bench *b = bench_new(SETTING_ATTACK);
+    uint32_t c;
+
+    b->server = POP3;
+    c = get_cookie(b, OFFERS);
+    bench_forget_synack(b);
+    end(b);
+    client_says(b, .flags = ".", .seq = X + 1, .ack = c + 1);
+    dropped(b, no_room);
+    b = successor(b, SETTING_ATTACK);
+    bench_wait(b, SECOND_US + 1000);
+    to_client(b, .flags = "S.", .seq = c, .ack = X + 1, .options = OFFERS);
+    client_says(b, .flags = ".", .seq = X + 1, .ack = c + 1);
+    to_client(b, .flags = "P.", .seq = c + 1, .ack = X + 1, .payload = GREETING);
+    bench_end(b);
+}
+
 Test(handover, waiting_client_that_no_shard_has_is_refused)
 {
     struct bench *b = bench_new(SETTING_ATTACK);

@@ -416,7 +416,7 @@ Test(held, one_source_that_is_quick_makes_room_for_few)
 }
 
 /* Their client's first words are no whole request: it is asked for its ACK again. */
-Test(held, client_that_waits_for_the_server_is_asked_again)
+static void waits_and_is_asked_again(bool by_the_kernel)
 {
     struct bench *b = bench_of(SETTING_ATTACK);
 
@@ -424,6 +424,8 @@ Test(held, client_that_waits_for_the_server_is_asked_again)
     bench_server(b, HTTP)->held = 2 * HELD_LEAST;
     client_says(b, .flags = "S", .seq = X, .options = OFFERS);
     isn = take(b, SIDE_CLIENT)->seq;
+    if (by_the_kernel)
+        bench_forget_synack(b);
     client_says(b, .flags = ".", .seq = X + 1, .ack = isn + 1);
     dropped(b, held_limit);
     bench_wait(b, SECOND_US + 100000);
@@ -435,6 +437,12 @@ Test(held, client_that_waits_for_the_server_is_asked_again)
     bench_wait(b, 2 * SECOND_US);
     bench_forget(b);
     bench_end(b);
+}
+
+Test(held, client_that_waits_for_the_server_is_asked_again)
+{
+    waits_and_is_asked_again(false);
+    waits_and_is_asked_again(true);
 }
 
 /* --- the mark -------------------------------------------------------------------------------- */

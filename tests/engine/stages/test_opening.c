@@ -257,6 +257,34 @@ Test(opening, flow_table_full_of_live_flows)
     bench_end(b);
 }
 
+/* It waits for its server to speak, and would never repeat the ACK that found no room. */
+Test(opening, who_waits_for_the_server_is_asked_again_where_there_was_no_room)
+{
+    struct engine_config config;
+    struct bench *b;
+    uint32_t c;
+
+    bench_config(&config);
+    config.flows_max = 1;
+    b = bench_new_sized(SETTING_ATTACK, &config);
+    open_http(b, OFFERS, OFFERS);
+    bench_policy(b, HTTP)->opening = OPENING_COOKIE;
+    bench_client(b, 1);
+    c = get_cookie(b, OFFERS);
+    client_says(b, .flags = ".", .seq = X + 1, .ack = c + 1);
+    dropped(b, no_room);
+    b->client = CLIENT;
+    server_says(b, .flags = "R", .seq = Y + 1);
+    take(b, SIDE_CLIENT);
+    bench_client(b, 1);
+    bench_wait(b, SECOND_US + 1000);
+    to_client(b, .flags = "S.", .seq = c, .ack = X + 1, .options = OFFERS);
+    client_says(b, .flags = ".", .seq = X + 1, .ack = c + 1);
+    held(b);
+    to_server(b, .flags = "S", .seq = X, .options = OFFERS);
+    bench_end(b);
+}
+
 Test(opening, repeated_and_overlapping_data)
 {
     struct bench *b = bench_new(SETTING_ATTACK);
