@@ -17,6 +17,8 @@
 
 #include "bridge/bpf/answer_read.bpf.h"
 
+#define ANSWER_TO_HOST 0 /* PACKET_HOST of if_packet.h */
+
 /* --- the answer ------------------------------------------------------------------------------ */
 
 INLINE __u64 *answer_asked_slot(const struct answer *answer)
@@ -316,8 +318,23 @@ INLINE __u32 answer_make(struct __sk_buff *skb, struct answer *answer, struct tc
     return answer_write(skb, answer, &segment) ? CARRY_answered : CARRY_lost;
 }
 
+/*
+ * Out of the port; or, to who is at its other end (carry_settings), into that end at once: past the
+ * port's queue, and without another turn of the receiving one. The kernel would then not see whose
+ * the frame is: it was another's when it came in.
+ */
+INLINE int answer_send(struct __sk_buff *skb, __u32 to, const __u8 mac[6], __u64 beyond)
+{
+    __u64 whose = 0;
+
+    __builtin_memcpy(&whose, mac, 6);
+    if (whose != beyond || bpf_skb_change_type(skb, ANSWER_TO_HOST) != 0)
+        return (int)bpf_redirect(to, 0);
+    return (int)bpf_redirect_peer(to, 0);
+}
+
 /* A client's frame. `to`: the interface that it came from. */
-static __attribute__((noinline)) int answer_syn(struct __sk_buff *skb, __u32 to)
+static __attribute__((noinline)) int answer_syn(struct __sk_buff *skb, __u32 to, __u64 beyond)
 {
     struct answer answer = {0};
     struct tcp_header tcp;
@@ -336,7 +353,7 @@ static __attribute__((noinline)) int answer_syn(struct __sk_buff *skb, __u32 to)
     if (what != CARRY_answered)
         return what == CARRY_lost ? TC_ACT_SHOT : TC_ACT_UNSPEC;
     answer_count(&answer, bpf_ntohl(tcp.seq));
-    return (int)bpf_redirect(to, 0);
+    return answer_send(skb, to, answer.from, beyond);
 }
 
 #endif

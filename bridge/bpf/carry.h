@@ -25,9 +25,11 @@ struct carry_value {
     uint32_t figures;       /* place of its server's, plus one; 0: nobody's */
 };
 
-/* Interfaces that lead to the client and to the server; 0: all goes up. */
+/* Interfaces that lead to the client and to the server; 0: all goes up. `beyond`: the client's MAC,
+ * its first byte lowest, where an answer to it may be handed over at once; 0: nobody's. */
 struct carry_settings {
     uint32_t to[2];
+    uint64_t beyond;
 };
 
 enum carry_count {

@@ -51,6 +51,7 @@ enum part { PART_ANSWERS = 1 << 0 /* SYNs */, PART_COMPLETES = 1 << 1 /* SYN-ACK
 struct carrying {
     struct bpf_object *object;
     int flows4, flows6, settings, counts; /* maps */
+    struct carry_settings led;            /* what `settings` says */
     int programs[2];                      /* by the side that frames come from */
     bool completes;                       /* the server's is the larger one */
     struct flow_record *records;
@@ -371,12 +372,29 @@ int carrying_program(const struct carrying *carrying, enum side from)
     return carrying->programs[from];
 }
 
-void carrying_lead(struct carrying *carrying, uint32_t to_client, uint32_t to_server)
+static void lead(struct carrying *carrying)
 {
-    const struct carry_settings settings = {{to_client, to_server}};
     const uint32_t first = 0;
 
-    bpf_map_update_elem(carrying->settings, &first, &settings, BPF_ANY);
+    bpf_map_update_elem(carrying->settings, &first, &carrying->led, BPF_ANY);
+}
+
+void carrying_lead(struct carrying *carrying, uint32_t to_client, uint32_t to_server)
+{
+    carrying->led = (struct carry_settings){.to = {to_client, to_server}};
+    lead(carrying);
+}
+
+void carrying_reach(struct carrying *carrying, const uint8_t mac[6])
+{
+    uint64_t beyond = 0;
+
+    for (int i = 5; mac && i >= 0; i--)
+        beyond = beyond << 8 | mac[i];
+    if (beyond == carrying->led.beyond)
+        return;
+    carrying->led.beyond = beyond;
+    lead(carrying);
 }
 
 /* JOIN for CARRY (engine/tcp/flow_record.h): who did not see what has gone up cannot tell. */

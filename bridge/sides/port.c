@@ -24,6 +24,7 @@
 #include "bridge/sides/inline.h"
 #include "bridge/sides/probe.h"
 #include "bridge/sides/redirect.h"
+#include "bridge/sides/veth.h"
 
 /* After a kill the kernel takes the ring apart, and the TAP with it, a moment after the process is
  * gone. */
@@ -438,6 +439,11 @@ bool port_detach(const struct side_spec *side, bool *found, struct error *error)
 int port_index(const struct port *port)
 {
     return port->index;
+}
+
+bool port_beyond(const struct port *port, uint8_t mac[6])
+{
+    return port->index != 0 && veth_beyond(link_socket(port->link), port->index, mac);
 }
 
 /* In the port's own namespace. */

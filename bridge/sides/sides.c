@@ -431,6 +431,15 @@ static bool shorten(const struct sides *sides, struct error *error)
     return true;
 }
 
+void sides_reach(struct sides *sides)
+{
+    uint8_t mac[6];
+
+    if (sides->carrying)
+        carrying_reach(sides->carrying,
+                       port_beyond(sides->ends[SIDE_CLIENT].join, mac) ? mac : NULL);
+}
+
 /* Gates first, then where to, and programs last: nothing is lost on the way, nor where they take
  * the place of those of one who was killed. */
 bool sides_carry_again(struct sides *sides, struct error *error)
@@ -440,8 +449,10 @@ bool sides_carry_again(struct sides *sides, struct error *error)
         return false;
     carrying_lead(sides->carrying, (uint32_t)port_index(sides->ends[SIDE_CLIENT].join),
                   (uint32_t)port_index(sides->ends[SIDE_SERVER].join));
-    if (shorten(sides, error))
+    if (shorten(sides, error)) {
+        sides_reach(sides);
         return true;
+    }
     carrying_lead(sides->carrying, 0, 0);
     return false;
 }

@@ -148,14 +148,16 @@ def parse(frame):
 
 
 class RawClient:
-    def __init__(self, lab, address=SERVER4, source=None):
+    def __init__(self, lab, address=SERVER4, source=None, host=None):
+        """`host`: the namespace where the client's card is, if not the client's own."""
+        host = host or lab.client
         self.lab, self.server = lab, address
         self.family = socket.AF_INET6 if ":" in address else socket.AF_INET
         self.source = source or (RAW6 if self.family == socket.AF_INET6 else RAW4)
         self.macs = bytes.fromhex(
-            (lab.server.mac(SERVER_IF) + lab.client.mac(CLIENT_IF)).replace(":", "")
+            (lab.server.mac(SERVER_IF) + host.mac(CLIENT_IF)).replace(":", "")
         )
-        with lab.client.inside():
+        with host.inside():
             self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0003))
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
             self.socket.bind((CLIENT_IF, 0))

@@ -77,6 +77,7 @@ TOGETHER = [
     "test_ends.py",
     "test_port.py",
     "test_kernel_path.py",
+    "test_beyond.py",
     "test_queues.py",
     "test_busy_poll.py",
     "test_templates.py",
