@@ -17,7 +17,7 @@
 
 #include "bridge/bpf/answer_read.bpf.h"
 
-#define ANSWER_TO_HOST 0 /* PACKET_HOST of if_packet.h */
+#define ANSWER_TO_HOST 0 /* the kernel calls it PACKET_HOST */
 
 /* --- the answer ------------------------------------------------------------------------------ */
 
