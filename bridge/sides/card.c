@@ -28,7 +28,6 @@
 #define SUPER_BYTES    65536u /* what a TAP's reader has room for */
 #define ALTNAME_BYTES  128u   /* the kernel's ALTIFNAMSIZ */
 #define MESSAGE_BYTES  4096u
-#define RELEASE_US     (3000ull * 1000)
 #define FNV_BASIS      2166136261u
 #define FNV_PRIME      16777619u
 #define HIDDEN_NUMBERS 0xfffffffu
@@ -273,7 +272,7 @@ bool card_open(struct side_spec *side, struct side_spec *hidden, bool *made, str
 
     *made = false;
     card_hidden(side, hidden);
-    if (!look(side, hidden, clock_now_us() + RELEASE_US, &pair, error))
+    if (!look(side, hidden, clock_now_us() + LINK_RELEASE_US, &pair, error))
         return false;
     found = judge(side, &pair);
     if (found == CARD_KEPT)

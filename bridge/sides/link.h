@@ -25,6 +25,11 @@ int link_listen(void);
 void link_heard(int listener);
 /* Waits for the next change, until `until_us` on the monotonic clock. False: there was none. */
 bool link_wait(int listener, uint64_t until_us);
+/*
+ * When a daemon was killed the kernel takes its ring apart a moment after the process is gone, and
+ * its TAP with it. On a busy machine that was over half a second: so long a start waits for it.
+ */
+#define LINK_RELEASE_US (3000ull * 1000)
 
 /* The interface need not exist yet. `side` must outlive the link. */
 struct link *link_open(const struct side_spec *side, struct error *error);

@@ -26,9 +26,6 @@
 #include "bridge/sides/redirect.h"
 #include "bridge/sides/veth.h"
 
-/* After a kill the kernel takes the ring apart, and the TAP with it, a moment after the process is
- * gone. */
-#define RELEASE_US (500ull * 1000)
 enum port_note { NOTE_WAS_UP = 1, NOTE_WAS_DOWN = 2 };
 
 bool port_error(const struct port *port, const char *what, int code, struct error *error)
@@ -61,7 +58,7 @@ static bool check_kind(const struct port *port, const struct link_state *state, 
 static int look_when_released(const struct port *port, int index, enum redirect_owner *owner,
                               uint32_t *note)
 {
-    const uint64_t until_us = clock_now_us() + RELEASE_US;
+    const uint64_t until_us = clock_now_us() + LINK_RELEASE_US;
     const int events = link_events(port->link);
     int code;
 
@@ -384,7 +381,7 @@ bool port_join(struct port *port, struct link *tap, int tap_fd, struct link *hos
 /* As above, where somebody else has filters there, too. */
 static int remove_when_released(const struct port *port, int index, enum redirect_owner *owner)
 {
-    const uint64_t until_us = clock_now_us() + RELEASE_US;
+    const uint64_t until_us = clock_now_us() + LINK_RELEASE_US;
     const int events = link_events(port->link);
     int code;
 

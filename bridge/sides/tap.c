@@ -28,7 +28,6 @@
 #include "bridge/bpf/steering.h"
 #include "engine/tcp/offload.h"
 
-#define RELEASE_US   (500ull * 1000)
 #define TUN_PATH     "/dev/net/tun"
 #define TUN_OFFLOADS (TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN)
 
@@ -174,13 +173,12 @@ static int set_first(int fd, const char *device, bool *many)
 }
 
 /*
- * The first queue; `*many`: of many that may be had. When a daemon was killed the kernel takes its
- * ring apart a moment after the process is gone, and its TAP with it: a name in use gets RELEASE_US
- * to become free.
+ * The first queue; `*many`: of many that may be had. A name in use gets LINK_RELEASE_US to become
+ * free.
  */
 static int take_interface(int fd, const char *device, bool *many)
 {
-    const uint64_t until_us = clock_now_us() + RELEASE_US;
+    const uint64_t until_us = clock_now_us() + LINK_RELEASE_US;
     const int listener = link_listen();
     const bool wanted = *many;
     int reason;
