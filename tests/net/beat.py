@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Datagrams that tell how long a wire was cut, and segments that tell it of one connection."""
+"""Datagrams that tell how long a wire was cut, and segments that tell it of one connection.
+
+Who sends and who reads may be held up by whatever else a machine does: when a datagram came the
+kernel's stamp says, and while nobody sent nothing could come.
+"""
 import contextlib
 import socket
 import struct
@@ -11,6 +15,17 @@ from lab import CLIENT_IF, SERVER4, SERVER_IF, wait_until
 
 EVERY_S = 0.002
 WIRE_PORT = 5005
+SO_TIMESTAMPNS = 35
+
+
+def since_boot_s():
+    """What the kernel's stamps are behind the monotonic clock: of some looks the shortest one, as
+    between its two readings anything may happen."""
+    looks = []
+    for _ in range(20):
+        before, stamp, after = time.monotonic(), time.time(), time.monotonic()
+        looks.append((after - before, (before + after) / 2 - stamp))
+    return min(looks)[1]
 
 
 class Beat:
@@ -24,6 +39,8 @@ class Beat:
             self.receiver.bind((SERVER4, WIRE_PORT))
         # A busy machine may keep the reader waiting: none is to be lost for that.
         self.receiver.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 16 << 20)
+        self.receiver.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+        self.behind_s = since_boot_s()
         self.receiver.settimeout(0.2)
         self._begin()
 
@@ -47,14 +64,17 @@ class Beat:
 
     def _receive(self):
         while not self.stopping:
-            number = self._receive_one()
+            number, at_s = self._receive_one() or (None, 0)
             if number is not None:
-                self.came.append((number, self.sent[number], time.monotonic()))
+                self.came.append((number, self.sent[number], at_s))
 
     def _receive_one(self):
-        """Its number; None: none came."""
+        """Its number, and when it came; None: none came."""
         with contextlib.suppress(socket.timeout):
-            return struct.unpack("!Qd", self.receiver.recv(64))[0]
+            data, ancillary, _, _ = self.receiver.recvmsg(64, 64)
+            seconds, nanoseconds = struct.unpack("qq", ancillary[0][2][:16])
+            number = struct.unpack("!Qd", data)[0]
+            return number, seconds + nanoseconds / 1e9 + self.behind_s
 
     def stop(self):
         self.stopping = True
@@ -91,9 +111,19 @@ class Beat:
         return longest
 
     def longest_gap_s(self, begin):
-        """Between two that came, since then; and since the last."""
-        times = [begin, *(received for _, _, received in self.since(begin)), time.monotonic()]
-        return max(later - earlier for earlier, later in zip(times, times[1:]))
+        """Between two that came, since then: of what is missing there from the first to the last,
+        and how late the second one was. The last ones may still be under way."""
+        longest, upto, missing = 0.0, begin, self._first_since(begin)
+        for number, sent, received in self.since(begin):
+            late = received - max(upto, sent)
+            lost = self.sent[number - 1] - max(upto, self.sent[missing]) if number > missing else 0
+            longest = max(longest, late + max(lost, 0))
+            upto, missing = received, max(missing, number + 1)
+        return longest
+
+    def _first_since(self, begin):
+        """Of those that were sent, its number."""
+        return next((n for n, sent in enumerate(self.sent) if sent >= begin), len(self.sent))
 
 
 MARK_TTL = 99  # of what is sent by hand
@@ -139,4 +169,4 @@ class ConnectionBeat(Beat):
         if not coming or not self._of(frame) or frame[22] != MARK_TTL:
             return None
         low, high = struct.unpack_from("!H", frame, 18)[0], struct.unpack_from("!H", frame, 52)[0]
-        return high << 16 | low
+        return high << 16 | low, time.monotonic()
