@@ -5,6 +5,7 @@ seen of that: how long it stood still, and whether a frame has come twice or lat
 Who sends and who reads may be held up by whatever else a machine does. So nothing is timed by them:
 the kernel's stamps of the frames are, as they leave one card and as they come to the other.
 """
+import collections
 import contextlib
 import socket
 import struct
@@ -34,16 +35,21 @@ class Card(threading.Thread):
         self.socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 64 << 20)
         self.socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
         self.socket.bind((interface, ETH_P_ALL))
-        self.socket.settimeout(0.1)
         self.raw, self.ended = [], False
         self.start()
 
     def run(self):
-        while not self.ended:
-            with contextlib.suppress(TimeoutError):
+        while True:
+            last = self.ended  # asked first: what was there by then is still taken
+            self.socket.settimeout(0 if last else 0.1)
+            try:
                 data, ancillary, _, address = self.socket.recvmsg(SEEN_BYTES, 64)
-                if data[12:14] == b"\x08\0" and data[23] == socket.IPPROTO_TCP:
-                    self.raw.append((address[2] == PACKET_OUTGOING, ancillary[0][2], data))
+            except TimeoutError:
+                continue
+            except BlockingIOError:
+                return
+            if data[12:14] == b"\x08\0" and data[23] == socket.IPPROTO_TCP:
+                self.raw.append((address[2] == PACKET_OUTGOING, ancillary[0][2], data))
 
     def end(self):
         self.ended = True
@@ -232,10 +238,11 @@ class Ticking(threading.Thread):
     def __exit__(self, *_):
         self.stopping = True
         self.join()
-        for one in self.all:
-            one.client.close()
+        # First: who is closed with something unread says the same RST again and again.
         for card in self.cards:
             card.end()
+        for one in self.all:
+            one.client.close()
 
     # afterwards
 
@@ -255,9 +262,15 @@ class Ticking(threading.Thread):
             )
 
 
-def twice(frames):
-    """How many came that had come before."""
-    return len(frames) - len({frame.key for frame in frames})
+def again(sent, came):
+    """Those that came more often than they were sent: a host has no number for its RSTs, and two of
+    them may be the same."""
+    often = collections.Counter(frame.key for frame in sent)
+    return [
+        key
+        for key, times in collections.Counter(frame.key for frame in came).items()
+        if times > max(1, often[key])
+    ]
 
 
 def latest_s(frames):
