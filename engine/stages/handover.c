@@ -383,6 +383,16 @@ bool takeover_flow(struct engine *engine, const struct handed_flow *from, uint64
     return true;
 }
 
+/* By its offsets and numbers it is the same, and no later one between the same ports. */
+static bool is_same(const struct engine *engine, const struct flow *flow,
+                    const struct handed_flow *from)
+{
+    const struct flow_cold *cold = flow_cold(&engine->flows, flow);
+
+    return flow->state == FLOW_SPLICED && flow->delta == from->words[0] &&
+           flow->ts_delta == from->words[1] && cold->client_isn == from->client_isn;
+}
+
 void takeover_again(struct engine *engine, const struct handed_flow *from, uint64_t now_us)
 {
     const bool reset = from->flags & FLOW_RESET;
@@ -393,7 +403,7 @@ void takeover_again(struct engine *engine, const struct handed_flow *from, uint6
     struct flow *flow = flow_find(&engine->flows, &from->key);
     struct flow_cold *cold;
 
-    if (!flow || flow->state != FLOW_SPLICED)
+    if (!flow || !is_same(engine, flow, from))
         return;
     cold = flow_cold(&engine->flows, flow);
     flow_recall(&engine->flows, flow);

@@ -571,6 +571,13 @@ Test(handover, what_the_old_kernel_has_carried_since_counts)
     takeover_again(b->engine, &row, b->now_us);
     cr_assert_eq(record_next(record_of(b)->way[SIDE_SERVER]), row.server_next + 1000,
                  "our kernel was faster");
+    row.words[0]++;
+    row.server_next += 5000;
+    takeover_again(b->engine, &row, b->now_us);
+    cr_assert_eq(record_next(record_of(b)->way[SIDE_SERVER]), row.server_next - 4000,
+                 "of an older connection between the same ports");
+    row.words[0]--;
+    row.server_next -= 5000;
     row.flags |= FLOW_SERVER_FIN;
     takeover_again(b->engine, &row, b->now_us);
     cr_assert(bench_flow(b)->flags & FLOW_SERVER_FIN);
