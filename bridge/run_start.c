@@ -322,6 +322,7 @@ static bool begin_path(struct run *run, struct error *error)
 {
     const bool carried = takeover_follow(run->takeover, run->workers);
 
+    takeover_hold(run->takeover);
     if (!kernel_path_begin(run->path, run->sides, error))
         return false;
     if (carried) {

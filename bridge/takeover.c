@@ -355,7 +355,9 @@ struct takeover *takeover_read(const char *store_path, const char *client_side,
     takeover_wire(client_side, server_side, takeover->wire);
     read_boot(takeover->boot);
     take_what_is_there(takeover);
-    takeover->log = takeover_log_read(store_path, takeover->boot, takeover->wire);
+    takeover->log = takeover_log_read(store_path, takeover->boot, takeover->wire,
+                                      takeover->bytes ? takeover->prefix.written_us : 0,
+                                      takeover->records.rows.bytes);
     if (takeover->log)
         return takeover;
     error_set(error, EXIT_FAILED, "out of memory for what was left by the last one");
@@ -524,8 +526,7 @@ static bool never_was(const struct handed_flow *flow)
 void takeover_mark(const struct takeover *takeover, uint16_t *joined, const uint64_t table_seed[2],
                    int change)
 {
-    if (!takeover->bytes)
-        takeover_log_mark(takeover->log, joined, table_seed, change);
+    takeover_log_mark(takeover->log, joined, table_seed, change);
     for (uint32_t i = 0; joined && i < takeover->prefix.flows; i++) {
         const struct handed_flow flow =
             knows_flows(takeover) ? flow_at(takeover, i) : lost_flow_at(takeover, i);
@@ -554,14 +555,13 @@ static void fill_flows(struct takeover *takeover, uint32_t index, uint32_t count
     __atomic_fetch_add(&takeover->taken, taken, __ATOMIC_RELAXED);
 }
 
-/* Of one that was killed: what ended in order has left more. */
+/* Of one that was killed; where another had ended in order before, in a start that took that over:
+ * so it is newer. */
 static void fill_log(struct takeover *takeover, uint32_t index, uint32_t count,
                      struct engine *engine, uint64_t now_us)
 {
     struct takeover_log_taken taken;
 
-    if (takeover->bytes)
-        return;
     taken = takeover_log_fill(takeover->log, takeover->secrets.steer_seed, index, count, engine,
                               now_us);
     __atomic_fetch_add(&takeover->killed, taken.live, __ATOMIC_RELAXED);
@@ -575,8 +575,8 @@ void takeover_fill(void *context, uint32_t index, uint32_t count, struct engine 
 
     fill_servers(takeover, index, count, engine, now_us);
     fill_tags(takeover, index, count, engine);
-    fill_flows(takeover, index, count, engine, now_us);
     fill_log(takeover, index, count, engine, now_us);
+    fill_flows(takeover, index, count, engine, now_us);
     fill_watches(takeover, engine);
     fill_waiting(takeover, index, count, engine, now_us);
 }
@@ -606,18 +606,26 @@ static bool follow_flows(const struct takeover *takeover, struct workers *worker
     return true;
 }
 
+static bool follow_log(const struct takeover *takeover, struct workers *workers)
+{
+    struct takeover_log_place place = {0};
+    struct handed_flow row;
+
+    while (takeover_log_next(takeover->log, &place, &row))
+        follow(takeover, workers, &row);
+    return takeover_log_is_carried(takeover->log);
+}
+
 bool takeover_follow(const struct takeover *takeover, struct workers *workers)
 {
-    struct handed_flow row;
-    uint64_t cursor = 0;
+    const bool flows = follow_flows(takeover, workers);
 
-    if (takeover->bytes)
-        return follow_flows(takeover, workers);
-    if (!takeover_log_is_carried(takeover->log))
-        return false;
-    while (takeover_log_next(takeover->log, &cursor, &row))
-        follow(takeover, workers, &row);
-    return true;
+    return follow_log(takeover, workers) || flows;
+}
+
+void takeover_hold(struct takeover *takeover)
+{
+    takeover_log_hold(takeover->log);
 }
 
 void takeover_done(struct takeover *takeover, const struct file_hands *hands)

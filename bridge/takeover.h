@@ -77,6 +77,9 @@ void takeover_fill(void *context, uint32_t index, uint32_t count, struct engine 
 /* Of all workers before they begin: how far the connections have come that programs of who is gone
  * (killed, or handed on) still carry, or carried until now. False: there are none. */
 bool takeover_follow(const struct takeover *takeover, struct workers *workers);
+/* Of workers that have all of it, before anything goes on by them: from here on the next one finds
+ * how far that has come, wherever this start ends. */
+void takeover_hold(struct takeover *takeover);
 /* Nearly all is up: removes the file, by `hands` where there are any, and says in the log what was
  * taken over. */
 void takeover_done(struct takeover *takeover, const struct file_hands *hands);

@@ -42,6 +42,9 @@ struct head {
     struct carrying_left left;
     uint64_t rows_each; /* of each worker */
     struct written_form flow, record;
+    /* It has all that was taken over, and programs may lead past the one before. Of the one that
+     * has its name it does not count: older versions do not say it. */
+    uint64_t begun;
 };
 
 #define HEAD_BYTES 4096u
@@ -51,38 +54,55 @@ _Static_assert(sizeof(struct written_form) == 520 &&
                    offsetof(struct head, record) == offsetof(struct head, flow) + 520,
                "as every version from this one on finds it");
 
-struct takeover_log {
-    char *path, *next_path;
-    uint8_t boot[TAKEOVER_BOOT_BYTES], wire[TAKEOVER_WIRE_BYTES];
-    struct head *old, *own; /* mapped; NULL: there is none */
-    size_t old_bytes, own_bytes;
-    bool readable; /* the old one's rows */
+/*
+ * Where a file may be. The first is that of who runs, and ends; the others are of starts: that of
+ * them that is free. Programs of two processes lead at most, one for each port, so that two files
+ * are of use at most beside that of a start.
+ */
+#define FILES 3
+static const char *const endings[FILES] = {".joined", ".joined.next", ".joined.after"};
+
+/* What one has left that is gone. */
+struct left_log {
+    int file;                /* in `paths` */
+    const struct head *head; /* mapped; NULL: it is not of use */
+    size_t bytes;
+    bool readable; /* its rows */
     struct row_reading reading;
-    struct takeover_records records; /* of who was killed */
-    uint32_t rows_each;              /* of each worker */
-    bool done;                       /* our own has its name */
+    struct takeover_records records;
 };
 
-static void look_at_record(const struct takeover_log *log, uint64_t index, struct handed_flow *row)
+struct takeover_log {
+    char *paths[FILES];
+    uint8_t boot[TAKEOVER_BOOT_BYTES], wire[TAKEOVER_WIRE_BYTES];
+    struct left_log left[FILES]; /* the newest first, and behind them what is not of use */
+    struct head *own;            /* mapped; NULL: there is none */
+    size_t own_bytes;
+    int own_file;
+    uint32_t rows_each; /* of each worker */
+    bool stays;         /* our own is of use to the next one */
+};
+
+static void look_at_record(const struct left_log *left, uint64_t index, struct handed_flow *row)
 {
-    const struct head *head = log->old;
+    const struct head *head = left->head;
 
     if (head->rows_each)
-        takeover_records_look(&log->records,
+        takeover_records_look(&left->records,
                               index / head->rows_each * head->left.each + index % head->rows_each,
                               row);
 }
 
 /* Of a version whose rows cannot be read: its key, and `edited`, which is 0 where it does not
  * count; by what offsets it is joined is not known then. */
-static struct handed_flow row_at(const struct takeover_log *log, uint64_t index)
+static struct handed_flow row_at(const struct left_log *left, uint64_t index)
 {
-    const struct head *head = log->old;
+    const struct head *head = left->head;
     const uint8_t *at = (const uint8_t *)head + HEAD_BYTES + index * head->row_bytes;
     struct handed_flow row = {0};
 
-    if (log->readable) {
-        row_read(&log->reading, at, &row);
+    if (left->readable) {
+        row_read(&left->reading, at, &row);
         return row;
     }
     memcpy(&row, at, TAKEOVER_FLOW_LEAST);
@@ -112,7 +132,7 @@ static char *path_of(const char *store_path, const char *ending)
     return asprintf(&path, "%s%s", store_path, ending) < 0 ? NULL : path;
 }
 
-/* --- the old one ----------------------------------------------------------------------------- */
+/* --- what is left ---------------------------------------------------------------------------- */
 
 static bool is_of_use(const struct takeover_log *log, const struct head *head, size_t bytes)
 {
@@ -125,7 +145,7 @@ static bool is_of_use(const struct takeover_log *log, const struct head *head, s
 }
 
 /* A file that nobody but root could have written. */
-static void map_old(struct takeover_log *log, int fd)
+static void map_left(struct left_log *left, int fd)
 {
     struct stat status;
     void *memory;
@@ -137,75 +157,124 @@ static void map_old(struct takeover_log *log, int fd)
     memory = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
     if (memory == MAP_FAILED)
         return;
-    log->old = memory;
-    log->old_bytes = (size_t)status.st_size;
+    left->head = memory;
+    left->bytes = (size_t)status.st_size;
 }
 
-static void forget_old(struct takeover_log *log)
+static void forget(struct left_log *left)
 {
-    takeover_records_close(&log->records);
-    if (log->old)
-        munmap(log->old, log->old_bytes);
-    log->old = NULL;
+    takeover_records_close(&left->records);
+    if (left->head)
+        munmap((void *)(uintptr_t)left->head, left->bytes);
+    left->head = NULL;
 }
 
 /* Its rows, and the records that go with them. */
-static void understand_old(struct takeover_log *log)
+static void understand_left(struct left_log *left)
 {
-    const struct head *head = log->old;
+    const struct head *head = left->head;
     struct row_reading records;
 
-    log->readable = head->layout == LAYOUT && head->flow.row_bytes == head->row_bytes &&
-                    understand(&log->reading, TAKEOVER_FLOWS, &head->flow);
-    if (log->readable && understand(&records, TAKEOVER_RECORDS, &head->record))
-        log->records = takeover_records_open(head->left, &records, head->record.row_bytes);
+    left->readable = head->layout == LAYOUT && head->flow.row_bytes == head->row_bytes &&
+                     understand(&left->reading, TAKEOVER_FLOWS, &head->flow);
+    if (left->readable && understand(&records, TAKEOVER_RECORDS, &head->record))
+        left->records = takeover_records_open(head->left, &records, head->record.row_bytes);
+}
+
+static void read_left(struct takeover_log *log, int file, uint64_t since_us)
+{
+    struct left_log *left = &log->left[file];
+    const int fd = open(log->paths[file], O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
+
+    left->file = file;
+    if (fd < 0)
+        return;
+    map_left(left, fd);
+    close(fd);
+    if (left->head && (!is_of_use(log, left->head, left->bytes) ||
+                       left->head->began_us <= since_us || (file > 0 && !left->head->begun)))
+        forget(left);
+    if (left->head)
+        understand_left(left);
+}
+
+static uint64_t began_us(const struct left_log *left)
+{
+    return left->head ? left->head->began_us : 0;
+}
+
+static int newest_first(const void *a, const void *b)
+{
+    const uint64_t a_us = began_us(a), b_us = began_us(b);
+
+    return a_us < b_us ? 1 : a_us > b_us ? -1 : 0;
+}
+
+static bool is_carried(const struct left_log *left)
+{
+    return left->records.rows.bytes;
+}
+
+/* Whose programs lead knows best how far all has come: one of them, or both of two, where a start
+ * was killed between one port and the other. Else it is who came last. One that cannot be read says
+ * what is to be reset. */
+static void leave_the_best(struct takeover_log *log, bool carried)
+{
+    carried = carried || takeover_log_is_carried(log);
+    for (int i = 0; i < FILES; i++) {
+        struct left_log *left = &log->left[i];
+
+        if (left->head && left->readable && (carried ? !is_carried(left) : i > 0))
+            forget(left);
+    }
+}
+
+static bool make_paths(struct takeover_log *log, const char *store_path)
+{
+    for (int i = 0; i < FILES; i++) {
+        log->paths[i] = path_of(store_path, endings[i]);
+        if (!log->paths[i])
+            return false;
+    }
+    return true;
 }
 
 struct takeover_log *takeover_log_read(const char *store_path, const uint8_t *boot,
-                                       const uint8_t *wire)
+                                       const uint8_t *wire, uint64_t since_us, bool carried)
 {
     struct takeover_log *log = calloc(1, sizeof(*log));
-    int fd;
 
-    if (!log)
-        return NULL;
-    log->path = path_of(store_path, ".joined");
-    log->next_path = path_of(store_path, ".joined.next");
-    if (!log->path || !log->next_path) {
+    if (!log || !make_paths(log, store_path)) {
         takeover_log_free(log);
         return NULL;
     }
     memcpy(log->boot, boot, sizeof(log->boot));
     memcpy(log->wire, wire, sizeof(log->wire));
-    fd = open(log->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
-    if (fd >= 0) {
-        map_old(log, fd);
-        close(fd);
-    }
-    if (log->old && !is_of_use(log, log->old, log->old_bytes))
-        forget_old(log);
-    if (log->old)
-        understand_old(log);
+    for (int i = 0; i < FILES; i++)
+        read_left(log, i, since_us);
+    qsort(log->left, FILES, sizeof(log->left[0]), newest_first);
+    leave_the_best(log, carried);
     return log;
 }
 
 void takeover_log_leave(struct takeover_log *log)
 {
-    log->done = true;
+    log->stays = true;
 }
 
 void takeover_log_free(struct takeover_log *log)
 {
     if (!log)
         return;
-    forget_old(log);
     if (log->own) {
         munmap(log->own, log->own_bytes);
-        if (!log->done)
-            (void)unlink(log->next_path);
+        if (!log->stays)
+            (void)unlink(log->paths[log->own_file]);
     }
-    free(log->path);
-    free(log->next_path);
+    for (int i = 0; i < FILES; i++) {
+        forget(&log->left[i]);
+        free(log->paths[i]);
+    }
     free(log);
 }
 
@@ -231,16 +300,43 @@ static void *make_room(const char *path, size_t bytes)
     return memory;
 }
 
+/* What is of use there; NULL: nothing is. */
+static struct left_log *left_at(struct takeover_log *log, int file)
+{
+    for (int i = 0; i < FILES; i++)
+        if (log->left[i].head && log->left[i].file == file)
+            return &log->left[i];
+    return NULL;
+}
+
+/* Where both are of use the older one takes the place of the first, which is not. */
+static int free_file(struct takeover_log *log)
+{
+    struct left_log *next = left_at(log, 1), *after = left_at(log, 2), *older;
+    int file;
+
+    if (!next || !after)
+        return next ? 2 : 1;
+    older = next->head->began_us < after->head->began_us ? next : after;
+    file = older->file;
+    if (!left_at(log, 0) && rename(log->paths[file], log->paths[0]) == 0)
+        older->file = 0;
+    return file;
+}
+
 bool takeover_log_begin(struct takeover_log *log, uint32_t workers, uint32_t rows,
                         struct carrying_left left, struct error *error)
 {
+    const int file = free_file(log);
     const uint32_t each = rows < TAKEOVER_LOG_ROWS ? rows : TAKEOVER_LOG_ROWS;
     const size_t bytes = HEAD_BYTES + (size_t)each * workers * sizeof(struct handed_flow);
-    void *memory = make_room(log->next_path, bytes);
+    void *memory = make_room(log->paths[file], bytes);
 
     if (memory == MAP_FAILED)
-        return error_set(error, EXIT_FAILED, "cannot make %s: %s", log->next_path, strerror(errno));
+        return error_set(error, EXIT_FAILED, "cannot make %s: %s", log->paths[file],
+                         strerror(errno));
     log->own = memory;
+    log->own_file = file;
     log->own_bytes = bytes;
     log->rows_each = each;
     *log->own = (struct head){.layout = LAYOUT,
@@ -267,19 +363,29 @@ void takeover_log_share(const struct takeover_log *log, uint32_t worker,
     config->log_rows = log->rows_each;
 }
 
+void takeover_log_hold(struct takeover_log *log)
+{
+    log->stays = true;
+    if (log->own)
+        __atomic_store_n(&log->own->begun, 1, __ATOMIC_SEQ_CST);
+}
+
 void takeover_log_done(struct takeover_log *log)
 {
-    forget_old(log);
-    log->done = true;
-    if (log->own && rename(log->next_path, log->path) != 0)
-        log_line(LOG_LEVEL_WARNING, "cannot rename %s: %s", log->next_path, strerror(errno));
-    if (!log->own)
-        (void)unlink(log->path);
+    const char *own = log->paths[log->own_file];
+
+    takeover_log_hold(log);
+    if (log->own && rename(own, log->paths[0]) != 0)
+        log_line(LOG_LEVEL_WARNING, "cannot rename %s: %s", own, strerror(errno));
+    for (int i = log->own ? 1 : 0; i < FILES; i++)
+        (void)unlink(log->paths[i]);
+    for (int i = 0; i < FILES; i++)
+        forget(&log->left[i]);
 }
 
 bool takeover_log_file(const char *store_path, struct atomic_file *file, struct error *error)
 {
-    *file = (struct atomic_file){.path = path_of(store_path, ".joined"),
+    *file = (struct atomic_file){.path = path_of(store_path, endings[0]),
                                  .what = "joined connections",
                                  .mode = FILE_MODE,
                                  .unsynced = true};
@@ -295,58 +401,95 @@ void takeover_log_end(struct takeover_log *log, const struct file_hands *hands)
     if (hands)
         hands->remove(hands->context, KEPT_JOINED);
     else
-        (void)unlink(log->path);
+        (void)unlink(log->paths[0]);
 }
 
 /* --- what it says ---------------------------------------------------------------------------- */
 
+/* Of `*left`, `index` there; as it was written. */
+static bool find_next(const struct takeover_log *log, struct takeover_log_place *place,
+                      const struct left_log **left, struct handed_flow *row)
+{
+    for (; place->log < FILES; place->log++, place->row = 0) {
+        *left = &log->left[place->log];
+        while ((*left)->head && place->row < (*left)->head->rows) {
+            *row = row_at(*left, place->row++);
+            if (row->edited)
+                return true;
+        }
+    }
+    return false;
+}
+
+/* And as far as it has come by now. */
+static bool look_at_next(const struct takeover_log *log, struct takeover_log_place *place,
+                         const struct left_log **left, struct handed_flow *row)
+{
+    if (!find_next(log, place, left, row))
+        return false;
+    if ((*left)->readable)
+        look_at_record(*left, place->row - 1, row);
+    return true;
+}
+
 void takeover_log_mark(const struct takeover_log *log, uint16_t *joined,
                        const uint64_t table_seed[2], int change)
 {
-    for (uint64_t i = 0; joined && log->old && i < log->old->rows; i++) {
-        const struct handed_flow row = row_at(log, i);
+    struct takeover_log_place place = {0};
+    const struct left_log *left;
+    struct handed_flow row;
 
-        if (row.edited && (row.words[0] || row.words[1])) /* offsets; see flow_set_state() */
+    while (joined && find_next(log, &place, &left, &row))
+        if (row.words[0] || row.words[1]) /* offsets; see flow_set_state() */
             joined_count(joined, flow_seed_of(table_seed), &row.key, change);
-    }
+}
+
+static bool came_late(const struct takeover_log *log)
+{
+    for (int i = 0; i < FILES; i++)
+        if (log->left[i].head && !is_carried(&log->left[i]))
+            return true;
+    return false;
 }
 
 struct takeover_log_taken takeover_log_fill(const struct takeover_log *log, uint64_t steer_seed,
                                             uint32_t index, uint32_t count, struct engine *engine,
                                             uint64_t now_us)
 {
+    struct takeover_log_place place = {0};
     struct takeover_log_taken taken = {0};
+    const struct left_log *left;
+    struct handed_flow row;
 
-    if (log->old && !log->records.rows.bytes)
+    if (came_late(log))
         takeover_came_late(engine);
-    for (uint64_t i = 0; log->old && i < log->old->rows; i++) {
-        struct handed_flow row = row_at(log, i);
-
-        if (!row.edited || steering_worker(steer_seed, count, &row.key) != index)
+    while (look_at_next(log, &place, &left, &row)) {
+        if (steering_worker(steer_seed, count, &row.key) != index)
             continue;
-        if (!log->readable) {
+        if (left->readable)
+            taken.live += takeover_flow(engine, &row, now_us);
+        else
             taken.reset += takeover_lost(engine, &row.key, now_us);
-            continue;
-        }
-        look_at_record(log, i, &row);
-        taken.live += takeover_flow(engine, &row, now_us);
     }
     return taken;
 }
 
 bool takeover_log_is_carried(const struct takeover_log *log)
 {
-    return log->records.rows.bytes != NULL;
+    for (int i = 0; i < FILES; i++)
+        if (is_carried(&log->left[i]))
+            return true;
+    return false;
 }
 
-bool takeover_log_next(const struct takeover_log *log, uint64_t *cursor, struct handed_flow *row)
+bool takeover_log_next(const struct takeover_log *log, struct takeover_log_place *place,
+                       struct handed_flow *row)
 {
-    for (; *cursor < log->old->rows; ++*cursor) {
-        *row = row_at(log, *cursor);
-        if (!row->edited)
-            continue;
-        look_at_record(log, (*cursor)++, row);
-        return true;
-    }
-    return false;
+    const struct left_log *left;
+
+    do
+        if (!look_at_next(log, place, &left, row))
+            return false;
+    while (!is_carried(left));
+    return true;
 }

@@ -9,9 +9,14 @@
  *
  *      takeover_log_read()     what the one before left, where that did not end in order
  *      takeover_log_begin()    one of our own, under another name
+ *      takeover_log_hold()     it has all that was left: from here on it is of use to the next one,
+ *                              also where our start fails
  *      takeover_log_next()     what has been carried since
  *      takeover_log_done()     takes the place of the old one, when little can fail any more
  *      takeover_log_end()      we end in order: STORE.flows says more
+ *
+ * Of starts that have failed between the two there are several: of use is that whose programs
+ * carry, which its records tell, as they are gone with those.
  *
  * What the kernel has carried since a row was written stands in the records of who was killed, as
  * long as his programs are there: how far each side has come, and whether it has ended.
@@ -39,9 +44,10 @@ struct takeover_log;
 /* So many connections of each worker at most: 24 MiB. */
 #define TAKEOVER_LOG_ROWS 262144u
 
-/* What has been left beside this store for this wire, if anything. NULL: out of memory. */
+/* What has been left beside this store for this wire, if anything, after `since_us` (0: whenever).
+ * `carried`: programs of who has left something else carry. NULL: out of memory. */
 struct takeover_log *takeover_log_read(const char *store_path, const uint8_t *boot,
-                                       const uint8_t *wire);
+                                       const uint8_t *wire, uint64_t since_us, bool carried);
 /* Of a process that was forked: ours is the other's. */
 void takeover_log_leave(struct takeover_log *log);
 /* NULL is fine. */
@@ -57,6 +63,8 @@ void takeover_log_share(const struct takeover_log *log, uint32_t worker,
 /* As takeover_mark(). */
 void takeover_log_mark(const struct takeover_log *log, uint16_t *joined,
                        const uint64_t table_seed[2], int change);
+/* Before the first program of ours carries, or the first worker does anything. */
+void takeover_log_hold(struct takeover_log *log);
 /* Into the engine of worker `index` of `count`; how many were taken over, or are reset. */
 struct takeover_log_taken {
     uint32_t live, reset;
@@ -66,9 +74,14 @@ struct takeover_log_taken takeover_log_fill(const struct takeover_log *log, uint
                                             uint64_t now_us);
 /* What was left may still be carried by programs of the killed one. */
 bool takeover_log_is_carried(const struct takeover_log *log);
-/* Where it is: the next one behind `*cursor` (0 at first), as far as it has come by now, for
- * takeover_again(). False: there are no more. */
-bool takeover_log_next(const struct takeover_log *log, uint64_t *cursor, struct handed_flow *row);
+/* Where it is: the next one, from the first on, as far as it has come by now, for takeover_again();
+ * one may come twice. False: there are no more. */
+struct takeover_log_place {
+    int log;
+    uint64_t row;
+};
+bool takeover_log_next(const struct takeover_log *log, struct takeover_log_place *place,
+                       struct handed_flow *row);
 void takeover_log_done(struct takeover_log *log);
 /* By `hands`, where there are any. */
 void takeover_log_end(struct takeover_log *log, const struct file_hands *hands);

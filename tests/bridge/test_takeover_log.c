@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "bridge/base/clock.h"
 #include "bridge/takeover_parts.h"
 #include "engine/stages/handover.h"
 #include "engine/tcp/joined.h"
@@ -43,7 +44,7 @@ TestSuite(takeover_log, .init = setup, .fini = teardown);
  * offsets, which passes by itself. */
 static struct takeover_log *run_one(void)
 {
-    struct takeover_log *log = takeover_log_read(store, boot, wire);
+    struct takeover_log *log = takeover_log_read(store, boot, wire, 0, false);
     struct error error = {0};
 
     cr_assert_not_null(log);
@@ -67,7 +68,7 @@ static struct takeover_log *run_one(void)
 /* How many joined connections the next one finds. */
 static unsigned found(const uint8_t *with_boot, const uint8_t *with_wire)
 {
-    struct takeover_log *log = takeover_log_read(store, with_boot, with_wire);
+    struct takeover_log *log = takeover_log_read(store, with_boot, with_wire, 0, false);
     unsigned count = 0;
 
     memset(counts, 0, sizeof(counts));
@@ -111,7 +112,7 @@ Test(takeover_log, a_start_that_fails_leaves_the_old_one)
     struct error error = {0};
 
     takeover_log_free(run_one());
-    log = takeover_log_read(store, boot, wire);
+    log = takeover_log_read(store, boot, wire, 0, false);
     cr_assert(takeover_log_begin(log, 1, 16, nowhere, &error), "%s", error.text);
     takeover_log_free(log);
     cr_assert_eq(found(boot, wire), 2);
@@ -119,9 +120,76 @@ Test(takeover_log, a_start_that_fails_leaves_the_old_one)
     cr_assert_neq(access(path, F_OK), 0, "nothing of ours");
 }
 
+/* As of who was killed later, in his start: one more connection than the last one left. */
+static void fail_a_start(unsigned more, bool held)
+{
+    struct takeover_log *log = takeover_log_read(store, boot, wire, 0, false);
+    struct engine_config config = {0};
+    struct error error = {0};
+
+    cr_assert(takeover_log_begin(log, 1, 16, nowhere, &error), "%s", error.text);
+    takeover_log_share(log, 0, &config);
+    for (unsigned i = 0; i < more; i++) {
+        config.log[i].key.client_port = (uint16_t)(4000 + i);
+        config.log[i].words[0] = config.log[i].edited = 1;
+    }
+    if (held)
+        takeover_log_hold(log);
+    takeover_log_free(log);
+}
+
+Test(takeover_log, a_start_that_fails_later_leaves_its_own)
+{
+    takeover_log_free(run_one());
+    fail_a_start(3, true);
+    cr_assert_eq(found(boot, wire), 3);
+    fail_a_start(4, false);
+    cr_assert_eq(found(boot, wire), 3, "one that has failed before leaves nothing");
+    fail_a_start(5, true);
+    fail_a_start(6, true);
+    cr_assert_eq(found(boot, wire), 6, "of several it is the last one's");
+    takeover_log_free(run_one());
+    cr_assert_eq(found(boot, wire), 2, "and whose start is whole takes the place of all");
+}
+
+Test(takeover_log, what_was_being_made_is_not_read)
+{
+    struct takeover_log *log;
+    struct error error = {0};
+
+    takeover_log_free(run_one());
+    log = takeover_log_read(store, boot, wire, 0, false);
+    cr_assert(takeover_log_begin(log, 1, 16, nowhere, &error), "%s", error.text);
+    takeover_log_leave(log); /* as of who is killed */
+    takeover_log_free(log);
+    cr_assert_eq(found(boot, wire), 2);
+}
+
+Test(takeover_log, of_use_is_what_is_newer_than_the_rest)
+{
+    const uint64_t before_us = clock_now_us();
+    struct takeover_log *log;
+    struct takeover_log_place place = {0};
+    struct handed_flow row;
+
+    takeover_log_free(run_one());
+    log = takeover_log_read(store, boot, wire, clock_now_us(), false);
+    memset(counts, 0, sizeof(counts));
+    takeover_log_mark(log, counts, seed, 1);
+    for (uint32_t i = 0; i < JOINED_COUNTS; i++)
+        cr_assert_eq(counts[i], 0, "STORE.flows was written later");
+    cr_assert_not(takeover_log_next(log, &place, &row));
+    takeover_log_free(log);
+    log = takeover_log_read(store, boot, wire, before_us - 1, true);
+    takeover_log_mark(log, counts, seed, 1);
+    for (uint32_t i = 0; i < JOINED_COUNTS; i++)
+        cr_assert_eq(counts[i], 0, "what STORE.flows says is what is carried");
+    takeover_log_free(log);
+}
+
 Test(takeover_log, who_was_forked_leaves_it_to_the_other)
 {
-    struct takeover_log *log = takeover_log_read(store, boot, wire);
+    struct takeover_log *log = takeover_log_read(store, boot, wire, 0, false);
     struct error error = {0};
 
     cr_assert(takeover_log_begin(log, 1, 16, nowhere, &error), "%s", error.text);
@@ -136,7 +204,7 @@ Test(takeover_log, nothing_is_carried_where_no_records_are_left)
     struct takeover_log *log;
 
     takeover_log_free(run_one());
-    log = takeover_log_read(store, boot, wire);
+    log = takeover_log_read(store, boot, wire, 0, false);
     cr_assert_not(takeover_log_is_carried(log));
     takeover_log_free(log);
 }
@@ -159,7 +227,7 @@ Test(takeover_log, what_is_cut_short_is_not_read)
 
 Test(takeover_log, without_room_there_is_none)
 {
-    struct takeover_log *log = takeover_log_read("/proc/nowhere", boot, wire);
+    struct takeover_log *log = takeover_log_read("/proc/nowhere", boot, wire, 0, false);
     struct engine_config config = {0};
     struct error error = {0};
 

@@ -9,15 +9,17 @@ import time
 from lab import CLIENT4, SERVER4, SERVER_IF, check_equal, wait_until
 
 
-def ask(lab, count, source_port, timeout_s=10):
-    """A request from this port, on a connection that is still open."""
+def ask(lab, count, source_port, timeout_s=10, close=True):
+    """A request from this port, on a connection that is still open; with `close` until it is
+    answered."""
     with lab.client.inside():
         asker = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     asker.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     asker.settimeout(timeout_s)
     asker.bind((CLIENT4, source_port))
     asker.connect((SERVER4, 80))
-    asker.sendall(b"GET /bytes/%d HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n" % count)
+    end = b"Connection: close\r\n" if close else b""
+    asker.sendall(b"GET /bytes/%d HTTP/1.1\r\nHost: a\r\n%b\r\n" % (count, end))
     return asker
 
 

@@ -753,7 +753,7 @@ static const uint8_t boot[TAKEOVER_BOOT_BYTES] = "boot", wire[TAKEOVER_WIRE_BYTE
 /* What the next daemon takes over, into an engine of its own. */
 static struct bench *killed(const struct pair *pair, const char *store)
 {
-    struct takeover_log *log = takeover_log_read(store, boot, wire);
+    struct takeover_log *log = takeover_log_read(store, boot, wire, 0, false);
     struct takeover_log_taken taken;
     struct bench *next = bench_new(SETTING_ATTACK);
 
@@ -805,7 +805,7 @@ Test(completing, what_was_answered_is_left_for_who_comes_after_a_kill)
     random_of_test = random_begin("completing_left");
     cr_assert_not_null(mkdtemp(folder));
     snprintf(store, sizeof(store), "%s/profiles.json", folder);
-    log = takeover_log_read(store, boot, wire);
+    log = takeover_log_read(store, boot, wire, 0, false);
     pair = open_logged(log);
     for (int i = 0; i < 10; i++) {
         begin_anew(pair);
