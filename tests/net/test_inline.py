@@ -27,6 +27,7 @@ from lab import (
     Lab,
     Process,
     Server,
+    before_all_others,
     check,
     check_equal,
     listens,
@@ -255,7 +256,8 @@ def test_undone_at_the_end():
             for how in (signal.SIGTERM, signal.SIGINT):
                 lab.start(extra=("--sandbox", sandbox))
                 check(state(lab) != before, "nothing is to be seen of synward")
-                code, took = lab.stop_daemon(how)
+                with before_all_others(lab.daemon.pid):
+                    code, took = lab.stop_daemon(how)
                 check_equal(code, 0, "exit code")
                 check(took < 0.25, f"the end took {took:.3f} s")
                 check_equal(state(lab), before, f"the end, sandbox {sandbox}")

@@ -24,6 +24,7 @@ from lab import (
     SERVER6,
     SERVER_IF,
     Lab,
+    before_all_others,
     check,
     check_equal,
     run,
@@ -309,7 +310,8 @@ def test_undone_at_the_end():
             lab.start()
             passes(lab)
             check(state_of_ports(lab) != before, "nothing is to be seen of the ports in use")
-            code, took = lab.stop_daemon(how)
+            with before_all_others(lab.daemon.pid):
+                code, took = lab.stop_daemon(how)
             check_equal(code, 0, "exit code")
             check(took < 0.25, f"the end took {took:.3f} s")
             check_equal(state_of_ports(lab), before, "the ports after the end")
