@@ -99,6 +99,7 @@ TOGETHER = [
 # whose store fails, which waits most of its time.
 MORE = [
     "test_vm.py",
+    "test_starts.py",
     "test_sync_store.py",
     "test_sync.py",
     "test_spread_more.py",
