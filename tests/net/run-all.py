@@ -95,7 +95,7 @@ TOGETHER = [
     "test_real.py",
     "test_votes.py",
 ]
-# With several workers, without huge pages, hosts that are machines of their own; and a cluster
+# With several workers, without huge pages, hosts that are machines of their own; starts that fail; and a cluster
 # whose store fails, which waits most of its time.
 MORE = [
     "test_vm.py",
