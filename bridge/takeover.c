@@ -555,8 +555,8 @@ static void fill_flows(struct takeover *takeover, uint32_t index, uint32_t count
     __atomic_fetch_add(&takeover->taken, taken, __ATOMIC_RELAXED);
 }
 
-/* Of one that was killed; where another had ended in order before, in a start that took that over:
- * so it is newer. */
+/* Of one that was killed. Before what another has left that ended in order: where both are there it
+ * is newer, of a start that had taken that over, and who comes first counts. */
 static void fill_log(struct takeover *takeover, uint32_t index, uint32_t count,
                      struct engine *engine, uint64_t now_us)
 {

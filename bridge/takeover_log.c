@@ -406,7 +406,7 @@ void takeover_log_end(struct takeover_log *log, const struct file_hands *hands)
 
 /* --- what it says ---------------------------------------------------------------------------- */
 
-/* Of `*left`, `index` there; as it was written. */
+/* The next row that counts, as it was written; `*left` is the log that has it. */
 static bool find_next(const struct takeover_log *log, struct takeover_log_place *place,
                       const struct left_log **left, struct handed_flow *row)
 {

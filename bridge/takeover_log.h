@@ -6,6 +6,7 @@
  *      STORE.joined    mode 0600: a head, and a row for each place of the workers' tables
  *                      (engine/tables/joined_log.h), mapped by who runs, so that it is there
  *                      whatever becomes of it; its room on the disk is taken at the start
+ *      STORE.joined.next, STORE.joined.after    the same of starts that have not come to their end
  *
  *      takeover_log_read()     what the one before left, where that did not end in order
  *      takeover_log_begin()    one of our own, under another name
@@ -15,8 +16,9 @@
  *      takeover_log_done()     takes the place of the old one, when little can fail any more
  *      takeover_log_end()      we end in order: STORE.flows says more
  *
- * Of starts that have failed between the two there are several: of use is that whose programs
- * carry, which its records tell, as they are gone with those.
+ * Starts that have failed between the two leave files of their own. Whose programs carry knows
+ * best, which its records tell, as they are gone with those: that is one, or two where a start died
+ * between the ports. Where none carries the newest counts.
  *
  * What the kernel has carried since a row was written stands in the records of who was killed, as
  * long as his programs are there: how far each side has come, and whether it has ended.
@@ -74,8 +76,8 @@ struct takeover_log_taken takeover_log_fill(const struct takeover_log *log, uint
                                             uint64_t now_us);
 /* What was left may still be carried by programs of the killed one. */
 bool takeover_log_is_carried(const struct takeover_log *log);
-/* Where it is: the next one, from the first on, as far as it has come by now, for takeover_again();
- * one may come twice. False: there are no more. */
+/* Where takeover_log_is_carried(): the next one, from the first on, as far as it has come by now,
+ * for takeover_again(); one may come twice. False: there are no more. */
 struct takeover_log_place {
     int log;
     uint64_t row;

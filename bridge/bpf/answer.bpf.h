@@ -319,22 +319,23 @@ INLINE __u32 answer_make(struct __sk_buff *skb, struct answer *answer, struct tc
 }
 
 /*
- * Out of the port; or, to who is at its other end (carry_settings), into that end at once: past the
- * port's queue, and without another turn of the receiving one. The kernel would then not see whose
- * the frame is: it was another's when it came in.
+ * Out of the port; or, to the other end of its veth (carry_settings), into that end at once: past
+ * the port's queue, and without another softirq. Whose host a frame is for the kernel has noted
+ * when the SYN came in, whose MAC was the server's, and does not look again: the client's stack
+ * would drop it.
  */
-INLINE int answer_send(struct __sk_buff *skb, __u32 to, const __u8 mac[6], __u64 beyond)
+INLINE int answer_send(struct __sk_buff *skb, __u32 to, const __u8 mac[6], __u64 peer_mac)
 {
-    __u64 whose = 0;
+    __u64 client_mac = 0;
 
-    __builtin_memcpy(&whose, mac, 6);
-    if (whose != beyond || bpf_skb_change_type(skb, ANSWER_TO_HOST) != 0)
+    __builtin_memcpy(&client_mac, mac, 6);
+    if (client_mac != peer_mac || bpf_skb_change_type(skb, ANSWER_TO_HOST) != 0)
         return (int)bpf_redirect(to, 0);
     return (int)bpf_redirect_peer(to, 0);
 }
 
 /* A client's frame. `to`: the interface that it came from. */
-static __attribute__((noinline)) int answer_syn(struct __sk_buff *skb, __u32 to, __u64 beyond)
+static __attribute__((noinline)) int answer_syn(struct __sk_buff *skb, __u32 to, __u64 peer_mac)
 {
     struct answer answer = {0};
     struct tcp_header tcp;
@@ -353,7 +354,7 @@ static __attribute__((noinline)) int answer_syn(struct __sk_buff *skb, __u32 to,
     if (what != CARRY_answered)
         return what == CARRY_lost ? TC_ACT_SHOT : TC_ACT_UNSPEC;
     answer_count(&answer, bpf_ntohl(tcp.seq));
-    return answer_send(skb, to, answer.from, beyond);
+    return answer_send(skb, to, answer.from, peer_mac);
 }
 
 #endif

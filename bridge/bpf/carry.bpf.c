@@ -544,7 +544,7 @@ int carry_from_client(struct __sk_buff *skb)
     int action = ANSWER_LEFT;
 
     if (to && seen == LOOK_SYN)
-        action = answer_syn(skb, to, settings->beyond);
+        action = answer_syn(skb, to, settings->peer_mac);
     else if (to && seen == LOOK_ACK)
         action = reject_or_mark(skb, false);
     if (action != ANSWER_LEFT)

@@ -25,11 +25,12 @@ struct carry_value {
     uint32_t figures;       /* place of its server's, plus one; 0: nobody's */
 };
 
-/* Interfaces that lead to the client and to the server; 0: all goes up. `beyond`: the client's MAC,
- * its first byte lowest, where an answer to it may be handed over at once; 0: nobody's. */
+/* Interfaces that lead to the client and to the server; 0: all goes up. `peer_mac`: of the other
+ * end of the veth that leads to the client, where answers may be handed over to it, as it lies in
+ * memory, two zero bytes behind it; 0: nobody's. */
 struct carry_settings {
     uint32_t to[2];
-    uint64_t beyond;
+    uint64_t peer_mac;
 };
 
 enum carry_count {

@@ -385,15 +385,15 @@ void carrying_lead(struct carrying *carrying, uint32_t to_client, uint32_t to_se
     lead(carrying);
 }
 
-void carrying_reach(struct carrying *carrying, const uint8_t mac[6])
+void carrying_set_peer(struct carrying *carrying, const uint8_t mac[6])
 {
-    uint64_t beyond = 0;
+    uint64_t peer_mac = 0;
 
-    for (int i = 5; mac && i >= 0; i--)
-        beyond = beyond << 8 | mac[i];
-    if (beyond == carrying->led.beyond)
+    if (mac)
+        memcpy(&peer_mac, mac, 6);
+    if (peer_mac == carrying->led.peer_mac)
         return;
-    carrying->led.beyond = beyond;
+    carrying->led.peer_mac = peer_mac;
     lead(carrying);
 }
 

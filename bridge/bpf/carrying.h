@@ -7,7 +7,7 @@
  *      carrying_records()    what engines write, one for each connection of all shards
  *      carrying_obey()       which record a connection has: any thread, each for its own shard
  *      carrying_lead()       where to; all goes up until then
- *      carrying_reach()      who may be answered at once
+ *      carrying_set_peer()   who may be answered at once
  */
 #ifndef SYNWARD_BRIDGE_BPF_CARRYING_H
 #define SYNWARD_BRIDGE_BPF_CARRYING_H
@@ -76,7 +76,7 @@ void carrying_lead(struct carrying *carrying, uint32_t to_client, uint32_t to_se
  * NULL, and from carrying_lead() on: nobody. Answers to this MAC are handed over there at once:
  * neither the queue of the port nor who looks at what leaves it sees them. They overtake nothing.
  */
-void carrying_reach(struct carrying *carrying, const uint8_t mac[6]);
+void carrying_set_peer(struct carrying *carrying, const uint8_t mac[6]);
 /* While all goes up: what is carried from then on overtakes nothing that is on its way up. */
 void carrying_shut(struct carrying *carrying);
 /*

@@ -27,7 +27,7 @@ void link_heard(int listener);
 bool link_wait(int listener, uint64_t until_us);
 /*
  * When a daemon was killed the kernel takes its ring apart a moment after the process is gone, and
- * its TAP with it. On a busy machine that was over half a second: so long a start waits for it.
+ * its TAP with it. On a busy machine that was over half a second: so long is waited for it.
  */
 #define LINK_RELEASE_US (3000ull * 1000)
 

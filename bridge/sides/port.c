@@ -107,7 +107,7 @@ static bool examine(const struct port *port, struct examined *found, struct erro
     return port_check_owner(port, found->owner, error);
 }
 
-/* A killed process's TAP is waited for by the start alone. */
+/* Of a wire that runs its TAPs are no fault, and nothing is waited for. */
 bool port_check(const struct side_spec *side, struct link *link, bool running, struct error *error)
 {
     const struct port port = {.side = side, .link = link};
@@ -438,9 +438,9 @@ int port_index(const struct port *port)
     return port->index;
 }
 
-bool port_beyond(const struct port *port, uint8_t mac[6])
+bool port_peer_mac(const struct port *port, uint8_t mac[6])
 {
-    return port->index != 0 && veth_beyond(link_socket(port->link), port->index, mac);
+    return port->index != 0 && veth_peer_mac(link_socket(port->link), port->index, mac);
 }
 
 /* In the port's own namespace. */

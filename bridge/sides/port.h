@@ -52,8 +52,8 @@ bool port_join(struct port *port, struct link *tap, int tap_fd, struct link *hos
                struct error *error);
 /* The index of the interface that is joined; 0: none. */
 int port_index(const struct port *port);
-/* MAC of who is at its other end, where frames can be handed over there at once (veth.h). */
-bool port_beyond(const struct port *port, uint8_t mac[6]);
+/* Of a port that is an end of a veth: where frames can be handed over to its peer (veth.h). */
+bool port_peer_mac(const struct port *port, uint8_t mac[6]);
 /* Whether a program of ours would see first what comes in. */
 bool port_may_shorten(const struct port *port, struct error *error);
 /* What the program of `other` sends may go out here. Ends with the join, as the next one; done

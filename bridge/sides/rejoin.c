@@ -70,7 +70,7 @@ void rejoin_look(struct sides *sides, enum side side, struct rejoin_news *news)
         carry_again(sides, news);
     if (news->change == PORT_BACK)
         port_settle(end->join);
-    sides_reach(sides);
+    sides_follow_peer(sides);
     cut = end->join ? port_cut(end->join) : NULL;
     snprintf(news->cut, sizeof(news->cut), "%s", cut ? cut : "");
     follow_mtu(sides);

@@ -431,13 +431,13 @@ static bool shorten(const struct sides *sides, struct error *error)
     return true;
 }
 
-void sides_reach(struct sides *sides)
+void sides_follow_peer(struct sides *sides)
 {
     uint8_t mac[6];
 
     if (sides->carrying)
-        carrying_reach(sides->carrying,
-                       port_beyond(sides->ends[SIDE_CLIENT].join, mac) ? mac : NULL);
+        carrying_set_peer(sides->carrying,
+                          port_peer_mac(sides->ends[SIDE_CLIENT].join, mac) ? mac : NULL);
 }
 
 /* Gates first, then where to, and programs last: nothing is lost on the way, nor where they take
@@ -450,7 +450,7 @@ bool sides_carry_again(struct sides *sides, struct error *error)
     carrying_lead(sides->carrying, (uint32_t)port_index(sides->ends[SIDE_CLIENT].join),
                   (uint32_t)port_index(sides->ends[SIDE_SERVER].join));
     if (shorten(sides, error)) {
-        sides_reach(sides);
+        sides_follow_peer(sides);
         return true;
     }
     carrying_lead(sides->carrying, 0, 0);

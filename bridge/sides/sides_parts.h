@@ -44,8 +44,8 @@ struct sides {
 /* After a port was joined again. False: nothing goes by; nothing is carried. */
 bool sides_bypass_again(struct sides *sides, struct error *error);
 bool sides_carry_again(struct sides *sides, struct error *error);
-/* Looks anew at who is at the other end of the client's port (carrying_reach()). */
-void sides_reach(struct sides *sides);
+/* Looks anew at the peer of the client's port (carrying_set_peer()). */
+void sides_follow_peer(struct sides *sides);
 /* Whose other end is joined as a port. */
 bool end_has_card(const struct end *end);
 /* False, with an error, where the side cannot have this MTU. */

@@ -11,13 +11,13 @@
 #include <netlink/route/link.h>
 #include <string.h>
 
-/* An end's place: its number, and its namespace as this one calls it. */
-struct beyond {
+/* Its index, and its namespace as this one calls it. */
+struct peer {
     int index;
     int32_t netns;
 };
 
-static bool find_beyond(struct nl_sock *socket, int index, struct beyond *beyond)
+static bool find_peer(struct nl_sock *socket, int index, struct peer *peer)
 {
     struct rtnl_link *found = NULL;
     const char *kind;
@@ -26,21 +26,21 @@ static bool find_beyond(struct nl_sock *socket, int index, struct beyond *beyond
     if (rtnl_link_get_kernel(socket, index, NULL, &found) != 0)
         return false;
     kind = rtnl_link_get_type(found);
-    beyond->index = rtnl_link_get_link(found);
+    peer->index = rtnl_link_get_link(found);
     /* The kernel says it only of another namespace. */
-    elsewhere = kind && strcmp(kind, "veth") == 0 && beyond->index > 0 &&
-                rtnl_link_get_link_netnsid(found, &beyond->netns) == 0;
+    elsewhere = kind && strcmp(kind, "veth") == 0 && peer->index > 0 &&
+                rtnl_link_get_link_netnsid(found, &peer->netns) == 0;
     rtnl_link_put(found);
     return elsewhere;
 }
 
 struct reply {
-    struct beyond asked;
+    struct peer asked;
     uint8_t mac[6];
     bool known;
 };
 
-/* An older kernel would answer for an interface of this namespace. */
+/* Where the question for another namespace is not understood, it is answered for this one. */
 static int read_reply(struct nl_msg *message, void *context)
 {
     struct nlmsghdr *head = nlmsg_hdr(message);
@@ -58,13 +58,13 @@ static int read_reply(struct nl_msg *message, void *context)
     return NL_OK;
 }
 
-static struct nl_msg *question_of(const struct beyond *beyond)
+static struct nl_msg *question_of(const struct peer *peer)
 {
-    const struct ifinfomsg link = {.ifi_family = AF_UNSPEC, .ifi_index = beyond->index};
+    const struct ifinfomsg link = {.ifi_family = AF_UNSPEC, .ifi_index = peer->index};
     struct nl_msg *message = nlmsg_alloc_simple(RTM_GETLINK, 0);
 
     if (message && (nlmsg_append(message, (void *)&link, sizeof(link), NLMSG_ALIGNTO) != 0 ||
-                    nla_put_s32(message, IFLA_TARGET_NETNSID, beyond->netns) != 0)) {
+                    nla_put_s32(message, IFLA_TARGET_NETNSID, peer->netns) != 0)) {
         nlmsg_free(message);
         return NULL;
     }
@@ -77,13 +77,13 @@ static bool ask(struct nl_sock *socket, struct nl_msg *message, struct nl_cb *ca
            nl_wait_for_ack(socket) >= 0;
 }
 
-bool veth_beyond(struct nl_sock *socket, int index, uint8_t mac[6])
+bool veth_peer_mac(struct nl_sock *socket, int index, uint8_t mac[6])
 {
     struct nl_cb *callbacks = nl_cb_alloc(NL_CB_DEFAULT);
     struct reply reply = {0};
     struct nl_msg *message = NULL;
 
-    if (callbacks && find_beyond(socket, index, &reply.asked))
+    if (callbacks && find_peer(socket, index, &reply.asked))
         message = question_of(&reply.asked);
     if (message) {
         nl_cb_set(callbacks, NL_CB_VALID, NL_CB_CUSTOM, read_reply, &reply);

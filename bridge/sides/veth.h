@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* veth.h - the other end of a veth, where that is in another namespace. */
+/* veth.h - the peer of a veth, where that is in another namespace. */
 #ifndef SYNWARD_BRIDGE_SIDES_VETH_H
 #define SYNWARD_BRIDGE_SIDES_VETH_H
 
@@ -9,9 +9,9 @@
 struct nl_sock;
 
 /*
- * Its MAC. False: the interface of this index is no end of a veth, or its other end is in the same
+ * Its MAC. False: the interface of this index is no end of a veth, or its peer is in the same
  * namespace, or may not be asked. `socket`: in the namespace of the interface.
  */
-bool veth_beyond(struct nl_sock *socket, int index, uint8_t mac[6]);
+bool veth_peer_mac(struct nl_sock *socket, int index, uint8_t mac[6]);
 
 #endif

@@ -75,7 +75,7 @@ admit_bare(struct engine *engine, struct passage *passage, struct server *server
 {
     enum opening_kind opening = server_opening(server);
 
-    /* The next shard asks it again, or is asked. */
+    /* The next shard asks it again, where it waits for a word; who says something repeats it. */
     if (engine->ending) {
         if (opening_waits_for_ack(server) && !proof->greeted)
             synack_ask_again(engine, passage, proof);

@@ -20,6 +20,7 @@
 #define ANSWERING_US (50ull * 1000)
 /* SYNs in that time that go up where a client may have to be asked again: so many that a crowd is
  * among them, and so few that the ring of SYN-ACKs (16,384) keeps each for 3 s, its second repeat.
+ * Proved clients that cannot be served yet come on top (synack_ask_again()).
  */
 #define ANSWERING_SPARE 250
 #define ANSWER_ORDERS   (2 * ANSWER_RECORDS)

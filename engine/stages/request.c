@@ -61,7 +61,8 @@ static bool is_kept_of(struct engine *engine, const struct flow *flow, const str
 
 /*
  * False: there is no room. The frame was not answered then, and what it brought not acknowledged:
- * the client repeats it, and what is kept of it waits for that.
+ * the client repeats it, and what is kept of it waits for that. Who has said nothing repeats
+ * nothing.
  */
 static bool open_or_wait(struct engine *engine, struct passage *passage, struct server *server,
                          const struct proof *proof, struct flow *before,
@@ -78,7 +79,8 @@ static bool open_or_wait(struct engine *engine, struct passage *passage, struct 
 
 /*
  * The server holds all that it may: the request is kept until a place is free (held.h). Where it
- * cannot be, the frame was not answered, and the client repeats it.
+ * cannot be, the frame was not answered, and the client repeats it, or is asked again where it has
+ * said nothing.
  */
 static struct slot *await_place(struct engine *engine, struct passage *passage,
                                 struct server *server, const struct proof *proof,

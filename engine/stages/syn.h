@@ -36,7 +36,8 @@ void synack_remember(struct engine *engine, const struct passage *passage,
 /*
  * Of a client whose handshake is proved, but for which there is no place or no word yet: it may
  * wait for its server and repeats nothing by itself, so its SYN-ACK comes again, and its ACK of
- * that. Not all SYN-ACKs are remembered: the kernel answers what is more than ANSWERING_SPARE.
+ * that. Not all SYN-ACKs are remembered: the kernel answers what is more than
+ * ANSWERING_SPARE within ANSWERING_US.
  */
 void synack_ask_again(struct engine *engine, const struct passage *passage,
                       const struct proof *proof);

@@ -4,13 +4,13 @@
  * said again.
  *
  * Two are kept (rule 2.1): greetings sent for a server, resent after 1, 3 and 7 s until
- * acknowledged, and SYN-ACKs of services that greet (if the client's last ACK is lost, nobody else
- * would repeat anything). Both are fixed: N slots, found by a keyed hash of the connection (4 ways,
- * oldest entry of the set overwritten), due in the order of FIFO queues, one for each delay, so
- * that adding, finding and removing are O(1) whatever the load. Correctness never depends on an
- * entry being there: an overwritten one is left to the client's own timeout. SYNs can be spoofed,
- * so they have a ring of their own and never displace greetings. No source (IPv4 address, IPv6 /64)
- * holds more than 1/16 of the slots.
+ * acknowledged, and SYN-ACKs of services that greet (if the client's last ACK is lost, or nothing
+ * can be done for it now, nobody else would repeat anything). Both are fixed: N slots, found by a
+ * keyed hash of the connection (4 ways, oldest entry of the set overwritten), due in the order of
+ * FIFO queues, one for each delay, so that adding, finding and removing are O(1) whatever the load.
+ * Correctness never depends on an entry being there: an overwritten one is left to the client's own
+ * timeout. SYNs can be spoofed, so they have a ring of their own and never displace greetings. No
+ * source (IPv4 address, IPv6 /64) holds more than 1/16 of the slots.
  *
  *      add --grace--> stage 0 due (first sending) --1 s--> stage 1 due --2 s--> stage 2 due --4
  *      s--> stage 3 due --> gone add with grace 0 starts before stage 1: the caller has sent

@@ -18,9 +18,9 @@ WIRE_PORT = 5005
 SO_TIMESTAMPNS = 35
 
 
-def since_boot_s():
-    """What the kernel's stamps are behind the monotonic clock: of some looks the shortest one, as
-    between its two readings anything may happen."""
+def monotonic_ahead_s():
+    """Of the clock of the kernel's stamps, which nobody may set meanwhile: of some looks the
+    shortest one, as between its two readings anything may happen."""
     looks = []
     for _ in range(20):
         before, stamp, after = time.monotonic(), time.time(), time.monotonic()
@@ -40,7 +40,7 @@ class Beat:
         # A busy machine may keep the reader waiting: none is to be lost for that.
         self.receiver.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 16 << 20)
         self.receiver.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
-        self.behind_s = since_boot_s()
+        self.ahead_s = monotonic_ahead_s()
         self.receiver.settimeout(0.2)
         self._begin()
 
@@ -74,7 +74,7 @@ class Beat:
             data, ancillary, _, _ = self.receiver.recvmsg(64, 64)
             seconds, nanoseconds = struct.unpack("qq", ancillary[0][2][:16])
             number = struct.unpack("!Qd", data)[0]
-            return number, seconds + nanoseconds / 1e9 + self.behind_s
+            return number, seconds + nanoseconds / 1e9 + self.ahead_s
 
     def stop(self):
         self.stopping = True

@@ -77,7 +77,7 @@ TOGETHER = [
     "test_ends.py",
     "test_port.py",
     "test_kernel_path.py",
-    "test_beyond.py",
+    "test_veth_peer.py",
     "test_queues.py",
     "test_busy_poll.py",
     "test_templates.py",
@@ -95,8 +95,8 @@ TOGETHER = [
     "test_real.py",
     "test_votes.py",
 ]
-# With several workers, without huge pages, hosts that are machines of their own; starts that fail; and a cluster
-# whose store fails, which waits most of its time.
+# With several workers, without huge pages, hosts that are machines of their own; starts that fail;
+# and a cluster whose store fails, which waits most of its time.
 MORE = [
     "test_vm.py",
     "test_starts.py",

@@ -28,8 +28,8 @@ PLAIN, SPLICED = 80, 8080
 # Of TCP, whose repeats come ever later, beside the time that nobody was there.
 STALL_S = 2
 RESTARTS = 6  # of who has clients that are let in all the time
-TIMEOUT_S = 8  # of those, beside the time that nobody was there, and of a repeat then
-PATIENCE_S = 120  # theirs: they see whether they are reset
+TIMEOUT_S = 8  # until who met one is served, beside twice the time that it took
+PATIENCE_S = 120  # of the clients: longer, so that they see resets and no end of their own
 STALL_BESIDE_A_FLOOD_S = 5  # which may take a repeat, too
 # bridge/takeover_parts.h
 PREFIX = struct.Struct("=8sIII")  # magic, layout, bytes of a flow, flows

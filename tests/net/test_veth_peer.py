@@ -21,10 +21,19 @@ def attacked(sides="port"):
     return lab
 
 
+def packets(namespace, interface, way):
+    shown = json.loads(namespace.run("ip", "-s", "-j", "link", "show", interface))
+    return shown[0]["stats64"][way]["packets"]
+
+
 def left_by(lab, port=PORTS[0]):
     """Frames that the port has sent."""
-    shown = json.loads(lab.bridge.run("ip", "-s", "-j", "link", "show", port))
-    return shown[0]["stats64"]["tx"]["packets"]
+    return packets(lab.bridge, port, "tx")
+
+
+def come_to(lab):
+    """Frames that the client's card got."""
+    return packets(lab.client, CLIENT_IF, "rx")
 
 
 def answered(raw, count=SYNS):
@@ -126,13 +135,15 @@ def test_cards_of_ours():
 def test_fetches_are_whole():
     """By clients that are no raw ones."""
     with attacked() as lab:
-        left, answers = left_by(lab), kernel(lab)["answered"]
+        left, answers, came = left_by(lab), kernel(lab)["answered"], come_to(lab)
         result = lab.fetch("http", 80, count=500, concurrency=8)
         check_equal(result["failed"], 0, f"fetches ({result})")
         check_equal(result["distinct"], 1, f"all have the same answer ({result})")
         made = kernel(lab)["answered"] - answers
         check(made >= 450, f"{made} answers in the kernel")
-        return f"{made} answers, {left_by(lab) - left} frames by the port"
+        left, came = left_by(lab) - left, come_to(lab) - came
+        check(came - left >= 450, f"{came} frames came, {left} of them by the port")
+        return f"{made} answers, {left} of {came} frames by the port"
 
 
 if __name__ == "__main__":
