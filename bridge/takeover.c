@@ -232,6 +232,7 @@ static void read_parts(struct takeover *takeover)
     if (!tail->readable || tail->count != 1) {
         takeover->parts[TAKEOVER_TAGS].readable = false;
         takeover->parts[TAKEOVER_WAITING].readable = false;
+        takeover->parts[TAKEOVER_PIECES].readable = false;
         return;
     }
     read_row(tail, 0, &takeover->tail);
@@ -496,6 +497,20 @@ static void fill_waiting(const struct takeover *takeover, uint32_t index, uint32
     }
 }
 
+static void fill_pieces(const struct takeover *takeover, uint32_t index, uint32_t count,
+                        struct engine *engine, uint64_t now_us)
+{
+    const struct takeover_found *part = &takeover->parts[TAKEOVER_PIECES];
+
+    for (uint64_t i = 0; part->readable && i < part->count; i++) {
+        struct handed_piece piece;
+
+        read_row(part, i, &piece);
+        if (steering_worker(takeover->secrets.steer_seed, count, &piece.key) == index)
+            takeover_piece(engine, &piece, now_us);
+    }
+}
+
 /* Of a version whose rows cannot be read: its key, and `edited`. */
 static struct handed_flow lost_flow_at(const struct takeover *takeover, uint32_t i)
 {
@@ -523,9 +538,24 @@ static bool never_was(const struct handed_flow *flow)
     return flow->state == FLOW_CLOSING && !flow->flags && flow->client_next == flow->client_isn + 1;
 }
 
+/* What the rest of a request would be to its server. */
+static void mark_pieces(const struct takeover *takeover, uint16_t *joined,
+                        const uint64_t table_seed[2], int change)
+{
+    const struct takeover_found *part = &takeover->parts[TAKEOVER_PIECES];
+
+    for (uint64_t i = 0; joined && part->readable && i < part->count; i++) {
+        struct handed_piece piece;
+
+        read_row(part, i, &piece);
+        joined_count(joined, flow_seed_of(table_seed), &piece.key, change);
+    }
+}
+
 void takeover_mark(const struct takeover *takeover, uint16_t *joined, const uint64_t table_seed[2],
                    int change)
 {
+    mark_pieces(takeover, joined, table_seed, change);
     takeover_log_mark(takeover->log, joined, table_seed, change);
     for (uint32_t i = 0; joined && i < takeover->prefix.flows; i++) {
         const struct handed_flow flow =
@@ -579,6 +609,7 @@ void takeover_fill(void *context, uint32_t index, uint32_t count, struct engine 
     fill_flows(takeover, index, count, engine, now_us);
     fill_watches(takeover, engine);
     fill_waiting(takeover, index, count, engine, now_us);
+    fill_pieces(takeover, index, count, engine, now_us);
 }
 
 /* What ends with it is an order to the kernel, and there is room for some. */

@@ -9,6 +9,7 @@
 #include "bridge/base/row_form.h"
 #include "bridge/bpf/carrying.h"
 #include "engine/stages/handover.h"
+#include "engine/stages/handover_kept.h"
 #include "engine/tcp/flow_record.h"
 
 #define TAKEOVER_SIDE_BYTES 128
@@ -57,6 +58,7 @@ enum takeover_part {
     TAKEOVER_TAGS,
     TAKEOVER_RECORDS, /* the form only: they are in a map (struct flow_record) */
     TAKEOVER_WAITING,
+    TAKEOVER_PIECES,
     TAKEOVER_PARTS
 };
 

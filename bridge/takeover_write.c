@@ -175,6 +175,17 @@ static uint64_t put_waiting(struct writer *writer, const struct engine *engine)
     return all;
 }
 
+static uint64_t put_pieces(struct writer *writer, const struct engine *engine)
+{
+    struct handed_piece piece;
+    uint32_t cursor = 0;
+    uint64_t all = 0;
+
+    for (; handover_pieces(engine, &cursor, &piece, 1) == 1; all++)
+        put(writer, &piece, sizeof(piece));
+    return all;
+}
+
 static uint64_t put_rows_of(struct writer *writer, const struct workers *workers, uint32_t worker,
                             enum takeover_part part)
 {
@@ -191,6 +202,8 @@ static uint64_t put_rows_of(struct writer *writer, const struct workers *workers
         return put_tags(writer, engine, worker);
     case TAKEOVER_WAITING:
         return put_waiting(writer, engine);
+    case TAKEOVER_PIECES:
+        return put_pieces(writer, engine);
     case TAKEOVER_TAIL:
     case TAKEOVER_PROMISES:
     case TAKEOVER_RECORDS:

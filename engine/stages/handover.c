@@ -69,20 +69,33 @@ static struct flow *oldest_of(const struct engine *engine, enum flow_list_id id)
     return list->count ? &engine->flows.flows[list->oldest] : NULL;
 }
 
+/* Where frames go on without us what the client says behind what we have acknowledged is not for
+ * the server, which knows nothing of it. */
+static void keep_from_server(const struct engine *engine)
+{
+    const struct flow_list *list = &engine->flows.lists[FLOW_LIST_KEPT];
+    uint32_t at = list->oldest;
+
+    for (uint32_t i = 0; engine->flows.joined && i < list->count; i++) {
+        const struct flow *flow = &engine->flows.flows[at];
+
+        joined_count(engine->flows.joined, engine->flows.seed, &flow->key, 1);
+        at = flow_cold(&engine->flows, flow)->newer;
+    }
+}
+
 bool handover_end(struct engine *engine, uint64_t now_us)
 {
     engine->now_us = now_us;
+    if (!engine->ending)
+        keep_from_server(engine);
     engine->ending = true;
     for (int work = 0; work < END_WORK; work++) {
         struct flow *opening = oldest_of(engine, FLOW_LIST_OPENING);
-        struct flow *kept = opening ? NULL : oldest_of(engine, FLOW_LIST_KEPT);
 
-        if (opening)
-            end_opening(engine, opening, now_us);
-        else if (kept)
-            kept_cut(engine, kept, now_us);
-        else
+        if (!opening)
             return false;
+        end_opening(engine, opening, now_us);
     }
     return true;
 }

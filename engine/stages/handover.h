@@ -5,9 +5,10 @@
  *      the old one, at its end                            the new one, before its first frame
  *      handover_end()      until it says no               takeover_server()   of each
  *      handover_servers(), _tags(), _flows(), _watches(), takeover_tag()      of each
- *      handover_waiting()                                 takeover_flow()     of each
+ *      handover_waiting(), handover_pieces()              takeover_flow()     of each
  *                                                         takeover_watch()    of each
- *                                                         takeover_waiting()  of each, last
+ *                                                         takeover_waiting()  of each
+ *                                                         takeover_piece()    of each, last
  *                                                         takeover_carry()    until it says no
  *      what the kernel still carries for it               takeover_again()    of each, joined
  *
@@ -20,6 +21,8 @@
  *
  * What comes in may have been written by somebody who had taken over the old process: no value of
  * it leads out of a table or shifts by more than a window scale.
+ *
+ * What was acknowledged of requests that are not whole goes in pieces: handover_kept.h.
  *
  * An opening has more to it than can be handed over (held bytes, what was promised): it ends. Whose
  * client was told nothing of its request, and will repeat it, is forgotten, a greeting that was
@@ -81,8 +84,8 @@ enum handed_tags { HANDED_SERVED, HANDED_GREETED, HANDED_ANSWERED, HANDED_SLOW, 
 
 /* --- the old one ------------------------------------------------------------------------------ */
 
-/* Ends openings and what is kept of requests, a bounded number, and begins none any more: who asks
- * is left to repeat it. True: there are more; call again after emptying the outbox. */
+/* Ends openings, a bounded number, and begins none any more: who asks is left to repeat it. True:
+ * there are more; call again after emptying the outbox. */
 bool handover_end(struct engine *engine, uint64_t now_us);
 
 /* Each goes on at `*cursor` (0 at first), writes up to `max` and returns how many; fewer than

@@ -209,6 +209,20 @@ static void set_timer(struct engine *engine, const struct flow *flow, const stru
                     now_us + 1000ull * wait_ms);
 }
 
+/* Its client may have said all that it will say. Of one that is not whole nothing was promised by
+ * us, and by the last process all of it: what comes is a stray's. */
+static void look_at_handed(struct engine *engine, struct flow *flow, struct slot *slot,
+                           uint64_t now_us)
+{
+    slot->flags &= (uint16_t)~SLOT_HANDED;
+    if (!(slot->flags & SLOT_PROMISED)) {
+        kept_cut(engine, flow, now_us);
+        return;
+    }
+    set_timer(engine, flow, slot, now_us);
+    request_again(engine, flow, now_us);
+}
+
 bool kept_tick(struct engine *engine, uint64_t now_us)
 {
     uint32_t index = timer_wheel_expired(&engine->slots.wheel, now_us);
@@ -220,6 +234,10 @@ bool kept_tick(struct engine *engine, uint64_t now_us)
         return false;
     slot = &engine->slots.slots[index];
     flow = &engine->flows.flows[slot->flow];
+    if (slot->flags & SLOT_HANDED) {
+        look_at_handed(engine, flow, slot, now_us);
+        return true;
+    }
     is_over = !life_left(engine, flow, slot, now_us);
     if (is_over && !(slot->flags & SLOT_BRIEF)) {
         engine->counters.requests_unfinished++;

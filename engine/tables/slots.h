@@ -68,6 +68,7 @@ enum slot_flags {
     SLOT_SECOND = 1 << 7,     /* its source held another slot when it came */
     SLOT_BRIEF = 1 << 11,     /* it may be all that there is: decided soon as it stands */
     SLOT_AS_IS = 1 << 12,     /* it was waited for in vain */
+    SLOT_HANDED = 1 << 13,    /* by the last process; not looked at yet */
 };
 
 struct slot {

@@ -44,6 +44,16 @@ CHANGES = (
         "    uint64_t other_version;\n    uint32_t cause_value, attacked;",
     ),
     (
+        "engine/stages/handover_kept.h",
+        "    uint16_t promised, offset, bytes;",
+        "    uint32_t other_version;\n    uint16_t bytes, offset, promised;",
+    ),
+    (
+        "engine/stages/handover_kept.c",
+        "sizeof(struct handed_piece) == 1136",
+        "sizeof(struct handed_piece) == 1140",
+    ),
+    (
         "engine/server/policy.h",
         "struct promise {\n",
         "struct promise {\n    uint8_t other_version;\n",

@@ -14,6 +14,7 @@ from streams import Streams
 from test_takeover import (
     REQUEST,
     daemon_lab,
+    halves_over_restarts,
     KINDS,
     let_in_beside_restarts,
     many_under_a_flood,
@@ -176,6 +177,11 @@ def test_other_sides_than_before():
         check("is removed" in lab.daemon.errors(), lab.daemon.errors())
         check_equal(lab.stop_daemon()[0], 0, "exit code")
         check("clsact" not in lab.bridge.run("tc", "qdisc"), "a qdisc is left behind")
+
+
+def test_requests_of_which_a_part_was_acknowledged():
+    """Their rest, said meanwhile, is not for the server, which would break them off."""
+    halves_over_restarts(signal.SIGUSR2)
 
 
 def test_who_comes_meanwhile_to_a_server_in_calm():

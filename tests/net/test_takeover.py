@@ -16,7 +16,7 @@ import time
 
 import runner
 from lab import PORTS, SERVER4, SERVER6, SYNWARD, Lab, check, check_equal, run, wait_until
-from rawtcp import EVERYTHING, RawClient
+from rawtcp import ACK, EVERYTHING, RST, RawClient
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n"
 CONNECTIONS = 50  # of each kind
@@ -256,6 +256,62 @@ def served_by_a_cookie_of_the_old_one(programs, how=signal.SIGTERM):
 
 def test_handshake_with_a_cookie_of_the_old_process():
     served_by_a_cookie_of_the_old_one([SYNWARD])
+
+
+class Halved:
+    """A request whose first half was acknowledged, and of whose second half nobody has heard."""
+
+    def __init__(self, raw, length):
+        request = REQUEST[:-2] + b"A: %b\r\n\r\n" % (b"a" * length)
+        half = len(request) // 2
+        self.rest = request[half:]
+        self.client = raw.connection(port=80, options=EVERYTHING)
+        self.client.handshake()
+        for at in range(0, half, 1000):
+            self.client.send(request[at : min(at + 1000, half)])
+        whole = self.client.receive(5, lambda segment: segment.ack == self.client.seq)
+        check(whole and whole.flags == ACK, f"it is acknowledged: {whole}")
+
+    def say_the_rest(self):
+        self.client.send(self.rest[:1400], advance=False)
+
+    def is_served(self):
+        for at in range(0, len(self.rest), 1000):
+            self.client.send(self.rest[at : at + 1000])
+        said = self.client.read(lambda said: b"\n\r\n" in said or b"200" in said)
+        check(b"200 OK" in said, f"served: {said}")
+
+
+LENGTHS = (0, 900, 12000)  # of what a request has beside its words
+
+
+def halves_over_restarts(how=signal.SIGTERM, programs=(SYNWARD,)):
+    """What was acknowledged of a request its client does not say again."""
+    with daemon_lab(sides="port") as lab:
+        lab.start(mode="normal")
+        http = lab.http()
+        lab.learn("http", 80)
+        lab.set_mode("attack")
+        raw = RawClient(lab)
+        for program in programs:
+            served = http.counts()["requests"]
+            halves = [Halved(raw, length) for length in LENGTHS]
+            check_equal(http.counts()["requests"], served, "requests served before")
+            check_equal(lab.daemon.stop(how)[0], 0, "exit code")
+            for half in halves:
+                half.say_the_rest()  # nobody hears it, nor does the server
+            reset = raw.receive(lambda segment: segment.flags & RST, 0.5)
+            check(reset is None, f"a reset: {reset}")
+            lab.program = program
+            lab._start_daemon("attack", ())  # pylint: disable=protected-access
+            for half in halves:
+                half.is_served()
+            check_equal(http.counts()["requests"], served + len(halves), "requests served")
+        raw.close()
+
+
+def test_requests_of_which_a_part_was_acknowledged():
+    halves_over_restarts()
 
 
 KINDS = (("http", 80), ("pop3", 110))  # the client speaks first, or its server does

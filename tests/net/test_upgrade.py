@@ -8,7 +8,12 @@ import runner
 from lab import BUILD, SYNWARD, check, check_equal, run, wait_until
 from other_version import build
 from test_dead import outlives
-from test_takeover import daemon_lab, many_under_a_flood, served_by_a_cookie_of_the_old_one
+from test_takeover import (
+    daemon_lab,
+    halves_over_restarts,
+    many_under_a_flood,
+    served_by_a_cookie_of_the_old_one,
+)
 
 OTHER = os.path.abspath(build(os.path.join(BUILD, "other"), os.cpu_count()))
 THERE_AND_BACK = (OTHER, SYNWARD)
@@ -36,6 +41,11 @@ def test_joined_connections_outlive_a_kill():
     without."""
     for path in ("on", "off"):
         outlives(path, "limited", programs=THERE_AND_BACK)
+
+
+def test_requests_of_which_a_part_was_acknowledged():
+    for how in (signal.SIGUSR2, signal.SIGTERM):
+        halves_over_restarts(how, THERE_AND_BACK)
 
 
 def attacked_since(lab):

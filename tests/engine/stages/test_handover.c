@@ -394,24 +394,6 @@ Test(handover, greeting_of_a_connection_that_was_forgotten)
     bench_end(b);
 }
 
-/* What was acknowledged of a request will not come again. */
-Test(handover, kept_request_ends_in_a_reset)
-{
-    struct bench *b = bench_new(SETTING_ATTACK);
-    uint32_t c = get_cookie(b, OFFERS);
-
-    client_says(b, .flags = "P.", .seq = X + 1, .ack = c + 1, .payload = "GET / HT");
-    bench_wait(b, SECOND_US / 10);
-    take(b, SIDE_CLIENT);
-    end(b);
-    cr_assert_eq(take(b, SIDE_CLIENT)->flags, TCP_RST | TCP_ACK);
-    cr_assert_eq(b->seen.view.seq, c + 1);
-    b = successor(b, SETTING_ATTACK);
-    client_says(b, .flags = "P.", .seq = X + 9, .ack = c + 1, .payload = "TP/1.1\r\n\r\n");
-    to_client(b, .flags = "R", .seq = c + 1, .window_closed = true);
-    bench_end(b);
-}
-
 /* Of another version nothing is known but that it was. */
 Test(handover, lost_connection_is_reset_at_both_ends)
 {

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* handover_kept.c - see handover_kept.h. */
+#include "engine/stages/handover_kept.h"
+
+#include <string.h>
+
+#include "engine/shard/connection.h"
+#include "engine/stages/handover.h"
+#include "engine/stages/kept.h"
+
+_Static_assert(sizeof(struct handed_piece) == 1136, "no padding but what is named");
+
+static uint16_t least(uint32_t a, uint32_t b)
+{
+    return (uint16_t)(a < b ? a : b);
+}
+
+/* --- out ------------------------------------------------------------------------------------- */
+
+static void fill(const struct engine *engine, const struct slot *slot, uint32_t chunk,
+                 struct handed_piece *out)
+{
+    const struct flow *flow = &engine->flows.flows[slot->flow];
+    const uint32_t offset = chunk * SLOT_CHUNK_BYTES;
+
+    memset(out, 0, sizeof(*out));
+    out->key = flow->key;
+    out->x = slot->x;
+    out->c = slot->c;
+    out->read = slot->read;
+    out->generation = slot->generation;
+    out->client_ack = slot->client_ack;
+    out->tsval = slot->tsval;
+    out->tsecr = slot->tsecr;
+    out->since_ms = slot->since_ms;
+    out->used = flow->used;
+    out->promised = slot->promised;
+    out->offset = (uint16_t)offset;
+    out->bytes = least(slot->promised - offset, SLOT_CHUNK_BYTES);
+    out->timestamps = (slot->flags & SLOT_TIMESTAMPS) != 0;
+    out->greeted = (slot->flags & SLOT_GREETED) != 0;
+    out->known = (slot->flags & SLOT_KNOWN) != 0;
+    memcpy(out->link.bytes, slot->link, sizeof(out->link.bytes));
+    out->link.length = slot->link_bytes;
+    memcpy(out->data, engine->slots.chunks + (size_t)slot->chunk[chunk] * SLOT_CHUNK_BYTES,
+           out->bytes);
+}
+
+uint32_t handover_pieces(const struct engine *engine, uint32_t *cursor, struct handed_piece *out,
+                         uint32_t max)
+{
+    uint32_t count = 0;
+
+    for (; *cursor < engine->slots.untouched * SLOT_CHUNKS && count < max; ++*cursor) {
+        const struct slot *slot = &engine->slots.slots[*cursor / SLOT_CHUNKS];
+        const uint32_t chunk = *cursor % SLOT_CHUNKS;
+
+        if (slot->flow != SLOT_NONE && (slot->flags & SLOT_PROMISED) &&
+            chunk * SLOT_CHUNK_BYTES < slot->promised)
+            fill(engine, slot, chunk, &out[count++]);
+    }
+    return count;
+}
+
+/* --- in -------------------------------------------------------------------------------------- */
+
+static bool is_sane(const struct handed_piece *from)
+{
+    return from->promised <= SLOT_BYTES && from->offset < from->promised &&
+           from->offset % SLOT_CHUNK_BYTES == 0 &&
+           from->bytes == least(from->promised - from->offset, SLOT_CHUNK_BYTES) &&
+           from->link.length >= ETH_HEADER_BYTES && from->link.length <= LINK_HEADER_MAX;
+}
+
+static struct slot *take_slot(struct engine *engine, const struct handed_piece *from,
+                              const struct server *server, uint64_t now_us)
+{
+    const uint16_t index = (uint16_t)(server - engine->servers.slots);
+    struct slot *victim;
+
+    if (slot_room(&engine->slots, &from->key, index, from->known != 0, now_us, &victim) !=
+        SLOT_ROOM)
+        return NULL;
+    return slot_take(&engine->slots, &from->key, index, from->known != 0, now_us);
+}
+
+static void fill_slot(struct slot *slot, const struct handed_piece *from)
+{
+    slot->x = from->x;
+    slot->c = from->c;
+    slot->read = from->read;
+    slot->generation = from->generation;
+    slot->client_ack = from->client_ack;
+    slot->tsval = from->tsval;
+    slot->tsecr = from->tsecr;
+    slot->since_ms = from->since_ms;
+    slot->flags |= (uint16_t)(SLOT_HANDED | (from->timestamps ? SLOT_TIMESTAMPS : 0) |
+                              (from->greeted ? SLOT_GREETED : 0));
+    memcpy(slot->link, from->link.bytes, sizeof(slot->link));
+    slot->link_bytes = from->link.length;
+}
+
+/* The flow of a request whose first piece this is; NULL: there is no room. */
+static struct flow *begin(struct engine *engine, const struct handed_piece *from, uint64_t now_us)
+{
+    const struct server_key key = flow_key_server(&from->key);
+    struct server *server = server_find(&engine->servers, &key);
+    struct slot *slot = NULL;
+    struct flow *flow = NULL;
+
+    if (server && !flow_find(&engine->flows, &from->key))
+        slot = take_slot(engine, from, server, now_us);
+    if (slot)
+        flow = flow_new(&engine->flows, &from->key, FLOW_KEPT, now_us);
+    if (!flow) {
+        if (slot)
+            slot_give_back(&engine->slots, slot);
+        return NULL;
+    }
+    fill_slot(slot, from);
+    slot->flow = flow_index(&engine->flows, flow);
+    flow->used = from->used;
+    flow_cold(&engine->flows, flow)->slot = slot_index(&engine->slots, slot);
+    flow_cold(&engine->flows, flow)->client_isn = from->x;
+    flow_bind_server(engine, flow, server);
+    timer_wheel_set(&engine->slots.wheel, slot_index(&engine->slots, slot), now_us);
+    return flow;
+}
+
+/* Of one whose pieces before this one are there; NULL: they are not. */
+static struct flow *find_begun(struct engine *engine, const struct handed_piece *from)
+{
+    struct flow *flow = flow_find(&engine->flows, &from->key);
+    const struct slot *slot = flow && flow->state == FLOW_KEPT ? kept_slot(engine, flow) : NULL;
+
+    return slot && (slot->flags & SLOT_HANDED) && slot->bytes == from->offset ? flow : NULL;
+}
+
+void takeover_piece(struct engine *engine, const struct handed_piece *from, uint64_t now_us)
+{
+    struct flow *flow = NULL;
+    struct slot *slot;
+
+    if (is_sane(from))
+        flow = from->offset ? find_begun(engine, from) : begin(engine, from, now_us);
+    if (!flow) {
+        takeover_lost(engine, &from->key, now_us);
+        return;
+    }
+    slot = kept_slot(engine, flow);
+    if (slot_add(&engine->slots, slot, from->offset, from->data, from->bytes) != SLOT_GREW ||
+        slot->bytes != from->offset + from->bytes) {
+        engine_flow_free(engine, flow);
+        takeover_lost(engine, &from->key, now_us);
+        return;
+    }
+    if (slot->bytes == from->promised)
+        slot_promise(&engine->slots, slot);
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * handover_kept.h - what a shard has acknowledged of requests that are not whole yet (kept.h), for
+ * the shard of the next process (handover.h): their clients do not say it again.
+ *
+ * In pieces, those of one request behind each other. What was said and not acknowledged comes
+ * again, and how much of the request is there is found out anew.
+ */
+#ifndef SYNWARD_ENGINE_STAGES_HANDOVER_KEPT_H
+#define SYNWARD_ENGINE_STAGES_HANDOVER_KEPT_H
+
+#include <stdint.h>
+
+#include "engine/shard/shard.h"
+
+#define HANDED_PIECE_BYTES SLOT_CHUNK_BYTES
+
+/* Bytes from `offset` on, of `promised` behind x; all else is the same in each piece. */
+struct handed_piece {
+    struct flow_key key;
+    uint32_t x, c, read, generation, client_ack, tsval, tsecr, since_ms; /* as in struct slot */
+    uint32_t used;                                                       /* as of its flow */
+    uint16_t promised, offset, bytes;
+    uint8_t timestamps, greeted, known;
+    struct link_header link; /* to the client */
+    uint8_t data[HANDED_PIECE_BYTES];
+    uint8_t unused[4];
+};
+
+/* As handover_flows(). */
+uint32_t handover_pieces(const struct engine *engine, uint32_t *cursor, struct handed_piece *out,
+                         uint32_t max);
+/* Before the first frame. One that finds no room is reset when its client says more. */
+void takeover_piece(struct engine *engine, const struct handed_piece *from, uint64_t now_us);
+
+#endif
