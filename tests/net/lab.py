@@ -73,6 +73,8 @@ CLIENT_IF, SERVER_IF = "sw0", "sw1"
 PORTS, TAPS = ("p0", "p1"), ("t0", "t1")  # in the bridge's own namespace
 BRIDGE = "br0"  # there, where an interface of it is inline: what joins the ports
 
+END_S = 30  # then who was to end is killed: what follows would be judged as after an end in order
+
 CLONE_NEWNET = 0x40000000
 PR_SET_PDEATHSIG, PR_SET_THP_DISABLE = 1, 41
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -409,7 +411,8 @@ class Lab:
 
     def restart(self, mode, how=signal.SIGKILL, extra=()):
         """Another synward takes over persistent cards."""
-        self.daemon.stop(how)
+        code, _ = self.daemon.stop(how, END_S)
+        check(how == signal.SIGKILL or code == 0, f"the end before it: {code}")
         with contextlib.suppress(FileNotFoundError):
             os.unlink(
                 self.control
@@ -677,7 +680,7 @@ class Lab:
             run("ip", "-n", self.client.name, "link", "del", CLIENT_IF)
             return 0, 0.0
         begin = time.monotonic()
-        code, _ = self.daemon.stop(how)
+        code, _ = self.daemon.stop(how, END_S)
         return code, time.monotonic() - begin
 
     def kill_daemon(self):
