@@ -345,10 +345,23 @@ def test_joined_connections():
             fetch.stop(signal.SIGKILL)
 
 
-def slow_down(lab):
-    """The server's card: so that a stream is still there after two starts."""
-    slow = "root tbf rate 500mbit burst 256kb latency 50ms"
+def slow_down(lab, mbit=500):
+    """The server's card."""
+    slow = f"root tbf rate {mbit}mbit burst 256kb latency 50ms"
     lab.server.run("tc", "qdisc", "add", "dev", SERVER_IF, *slow.split())
+
+
+@contextlib.contextmanager
+def stream_that_lasts(lab):
+    """However long what is done meanwhile takes: LONG_BYTES would take minutes. Then it may go on
+    as fast as it likes, and comes to its end."""
+    slow_down(lab, mbit=20)
+    fetch = lab.start_fetch("download", 80, count=1, bytes=LONG_BYTES, timeout_ms=180000)
+    wait_until(lambda: any(flow["state"] == "spliced" for flow in lab.flows()), 5, "it is joined")
+    yield
+    check(fetch.running(), "it is still under way")
+    lab.server.run("tc", "qdisc", "del", "dev", SERVER_IF, "root")
+    check_equal(fetch.report()["ok"], 1, "the stream, with its end")
 
 
 def outlives(*extra, programs=(SYNWARD, SYNWARD)):
@@ -357,20 +370,15 @@ def outlives(*extra, programs=(SYNWARD, SYNWARD)):
         lab.http()
         lab.learn("http", 80)
         lab.set_mode("attack")
-        slow_down(lab)
-        fetch = lab.start_fetch("download", 80, count=1, bytes=LONG_BYTES, timeout_ms=60000)
-        wait_until(
-            lambda: any(flow["state"] == "spliced" for flow in lab.flows()), 5, "it is joined"
-        )
-        for program in programs:  # the second one knows it from the first, which had not opened it
-            lab.kill_daemon()
-            lab.program = program
-            start_again(lab, "--kernel-path", extra[0], "--when-dead", extra[1])
-            check("took over 1 joined connections" in lab.daemon.errors(), lab.daemon.errors())
-            before = received(lab)
-            wait_until(lambda b=before: received(lab) > b + 100, 20, "it goes on")
-            check_equal([flow["state"] for flow in lab.flows()], ["spliced"], "flows")
-        check_equal(fetch.report()["ok"], 1, "the stream, with its end")
+        with stream_that_lasts(lab):
+            for program in programs:  # the second knows it from the first, which had not opened it
+                lab.kill_daemon()
+                lab.program = program
+                start_again(lab, "--kernel-path", extra[0], "--when-dead", extra[1])
+                check("took over 1 joined connections" in lab.daemon.errors(), lab.daemon.errors())
+                before = received(lab)
+                wait_until(lambda b=before: received(lab) > b + 100, 20, "it goes on")
+                check_equal([flow["state"] for flow in lab.flows()], ["spliced"], "flows")
         check_equal(lab.stop_daemon()[0], 0, "exit code")
         start_again(lab, "--kernel-path", extra[0])
         check(
@@ -575,14 +583,10 @@ def test_joined_connections_of_cards_outlive_a_kill():
         lab.http()
         lab.learn("http", 80)
         lab.set_mode("attack")
-        fetch = lab.start_fetch("download", 80, count=1, bytes=LONG_BYTES, timeout_ms=60000)
-        wait_until(
-            lambda: any(flow["state"] == "spliced" for flow in lab.flows()), 5, "it is joined"
-        )
-        lab.kill_daemon()
-        start_again(lab)
-        check("took over 1 joined connections" in lab.daemon.errors(), lab.daemon.errors())
-        check_equal(fetch.report()["ok"], 1, "the stream")
+        with stream_that_lasts(lab):
+            lab.kill_daemon()
+            start_again(lab)
+            check("took over 1 joined connections" in lab.daemon.errors(), lab.daemon.errors())
 
 
 def received(lab):
