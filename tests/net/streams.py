@@ -6,7 +6,7 @@ import socket
 import threading
 import time
 
-from lab import CLIENT4, SERVER4, SERVER_IF, check_equal, wait_until
+from lab import CLIENT4, SERVER4, SERVER_IF, check, check_equal, wait_until
 
 
 def ask(lab, count, source_port, timeout_s=10, close=True):
@@ -82,3 +82,21 @@ class Streams:
             asker.close()
         for thread in self.threads:
             thread.join()
+
+
+def slow_down(lab, mbit=500):
+    """The server's card."""
+    slow = f"root tbf rate {mbit}mbit burst 256kb latency 50ms"
+    lab.server.run("tc", "qdisc", "add", "dev", SERVER_IF, *slow.split())
+
+
+@contextlib.contextmanager
+def stream_that_lasts(lab, count):
+    """A download, slow for as long as what is done meanwhile takes, on a busy machine too. Then it
+    may go on as fast as it likes, and comes to its end."""
+    slow_down(lab, mbit=100)
+    fetch = lab.start_fetch("download", 80, count=1, bytes=count, timeout_ms=180000)
+    yield
+    check(fetch.running(), "the stream is still under way")
+    lab.server.run("tc", "qdisc", "del", "dev", SERVER_IF, "root")
+    check_equal(fetch.report()["ok"], 1, "the stream, with its end")

@@ -20,7 +20,6 @@ from lab import (
     PORTS,
     SERVER4,
     SERVER6,
-    SERVER_IF,
     SYNWARD,
     Lab,
     check,
@@ -28,7 +27,7 @@ from lab import (
     run,
     wait_until,
 )
-from streams import Streams, answer_bytes, ask
+from streams import Streams, answer_bytes, ask, slow_down, stream_that_lasts
 
 DEAD_S = 3  # bridge/bpf/bypass.h
 PIDFD_GETFD = 438
@@ -328,9 +327,7 @@ def test_joined_connections():
             lab.learn("http", 80)
             lab.set_mode("attack")
             fetch = lab.start_fetch("download", 80, count=1, bytes=LONG_BYTES, timeout_ms=60000)
-            wait_until(
-                lambda: any(flow["state"] == "spliced" for flow in lab.flows()), 5, "it is joined"
-            )
+            wait_joined(lab)
             if path == "on":
                 wait_until(lambda: lab.stats()["kernel"]["carried"] > 500, 10, "it is carried")
             lab.kill_daemon()
@@ -345,23 +342,8 @@ def test_joined_connections():
             fetch.stop(signal.SIGKILL)
 
 
-def slow_down(lab, mbit=500):
-    """The server's card."""
-    slow = f"root tbf rate {mbit}mbit burst 256kb latency 50ms"
-    lab.server.run("tc", "qdisc", "add", "dev", SERVER_IF, *slow.split())
-
-
-@contextlib.contextmanager
-def stream_that_lasts(lab):
-    """However long what is done meanwhile takes: LONG_BYTES would take minutes. Then it may go on
-    as fast as it likes, and comes to its end."""
-    slow_down(lab, mbit=20)
-    fetch = lab.start_fetch("download", 80, count=1, bytes=LONG_BYTES, timeout_ms=180000)
+def wait_joined(lab):
     wait_until(lambda: any(flow["state"] == "spliced" for flow in lab.flows()), 5, "it is joined")
-    yield
-    check(fetch.running(), "it is still under way")
-    lab.server.run("tc", "qdisc", "del", "dev", SERVER_IF, "root")
-    check_equal(fetch.report()["ok"], 1, "the stream, with its end")
 
 
 def outlives(*extra, programs=(SYNWARD, SYNWARD)):
@@ -370,7 +352,8 @@ def outlives(*extra, programs=(SYNWARD, SYNWARD)):
         lab.http()
         lab.learn("http", 80)
         lab.set_mode("attack")
-        with stream_that_lasts(lab):
+        with stream_that_lasts(lab, LONG_BYTES):
+            wait_joined(lab)
             for program in programs:  # the second knows it from the first, which had not opened it
                 lab.kill_daemon()
                 lab.program = program
@@ -583,7 +566,8 @@ def test_joined_connections_of_cards_outlive_a_kill():
         lab.http()
         lab.learn("http", 80)
         lab.set_mode("attack")
-        with stream_that_lasts(lab):
+        with stream_that_lasts(lab, LONG_BYTES):
+            wait_joined(lab)
             lab.kill_daemon()
             start_again(lab)
             check("took over 1 joined connections" in lab.daemon.errors(), lab.daemon.errors())

@@ -31,6 +31,7 @@ from lab import (
     wait_until,
 )
 from kernelpath import answering, kernel, need_path, went_up
+from streams import stream_that_lasts
 
 BULK_BYTES = 600_000_000  # 20 to 140 frames before a connection is carried are less than 1 %
 LOSSY_BYTES = 10_000_000
@@ -551,13 +552,11 @@ def test_modes_switch_under_a_stream():
 def test_killed_and_started_again():
     """What was there goes on without the daemon, and with the next one."""
     with path_lab() as lab:
-        fetch = lab.start_fetch("download", 80, count=1, bytes=LONG_BYTES, timeout_ms=60000)
-        before = kernel(lab)["carried"]
-        wait_until(lambda: kernel(lab)["carried"] > before + 500, 10, "the stream is carried")
-        lab.restart("normal", signal.SIGKILL, ON)
-        wait_until(lambda: kernel(lab)["carried"] > 100, 10, "the next one carries it")
-        result = fetch.report()
-        check_equal(result["ok"], 1, f"the stream over a kill ({result})")
+        with stream_that_lasts(lab, LONG_BYTES):
+            before = kernel(lab)["carried"]
+            wait_until(lambda: kernel(lab)["carried"] > before + 500, 10, "the stream is carried")
+            lab.restart("normal", signal.SIGKILL, ON)
+            wait_until(lambda: kernel(lab)["carried"] > 100, 10, "the next one carries it")
         lab.daemon.stop()
         left = lab.bridge.run("tc", "filter", "show", "dev", PORTS[0], "ingress")
         check_equal(left, "", "filters left")
@@ -606,17 +605,16 @@ def test_port_that_vanishes_and_comes_back():
 def test_filters_that_are_taken_away():
     """Under a stream, which goes on, and is carried again."""
     with path_lab("attack") as lab:
-        fetch = lab.start_fetch("download", 80, count=1, bytes=LONG_BYTES, timeout_ms=60000)
         took = []
-        for port in PORTS:
-            before = kernel(lab)["carried"]
-            wait_until(lambda b=before: kernel(lab)["carried"] > b + 500, 10, "it is carried")
-            lab.bridge.run("tc", "qdisc", "del", "dev", port, "clsact")
-            begin, before = time.monotonic(), kernel(lab)["carried"]
-            wait_until(lambda b=before: kernel(lab)["carried"] > b + 500, 10, "it is again")
-            took.append(time.monotonic() - begin)
-            check(is_on(lab), f"{lab.cli('status')['kernel_path']}")
-        check_equal(fetch.report()["ok"], 1, "the stream over both")
+        with stream_that_lasts(lab, LONG_BYTES):
+            for port in PORTS:
+                before = kernel(lab)["carried"]
+                wait_until(lambda b=before: kernel(lab)["carried"] > b + 500, 10, "it is carried")
+                lab.bridge.run("tc", "qdisc", "del", "dev", port, "clsact")
+                begin, before = time.monotonic(), kernel(lab)["carried"]
+                wait_until(lambda b=before: kernel(lab)["carried"] > b + 100, 10, "it is again")
+                took.append(time.monotonic() - begin)
+                check(is_on(lab), f"{lab.cli('status')['kernel_path']}")
         check_equal(lab.daemon.errors().count("taken away"), 2, lab.daemon.errors())
         return f"carried again after {', '.join(f'{s * 1000:.0f} ms' for s in took)}"
 
