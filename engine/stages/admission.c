@@ -61,9 +61,10 @@ admit_waiting(struct engine *engine, struct passage *passage, struct server *ser
     } else if (greeting_may_be_said(engine, passage, &proof)) {
         resend_remove(engine->synacks, &passage->key);
         greet(engine, passage, server, &proof);
-    } else {
-        synack_ask_again(engine, passage, &proof);
+    } else if (synack_ask_again(engine, passage, &proof)) {
         passage_drop(engine, passage, DROP_open_limit);
+    } else { /* it would wait until it gives up */
+        passage_reset_by(engine, passage, server, DROP_open_limit);
     }
 }
 

@@ -93,8 +93,10 @@ static struct slot *await_place(struct engine *engine, struct passage *passage,
         slot = kept_slot(engine, before);
     } else {
         if (!said->bytes) {
-            synack_ask_again(engine, passage, proof);
-            passage_drop(engine, passage, DROP_held_limit);
+            if (synack_ask_again(engine, passage, proof))
+                passage_drop(engine, passage, DROP_held_limit);
+            else
+                passage_reset_by(engine, passage, server, DROP_held_limit);
             return NULL;
         }
         slot = kept_begin(engine, passage, server, proof, before);
@@ -128,7 +130,6 @@ void open_limited(struct engine *engine, struct passage *passage, struct server 
         await_place(engine, passage, server, proof, before, said);
         return;
     }
-    resend_remove(engine->synacks, &passage->key);
     per_server = limit_share(engine, per_server);
     per_source = limit_share(engine, per_source);
     if (!source_limiter_take(&engine->limits, &source.addr, scope, per_source, per_source,
@@ -136,10 +137,13 @@ void open_limited(struct engine *engine, struct passage *passage, struct server 
         !token_take(&server->openings, per_server, per_server, passage->now_us)) {
         if (is_kept_of(engine, before, proof))
             kept_end(engine, before, passage->now_us);
+        resend_remove(engine->synacks, &passage->key);
         passage_reset_by(engine, passage, server, DROP_open_limit);
         return;
     }
-    if (!open_or_wait(engine, passage, server, proof, before, said) && !said->bytes)
+    if (open_or_wait(engine, passage, server, proof, before, said) || said->bytes)
+        resend_remove(engine->synacks, &passage->key);
+    else
         synack_ask_again(engine, passage, proof);
 }
 

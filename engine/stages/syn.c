@@ -18,31 +18,27 @@
 #define LIMIT_SCOPE_PASSED       0x00400000u
 #define PASSED_NOTED_US          (60ull * 1000 * 1000)
 
-/* All but its numbers. NULL: its source has its share, and the client its own timeout. */
-static struct resend_entry *remember(struct engine *engine, const struct passage *passage,
-                                     const struct promise *promise,
-                                     const struct cookie_options *client, uint8_t offered)
+/* All but its numbers. */
+static void remember(struct resend_entry *entry, const struct passage *passage,
+                     const struct promise *promise, const struct cookie_options *client,
+                     uint8_t offered)
 {
-    struct resend_entry *entry = resend_add(engine->synacks, &passage->key, 0, passage->now_us);
-
-    if (!entry)
-        return NULL;
     entry->tsecr = passage->options.tsval;
     entry->generation = promise->generation;
     entry->offered = offered & 0x3fu;
     entry->client = *client;
     link_header_reverse(&passage->frame, &entry->link);
-    return entry;
 }
 
 void synack_remember(struct engine *engine, const struct passage *passage,
                      const struct promise *promise, const struct cookie_options *client, uint32_t c,
                      uint8_t offered)
 {
-    struct resend_entry *entry = remember(engine, passage, promise, client, offered);
+    struct resend_entry *entry = resend_add(engine->synacks, &passage->key, 0, passage->now_us);
 
-    if (!entry)
+    if (!entry) /* its client has its own timeout */
         return;
+    remember(entry, passage, promise, client, offered);
     entry->seq = c;
     entry->ack = passage->frame.seq + 1;
 }
@@ -56,20 +52,24 @@ static uint8_t offer_of_granted(const struct cookie_options *client, bool timest
                      (client->ecn ? OFFER_ECN : 0));
 }
 
-void synack_ask_again(struct engine *engine, const struct passage *passage,
+bool synack_ask_again(struct engine *engine, const struct passage *passage,
                       const struct proof *proof)
 {
     const struct cookie_options client = proof_client(passage, proof);
     const uint8_t offered = offer_of_granted(&client, proof->timestamps);
     struct resend_entry *entry = resend_find(engine->synacks, &passage->key);
 
-    if (entry && entry->ack == proof->x + 1)
-        return;
-    entry = remember(engine, passage, proof->promise, &client, offered);
+    if (entry && entry->ack == proof->x + 1) {
+        resend_prove(entry);
+        return true;
+    }
+    entry = resend_add_proved(engine->synacks, &passage->key, passage->now_us);
     if (!entry)
-        return;
+        return false;
+    remember(entry, passage, proof->promise, &client, offered);
     entry->seq = proof->c;
     entry->ack = proof->x + 1;
+    return true;
 }
 
 void speak_synack(struct engine *engine, const struct synack_said *said, uint64_t now_us,

@@ -37,9 +37,9 @@ void synack_remember(struct engine *engine, const struct passage *passage,
  * Of a client whose handshake is proved, but for which there is no place or no word yet: it may
  * wait for its server and repeats nothing by itself, so its SYN-ACK comes again, and its ACK of
  * that. Not all SYN-ACKs are remembered: the kernel answers what is more than
- * ANSWERING_SPARE within ANSWERING_US.
+ * ANSWERING_SPARE within ANSWERING_US. False: its source has its share of those already.
  */
-void synack_ask_again(struct engine *engine, const struct passage *passage,
+bool synack_ask_again(struct engine *engine, const struct passage *passage,
                       const struct proof *proof);
 
 /* A SYN-ACK in the server's name: what it says, and to whom. */

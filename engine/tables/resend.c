@@ -38,6 +38,7 @@ struct resend_slot {
     /* the list that it stands in; entry.stage lags behind while resend_due()'s caller reads it */
     uint8_t stage;
     bool used;
+    bool proved; /* gives way to none that is not */
 } __attribute__((aligned(64)));
 
 _Static_assert(sizeof(struct resend_slot) == 128, "two cache lines");
@@ -89,18 +90,24 @@ static struct resend_slot *slot_of(const struct resend_ring *ring, const struct 
     return ring->count > 0 ? find_in_set(set_of(ring, key), key) : NULL;
 }
 
-/* A free slot of the set, or the oldest. */
-static struct resend_slot *slot_to_fill(struct resend_slot *set)
+static bool goes_before(const struct resend_slot *slot, const struct resend_slot *other)
 {
-    struct resend_slot *oldest = set;
+    return slot->proved != other->proved ? other->proved : slot->made < other->made;
+}
+
+/* A free slot of the set, or the oldest, of those first that are not proved. NULL: all are, and who
+ * comes is not. */
+static struct resend_slot *slot_to_fill(struct resend_slot *set, bool proved)
+{
+    struct resend_slot *first = NULL;
 
     for (uint32_t i = 0; i < WAYS; i++) {
         if (!set[i].used)
             return &set[i];
-        if (set[i].made < oldest->made)
-            oldest = &set[i];
+        if ((proved || !set[i].proved) && (!first || goes_before(&set[i], first)))
+            first = &set[i];
     }
-    return oldest;
+    return first;
 }
 
 static void list_append(struct resend_ring *ring, struct resend_slot *slot, uint8_t stage,
@@ -150,7 +157,7 @@ static uint32_t source_of(const struct resend_ring *ring, const struct flow_key 
     return (uint32_t)(table_hash(ring->seed, &prefix, sizeof(prefix)) & (ring->counters_count - 1));
 }
 
-struct resend_entry *resend_add(struct resend_ring *ring, const struct flow_key *key,
+static struct resend_entry *add(struct resend_ring *ring, const struct flow_key *key, bool proved,
                                 uint64_t grace_us, uint64_t now_us)
 {
     struct resend_slot *set = set_of(ring, key);
@@ -160,7 +167,9 @@ struct resend_entry *resend_add(struct resend_ring *ring, const struct flow_key 
     if (slot == NULL) {
         if (ring->counters[source] >= ring->slots_count / SHARES)
             return NULL;
-        slot = slot_to_fill(set);
+        slot = slot_to_fill(set, proved);
+        if (slot == NULL)
+            return NULL;
     }
     if (slot->used)
         slot_free(ring, slot);
@@ -170,11 +179,29 @@ struct resend_entry *resend_add(struct resend_ring *ring, const struct flow_key 
     slot->source = source;
     slot->made = ring->made++;
     slot->used = true;
+    slot->proved = proved;
     ring->counters[source]++;
     ring->count++;
     list_append(ring, slot, slot->entry.stage,
                 now_us + (grace_us > 0 ? grace_us : RESEND_FIRST_US));
     return &slot->entry;
+}
+
+struct resend_entry *resend_add(struct resend_ring *ring, const struct flow_key *key,
+                                uint64_t grace_us, uint64_t now_us)
+{
+    return add(ring, key, false, grace_us, now_us);
+}
+
+struct resend_entry *resend_add_proved(struct resend_ring *ring, const struct flow_key *key,
+                                       uint64_t now_us)
+{
+    return add(ring, key, true, 0, now_us);
+}
+
+void resend_prove(struct resend_entry *entry)
+{
+    ((struct resend_slot *)(void *)entry)->proved = true; /* its first member */
 }
 
 struct resend_entry *resend_find(struct resend_ring *ring, const struct flow_key *key)

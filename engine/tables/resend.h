@@ -90,11 +90,18 @@ struct resend_ring *resend_ring_init(void *memory, uint32_t slots, const uint64_
 
 /*
  * Makes (or makes anew) the entry of a connection and returns it for the caller to fill (key, stage
- * and sent_us are set); NULL where its source has its share already. `grace_us` > 0: stage 0 comes
+ * and sent_us are set); NULL where its source has its share already, or all that it could displace
+ * are proved. `grace_us` > 0: stage 0 comes
  * due after it; 0: stage 1 comes due after RESEND_FIRST_US.
  */
 struct resend_entry *resend_add(struct resend_ring *ring, const struct flow_key *key,
                                 uint64_t grace_us, uint64_t now_us);
+/* The same of a client whose cookie was good, among others of whom nothing is known: none of these
+ * displaces it. With stage 1. */
+struct resend_entry *resend_add_proved(struct resend_ring *ring, const struct flow_key *key,
+                                       uint64_t now_us);
+/* The client of an entry that is there has a good cookie. */
+void resend_prove(struct resend_entry *entry);
 struct resend_entry *resend_find(struct resend_ring *ring, const struct flow_key *key);
 /* By number, below slots_count, for handover; NULL: the slot is empty. */
 const struct resend_entry *resend_at(const struct resend_ring *ring, uint32_t slot);

@@ -831,30 +831,90 @@ Test(admission, greeting_over_a_sources_share_is_said_once)
     bench_end(b);
 }
 
-/* Who is one too many in this second waits for a word and repeats nothing by itself: its SYN-ACK
- * comes again, though nobody remembers the first. */
-Test(admission, who_cannot_be_greeted_now_is_asked_again)
+/* POP3, and an address that was greeted as often as it may be in a second. */
+static struct bench *greeted_enough(void)
 {
     struct bench *b = bench_new(SETTING_ATTACK);
-    uint32_t c;
 
     b->server = POP3;
     for (uint16_t port = 1; port <= GREETINGS_PER_SOURCE; port++) {
         bench_client(b, port);
-        c = get_cookie(b, OFFERS);
+        uint32_t c = get_cookie(b, OFFERS);
+
         client_says(b, .flags = ".", .seq = X + 1, .ack = c + 1);
         to_client(b, .flags = "P.", .seq = c + 1, .ack = X + 1, .payload = GREETING);
         client_says(b, .flags = ".", .seq = X + 1, .ack = c + 1 + GREETING_LENGTH);
     }
-    bench_client(b, GREETINGS_PER_SOURCE + 1);
+    return b;
+}
+
+/* One more. Its cookie. */
+static uint32_t one_too_many(struct bench *b, uint16_t more, bool by_the_kernel)
+{
+    uint32_t c;
+
+    bench_client(b, (uint16_t)(GREETINGS_PER_SOURCE + more));
     c = get_cookie(b, OFFERS);
-    bench_forget_synack(b);
+    if (by_the_kernel)
+        bench_forget_synack(b);
     client_says(b, .flags = ".", .seq = X + 1, .ack = c + 1);
-    dropped(b, open_limit);
+    return c;
+}
+
+/* SYNs from everywhere: the ring of SYN-ACKs has room for 256. */
+static void flood_synacks(struct bench *b)
+{
+    const char *own = b->client;
+    char client[64];
+
+    for (unsigned i = 0; i < 3000; i++) {
+        snprintf(client, sizeof(client), "198.18.%u.%u:%u", i >> 8, i & 255, 1000 + i);
+        b->client = client;
+        get_cookie(b, OFFERS);
+    }
+    b->client = own;
+}
+
+/* What comes due may be of a flood as well: true, when the client is asked again. */
+static bool is_asked_again(struct bench *b, uint32_t c)
+{
+    bool asked = false;
+
     bench_wait(b, SECOND_US + 1000);
-    to_client(b, .flags = "S.", .seq = c, .ack = X + 1, .options = OFFERS);
-    client_says(b, .flags = ".", .seq = X + 1, .ack = c + 1);
-    to_client(b, .flags = "P.", .seq = c + 1, .ack = X + 1, .payload = GREETING);
+    while (b->queued > 0)
+        asked |= take(b, SIDE_CLIENT)->seq == c;
+    return asked;
+}
+
+/* It waits for a word and repeats nothing by itself: its SYN-ACK comes again, whether somebody
+ * remembers the first or not, and beside a flood. */
+Test(admission, who_cannot_be_greeted_now_is_asked_again)
+{
+    for (int by_the_kernel = 0; by_the_kernel < 2; by_the_kernel++) {
+        struct bench *b = greeted_enough();
+        uint32_t c = one_too_many(b, 1, by_the_kernel);
+
+        dropped(b, open_limit);
+        flood_synacks(b);
+        cr_assert(is_asked_again(b, c));
+        client_says(b, .flags = ".", .seq = X + 1, .ack = c + 1);
+        to_client(b, .flags = "P.", .seq = c + 1, .ack = X + 1, .payload = GREETING);
+        bench_end(b);
+    }
+}
+
+/* A source has its share of those who wait; who is beyond that need not wait in vain. */
+Test(admission, who_can_neither_be_greeted_nor_remembered_is_reset)
+{
+    struct bench *b = greeted_enough();
+    uint32_t c;
+
+    for (uint16_t more = 1; more <= 256 / 16; more++) {
+        one_too_many(b, more, false);
+        dropped(b, open_limit);
+    }
+    c = one_too_many(b, 256 / 16 + 1, false);
+    to_client(b, .flags = "R", .seq = c + 1, .window_closed = true);
     bench_end(b);
 }
 

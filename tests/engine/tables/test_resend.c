@@ -192,6 +192,39 @@ Test(resend, one_ipv6_subnet_is_one_source)
     free(ring);
 }
 
+/* A flood from everywhere displaces none of whom more is known; these displace all others first. */
+Test(resend, proved_ones_stay)
+{
+    struct resend_ring *ring = ring_of(1024);
+    uint32_t added = 0, found = 0;
+
+    for (uint32_t i = 0; i < 100000; i++) {
+        struct flow_key key = key_of(i, (uint16_t)i), proved = key_of(i, (uint16_t)(i + 1));
+
+        if (i % 500 == 0) {
+            cr_assert_not_null(resend_add_proved(ring, &proved, i));
+        } else if (i % 500 == 250 && resend_find(ring, &key) == NULL) {
+            struct resend_entry *entry = resend_add(ring, &key, 0, i);
+
+            if (entry != NULL)
+                resend_prove(entry);
+        } else {
+            added += resend_add(ring, &key, 0, i) != NULL;
+        }
+    }
+    for (uint32_t i = 0; i < 100000; i += 500) {
+        struct flow_key proved = key_of(i, (uint16_t)(i + 1)),
+                        other = key_of(i + 250, (uint16_t)(i + 250));
+
+        found += resend_find(ring, &proved) != NULL;
+        found += resend_find(ring, &other) != NULL;
+    }
+    cr_assert_geq(found, 380, "of 400, %u: four of one set displace each other", found);
+    cr_assert_geq(added, 90000, "the rest is there for all");
+    cr_assert_leq(resend_count(ring), 1024);
+    free(ring);
+}
+
 /* A flood from everywhere fills the ring and no more; what is left still comes due, each once. */
 Test(resend, flood_overwrites)
 {
