@@ -329,7 +329,7 @@ INLINE int answer_send(struct __sk_buff *skb, __u32 to, const __u8 mac[6], __u64
     __u64 client_mac = 0;
 
     __builtin_memcpy(&client_mac, mac, 6);
-    if (client_mac != peer_mac || bpf_skb_change_type(skb, ANSWER_TO_HOST) != 0)
+    if (!peer_mac || client_mac != peer_mac || bpf_skb_change_type(skb, ANSWER_TO_HOST) != 0)
         return (int)bpf_redirect(to, 0);
     return (int)bpf_redirect_peer(to, 0);
 }

@@ -273,8 +273,10 @@ void carrying_close(struct carrying *carrying)
     free(carrying);
 }
 
+/* Nobody looks at links then (carrying_set_peer()). */
 void carrying_leave(struct carrying *carrying)
 {
+    carrying_set_peer(carrying, NULL);
     carrying->goes_on = true;
 }
 
