@@ -217,15 +217,19 @@ static bool is_carried(const struct left_log *left)
 
 /* Whose programs lead knows best how far all has come: one of them, or both of two, where a start
  * was killed between one port and the other. Else it is who came last. One that cannot be read says
- * what is to be reset. */
-static void leave_the_best(struct takeover_log *log, bool carried)
+ * what is to be reset, which who came later has done. */
+static void keep_the_best(struct takeover_log *log, bool carried)
 {
+    bool newer = false; /* one that can be read */
+
     carried = carried || takeover_log_is_carried(log);
     for (int i = 0; i < FILES; i++) {
         struct left_log *left = &log->left[i];
+        const bool readable = left->head && left->readable;
 
-        if (left->head && left->readable && (carried ? !is_carried(left) : i > 0))
+        if (readable ? (carried ? !is_carried(left) : i > 0) : newer)
             forget(left);
+        newer |= readable;
     }
 }
 
@@ -253,7 +257,7 @@ struct takeover_log *takeover_log_read(const char *store_path, const uint8_t *bo
     for (int i = 0; i < FILES; i++)
         read_left(log, i, since_us);
     qsort(log->left, FILES, sizeof(log->left[0]), newest_first);
-    leave_the_best(log, carried);
+    keep_the_best(log, carried);
     return log;
 }
 
@@ -309,7 +313,8 @@ static struct left_log *left_at(struct takeover_log *log, int file)
     return NULL;
 }
 
-/* Where both are of use the older one takes the place of the first, which is not. */
+/* Where both are of use the older one takes the place of the first, which is not. -1: none is free.
+ */
 static int free_file(struct takeover_log *log)
 {
     struct left_log *next = left_at(log, 1), *after = left_at(log, 2), *older;
@@ -319,8 +324,9 @@ static int free_file(struct takeover_log *log)
         return next ? 2 : 1;
     older = next->head->began_us < after->head->began_us ? next : after;
     file = older->file;
-    if (!left_at(log, 0) && rename(log->paths[file], log->paths[0]) == 0)
-        older->file = 0;
+    if (left_at(log, 0) || rename(log->paths[file], log->paths[0]) != 0)
+        return -1;
+    older->file = 0;
     return file;
 }
 
@@ -330,8 +336,12 @@ bool takeover_log_begin(struct takeover_log *log, uint32_t workers, uint32_t row
     const int file = free_file(log);
     const uint32_t each = rows < TAKEOVER_LOG_ROWS ? rows : TAKEOVER_LOG_ROWS;
     const size_t bytes = HEAD_BYTES + (size_t)each * workers * sizeof(struct handed_flow);
-    void *memory = make_room(log->paths[file], bytes);
+    void *memory;
 
+    if (file < 0)
+        return error_set(error, EXIT_FAILED, "%s and those of two starts that failed are of use",
+                         log->paths[0]);
+    memory = make_room(log->paths[file], bytes);
     if (memory == MAP_FAILED)
         return error_set(error, EXIT_FAILED, "cannot make %s: %s", log->paths[file],
                          strerror(errno));
@@ -375,10 +385,13 @@ void takeover_log_done(struct takeover_log *log)
     const char *own = log->paths[log->own_file];
 
     takeover_log_hold(log);
-    if (log->own && rename(own, log->paths[0]) != 0)
+    if (!log->own || rename(own, log->paths[0]) == 0)
+        log->own_file = 0;
+    else
         log_line(LOG_LEVEL_WARNING, "cannot rename %s: %s", own, strerror(errno));
-    for (int i = log->own ? 1 : 0; i < FILES; i++)
-        (void)unlink(log->paths[i]);
+    for (int i = 0; i < FILES; i++)
+        if (!log->own || i != log->own_file)
+            (void)unlink(log->paths[i]);
     for (int i = 0; i < FILES; i++)
         forget(&log->left[i]);
 }
@@ -463,13 +476,15 @@ struct takeover_log_taken takeover_log_fill(const struct takeover_log *log, uint
 
     if (came_late(log))
         takeover_came_late(engine);
-    while (look_at_next(log, &place, &left, &row)) {
+    while (find_next(log, &place, &left, &row)) {
         if (steering_worker(steer_seed, count, &row.key) != index)
             continue;
-        if (left->readable)
+        if (left->readable) {
+            look_at_record(left, place.row - 1, &row);
             taken.live += takeover_flow(engine, &row, now_us);
-        else
+        } else {
             taken.reset += takeover_lost(engine, &row.key, now_us);
+        }
     }
     return taken;
 }
