@@ -5,15 +5,17 @@ import os
 import signal
 import struct
 
-from lab import Failure, check
+import runner
+from lab import check
 
-SYSCALL, SEIZE, INTERRUPT, DETACH, GET_INFO = 24, 0x4206, 0x4207, 17, 0x420E
+SYSCALL, SEIZE, INTERRUPT, GET_INFO = 24, 0x4206, 0x4207, 0x420E
 SYSGOOD, EXIT_KILL = 1, 1 << 20
 WALL = 0x40000000
 ENTRY = 1
 INFO = struct.Struct("=B3xIQQQ6Q8x")  # what, architecture, where (twice), number, arguments
+# Of x86-64, as the C library of Debian 12 makes them.
 SENDTO, SENDMSG, LISTEN, CLONE, RENAME, READLINK = 44, 46, 50, 56, 82, 89
-FALLOCATE, EPOLL_WAIT, MEMBARRIER, CLONE3 = 285, 232, 324, 435
+FALLOCATE, EPOLL_WAIT, CLONE3 = 285, 232, 435
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
 
@@ -34,6 +36,8 @@ def _call(pid):
 def calls(pid):
     """Each system call of a program's main thread, before it does anything: (number, arguments).
     Whoever stops asking may kill the program. It ends with the program."""
+    if os.uname().machine != "x86_64":
+        raise runner.Skip("knows the system calls of x86-64 only")
     _trace(SEIZE, pid, None, SYSGOOD | EXIT_KILL)
     _trace(INTERRUPT, pid)
     while True:

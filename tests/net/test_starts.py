@@ -2,12 +2,13 @@
 """A start that is killed, or gives up, after it has begun to take over what the last one left: the
 next one goes on with all of it, from where that has come by then."""
 import contextlib
+import json
 import os
 import signal
 
 import runner
 import steps
-from lab import HUGE_PAGES, Lab, Process, check, check_equal, run
+from lab import HUGE_PAGES, PORTS, Lab, Process, check, check_equal, run, wait_until
 from streams import ask
 
 CARRIED = ("--kernel-path", "on")
@@ -15,14 +16,15 @@ NEAR_BYTES = 5_000_000
 FAR_BYTES = 2_300_000_000  # over 2 GiB: numbers from before it say the opposite
 PLAIN_PORT, JOINED_PORT, FIRST_PORT = 45000, 45001, 45100
 KILLED, HANDED_ON, ENDED = signal.SIGKILL, signal.SIGUSR2, signal.SIGTERM
-# Where a start is killed: before a system call of its main thread, the so manieth of its kind since
-# there is a file for its own joined connections. Four messages are for the kernel path: a gate for
-# each port, then a program.
+# Where a start is killed: before a system call of its main thread, the n-th of its kind since there
+# is a file for its own joined connections. Four messages are for the kernel path: a gate for each
+# port, then a program. Who changes a start finds them anew with `strace`.
 NOTHING, GATES, HALF_WAY = ((steps.SENDMSG, turn) for turn in (1, 3, 4))
 BOTH = (steps.CLONE, 1)  # both programs; there is no keeper yet
 NO_WORKERS, WORKERS = (steps.CLONE3, 1), (steps.READLINK, 1)
 NO_NAME, ITS_NAME = (steps.RENAME, 1), (steps.SENDTO, 3)  # of its file
 ALL_BUT_CONTROL = (steps.LISTEN, 1)
+LEADING = {NOTHING: 0, GATES: 0, HALF_WAY: 1}  # of its programs; at all others both
 ANYWHERE = (
     NOTHING,
     GATES,
@@ -105,9 +107,23 @@ def start(lab):
     lab._start_daemon("attack", CARRIED)  # pylint: disable=protected-access
 
 
+def leading(lab):
+    """The program at each port by which the kernel carries."""
+    found = {}
+    for port in PORTS:
+        shown = json.loads(
+            lab.bridge.run("tc", "-j", "filter", "show", "dev", port, "ingress") or "[]"
+        )
+        for program in (one.get("options", {}).get("prog", {}) for one in shown):
+            if program.get("name", "").startswith("carry"):
+                found[port] = program["id"]
+    return found
+
+
 def killed_at(lab, step):
-    """A start that comes so far."""
+    """A start that comes so far: so many programs of it lead."""
     kind, turn = step
+    before = leading(lab)
     begun = False
     make_way(lab)
     lab.daemon = lab._keep(  # pylint: disable=protected-access
@@ -120,6 +136,8 @@ def killed_at(lab, step):
             break
     lab.kill_daemon()
     check_equal(turn, 0, f"it comes to {step}: {lab.daemon.errors()}")
+    new = sum(before.get(port) != program for port, program in leading(lab).items())
+    check_equal(new, LEADING.get(step, len(PORTS)), f"its programs that lead at {step}")
 
 
 def given_up(lab):
@@ -147,15 +165,20 @@ def beside(lab, joined, port, how, fail, count=NEAR_BYTES, stands_still=False):
         joined.take(count)
 
 
+def go_on(lab, joined, plain, port):
+    """Both, and the one that has ended is not held as one that lives."""
+    joined.go_on()
+    plain.go_on()
+    wait_until(lambda: states_of(lab, port) in ([], ["closing"]), 20, "what has ended is over")
+
+
 def one_start(connected, port, how, step):
     lab, plain, joined = connected
     # What goes one way the program of the other way does not see: until the next start it has to.
     half = step == HALF_WAY
     count = FAR_BYTES if step == BOTH else NEAR_BYTES
     beside(lab, joined, port, how, lambda: killed_at(lab, step), count, half)
-    joined.go_on()
-    plain.go_on()
-    check(states_of(lab, port) in ([], ["closing"]), f"it has ended: {states_of(lab, port)}")
+    go_on(lab, joined, plain, port)
 
 
 def over_starts(how, killed=ANYWHERE):
@@ -188,18 +211,14 @@ def test_several_starts_in_a_row():
                     killed_at(lab, step)
 
             beside(lab, joined, port, how, fail, stands_still=True)
-            joined.go_on()
-            plain.go_on()
-            check(states_of(lab, port) in ([], ["closing"]), f"it ended: {states_of(lab, port)}")
+            go_on(lab, joined, plain, port)
 
 
 def test_starts_that_give_up():
     with connections() as (lab, plain, joined):
         for port, how in enumerate((KILLED, HANDED_ON), FIRST_PORT):
             beside(lab, joined, port, how, lambda: given_up(lab), FAR_BYTES)
-            joined.go_on()
-            plain.go_on()
-            check(states_of(lab, port) in ([], ["closing"]), f"it ended: {states_of(lab, port)}")
+            go_on(lab, joined, plain, port)
 
 
 if __name__ == "__main__":
