@@ -336,8 +336,9 @@ def before_all_others(pid):
     tasks = [0]
     for process in (pid, *children_of(pid)):
         tasks += map(int, os.listdir(f"/proc/{process}/task"))
-    with contextlib.suppress(PermissionError):  # a container may not be let
-        for task in tasks:
+    for task in tasks:
+        # A container may not be let; and a thread may have ended.
+        with contextlib.suppress(PermissionError, ProcessLookupError):
             os.sched_setscheduler(task, os.SCHED_RR, os.sched_param(1))
     try:
         yield
