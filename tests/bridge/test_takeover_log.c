@@ -2,6 +2,8 @@
 /* Tests of bridge/takeover_log.c: what is left, and when it is of use. */
 #include "bridge/takeover_log.h"
 
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 #include <criterion/criterion.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -13,6 +15,7 @@
 #include "bridge/base/clock.h"
 #include "bridge/takeover_parts.h"
 #include "engine/stages/handover.h"
+#include "engine/tcp/flow_record.h"
 #include "engine/tcp/joined.h"
 
 static const uint8_t boot[TAKEOVER_BOOT_BYTES] = "boot", other_boot[TAKEOVER_BOOT_BYTES] = "other";
@@ -120,14 +123,14 @@ Test(takeover_log, a_start_that_fails_leaves_the_old_one)
     cr_assert_neq(access(path, F_OK), 0, "nothing of ours");
 }
 
-/* As of who was killed later, in his start: one more connection than the last one left. */
-static void fail_a_start(unsigned more, bool held)
+/* As of who was killed later, in his start: so many connections, and his records. */
+static void fail_a_start_of(unsigned more, bool held, struct carrying_left left)
 {
     struct takeover_log *log = takeover_log_read(store, boot, wire, 0, false);
     struct engine_config config = {0};
     struct error error = {0};
 
-    cr_assert(takeover_log_begin(log, 1, 16, nowhere, &error), "%s", error.text);
+    cr_assert(takeover_log_begin(log, 1, 16, left, &error), "%s", error.text);
     takeover_log_share(log, 0, &config);
     for (unsigned i = 0; i < more; i++) {
         config.log[i].key.client_port = (uint16_t)(4000 + i);
@@ -136,6 +139,99 @@ static void fail_a_start(unsigned more, bool held)
     if (held)
         takeover_log_hold(log);
     takeover_log_free(log);
+}
+
+static void fail_a_start(unsigned more, bool held)
+{
+    fail_a_start_of(more, held, nowhere);
+}
+
+/* The records of one whose programs carry, as long as the file is open. */
+struct records_left {
+    int map;
+    struct carrying_left left;
+};
+
+static struct records_left leave_records(void)
+{
+    LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = BPF_F_MMAPABLE);
+    struct bpf_map_info info = {0};
+    uint32_t bytes = sizeof(info);
+    struct records_left records = {.map = bpf_map_create(BPF_MAP_TYPE_ARRAY, "carry_records", 4,
+                                                         sizeof(struct flow_record), 16, &options)};
+
+    if (records.map < 0)
+        cr_skip_test("needs BPF, as root");
+    cr_assert_eq(bpf_obj_get_info_by_fd(records.map, &info, &bytes), 0);
+    records.left = (struct carrying_left){.number = info.id, .each = 16};
+    return records;
+}
+
+/* Whether programs carry by what has been found. */
+static bool is_carried(void)
+{
+    struct takeover_log *log = takeover_log_read(store, boot, wire, 0, false);
+    const bool carried = takeover_log_is_carried(log);
+
+    takeover_log_free(log);
+    return carried;
+}
+
+/* The kernel lets go of a map a moment after the last file of it is closed. */
+static void close_and_wait(struct records_left *records)
+{
+    close(records->map);
+    for (int i = 0; i < 5000; i++) {
+        const int map = bpf_map_get_fd_by_id(records->left.number);
+
+        if (map < 0)
+            return;
+        close(map);
+        usleep(1000);
+    }
+    cr_assert_fail("the map stays");
+}
+
+Test(takeover_log, whose_programs_carry_knows_best)
+{
+    struct records_left old, newer;
+
+    takeover_log_free(run_one());
+    old = leave_records();
+    newer = leave_records();
+    fail_a_start_of(3, true, old.left);
+    fail_a_start(5, true);
+    cr_assert_eq(found(boot, wire), 3, "not the newest, which has no programs");
+    fail_a_start_of(4, true, newer.left);
+    cr_assert_eq(found(boot, wire), 3 + 4, "one way each, of two starts: both");
+    fail_a_start_of(6, false, nowhere);
+    cr_assert_eq(found(boot, wire), 3 + 4, "one that fails before takes neither's place");
+    fail_a_start(2, true);
+    cr_assert_eq(found(boot, wire), 3 + 4, "nor does one that came no further");
+    close_and_wait(&old);
+    cr_assert_eq(found(boot, wire), 4);
+    close_and_wait(&newer);
+    cr_assert_not(is_carried());
+    cr_assert_eq(found(boot, wire), 2, "the newest, without any");
+}
+
+/* Three files of use: none is given away. */
+Test(takeover_log, where_no_file_is_free_a_start_has_none)
+{
+    struct records_left carry[3] = {leave_records(), leave_records(), leave_records()};
+    struct takeover_log *log;
+    struct error error = {0};
+
+    for (unsigned i = 0; i < 3; i++)
+        fail_a_start_of(i + 1, true, carry[i].left);
+    cr_assert_eq(found(boot, wire), 1 + 2 + 3);
+    log = takeover_log_read(store, boot, wire, 0, false);
+    cr_assert_not(takeover_log_begin(log, 1, 16, nowhere, &error));
+    cr_assert_not_null(strstr(error.text, "are of use"), "%s", error.text);
+    takeover_log_free(log);
+    cr_assert_eq(found(boot, wire), 1 + 2 + 3);
+    for (unsigned i = 0; i < 3; i++)
+        close_and_wait(&carry[i]);
 }
 
 Test(takeover_log, a_start_that_fails_later_leaves_its_own)
