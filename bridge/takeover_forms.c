@@ -171,6 +171,7 @@ static const struct row_field waiting_fields[] = {
     ROW_FIELD(14, struct handed_waiting, timestamps),
     ROW_FIELD(15, struct handed_waiting, offered),
     ROW_FIELD(16, struct handed_waiting, link),
+    ROW_FIELD_OPTIONAL(17, struct handed_waiting, proved),
 };
 
 static const struct row_field piece_fields[] = {
@@ -183,6 +184,7 @@ static const struct row_field piece_fields[] = {
     ROW_FIELD(13, struct handed_piece, bytes),     ROW_FIELD(14, struct handed_piece, timestamps),
     ROW_FIELD(15, struct handed_piece, greeted),   ROW_FIELD(16, struct handed_piece, known),
     ROW_FIELD(17, struct handed_piece, link),      ROW_FIELD(18, struct handed_piece, data),
+    ROW_FIELD(19, struct handed_piece, whole),
 };
 
 const struct row_form takeover_forms[TAKEOVER_PARTS] = {
@@ -193,6 +195,6 @@ const struct row_form takeover_forms[TAKEOVER_PARTS] = {
     [TAKEOVER_WATCHES] = FORM(struct handed_watch, watch_fields, 1),
     [TAKEOVER_TAGS] = FORM(struct takeover_tag_row, tag_fields, 0),
     [TAKEOVER_RECORDS] = FORM(struct flow_record, record_fields, 0),
-    [TAKEOVER_WAITING] = FORM(struct handed_waiting, waiting_fields, 6),
-    [TAKEOVER_PIECES] = FORM(struct handed_piece, piece_fields, 4),
+    [TAKEOVER_WAITING] = FORM(struct handed_waiting, waiting_fields, 5),
+    [TAKEOVER_PIECES] = FORM(struct handed_piece, piece_fields, 3),
 };

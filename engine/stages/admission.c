@@ -78,9 +78,11 @@ admit_bare(struct engine *engine, struct passage *passage, struct server *server
 
     /* The next shard asks it again, where it waits for a word; who says something repeats it. */
     if (engine->ending) {
-        if (opening_waits_for_ack(server) && !proof->greeted)
-            synack_ask_again(engine, passage, proof);
-        passage_drop(engine, passage, DROP_no_room);
+        if (!opening_waits_for_ack(server) || proof->greeted ||
+            synack_ask_again(engine, passage, proof))
+            passage_drop(engine, passage, DROP_no_room);
+        else
+            passage_reset_by(engine, passage, server, DROP_no_room);
         return;
     }
     proof_count(engine, passage, server, proof);

@@ -190,6 +190,7 @@ static struct handed_waiting waiting_of(const struct resend_entry *entry, bool g
                                    .said = entry->stage != 0,
                                    .timestamps = entry->timestamps,
                                    .offered = greeting ? 0 : entry->offered,
+                                   .proved = resend_is_proved(entry),
                                    .link = entry->link};
 }
 
@@ -232,7 +233,9 @@ void takeover_waiting(struct engine *engine, const struct handed_waiting *from, 
     struct resend_ring *ring = from->greeting ? engine->greetings : engine->synacks;
     struct resend_entry *entry = NULL;
 
-    if (is_sane_waiting(from))
+    if (is_sane_waiting(from) && from->proved && !from->greeting)
+        entry = resend_add_proved(ring, &from->key, said_at(from, now_us));
+    else if (is_sane_waiting(from))
         entry = resend_add(ring, &from->key, from->said ? 0 : 1, said_at(from, now_us));
     if (!entry)
         return;

@@ -73,7 +73,8 @@ struct handed_waiting {
     uint8_t said;     /* 0: its grace was not over */
     uint8_t timestamps, offered;
     struct link_header link;
-    uint8_t unused[6];
+    uint8_t proved; /* its cookie: a SYN-ACK's client */
+    uint8_t unused[5];
 };
 
 _Static_assert(sizeof(struct handed_waiting) == 104, "no padding but what is named");

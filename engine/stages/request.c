@@ -127,7 +127,8 @@ void open_limited(struct engine *engine, struct passage *passage, struct server 
     uint32_t scope = LIMIT_SCOPE_OPENING | (uint32_t)(server - engine->servers.slots);
 
     if (!held_admits(engine, &passage->key, server, passage->now_us)) {
-        await_place(engine, passage, server, proof, before, said);
+        if (await_place(engine, passage, server, proof, before, said))
+            resend_remove(engine->synacks, &passage->key);
         return;
     }
     per_server = limit_share(engine, per_server);
@@ -143,8 +144,8 @@ void open_limited(struct engine *engine, struct passage *passage, struct server 
     }
     if (open_or_wait(engine, passage, server, proof, before, said) || said->bytes)
         resend_remove(engine->synacks, &passage->key);
-    else
-        synack_ask_again(engine, passage, proof);
+    else if (!synack_ask_again(engine, passage, proof))
+        passage_reset_by(engine, passage, server, DROP_open_limit);
 }
 
 /* What is asked: all of it in the frame, or kept. */

@@ -60,7 +60,7 @@ bool synack_ask_again(struct engine *engine, const struct passage *passage,
     struct resend_entry *entry = resend_find(engine->synacks, &passage->key);
 
     if (entry && entry->ack == proof->x + 1) {
-        resend_prove(entry);
+        resend_prove(engine->synacks, entry);
         return true;
     }
     entry = resend_add_proved(engine->synacks, &passage->key, passage->now_us);

@@ -25,6 +25,7 @@
 #include "engine/base/token_bucket.h"
 
 #define WAYS         4u
+#define PROVED_WAYS  2u /* of a set, at most */
 #define SHARES       16u
 #define COUNTERS_MIN 4096u
 #define NO_SLOT      UINT32_MAX
@@ -51,7 +52,7 @@ static uint32_t counters_for(uint32_t slots)
 size_t resend_ring_bytes(uint32_t slots)
 {
     return sizeof(struct resend_ring) + slots * sizeof(struct resend_slot) +
-           counters_for(slots) * sizeof(uint32_t);
+           2 * counters_for(slots) * sizeof(uint32_t);
 }
 
 struct resend_ring *resend_ring_init(void *memory, uint32_t slots, const uint64_t seed[2])
@@ -90,24 +91,33 @@ static struct resend_slot *slot_of(const struct resend_ring *ring, const struct 
     return ring->count > 0 ? find_in_set(set_of(ring, key), key) : NULL;
 }
 
-static bool goes_before(const struct resend_slot *slot, const struct resend_slot *other)
+/* Of the slots of one kind the oldest; NULL: there is none. */
+static struct resend_slot *oldest_of(struct resend_slot *set, bool proved)
 {
-    return slot->proved != other->proved ? other->proved : slot->made < other->made;
+    struct resend_slot *oldest = NULL;
+
+    for (uint32_t i = 0; i < WAYS; i++)
+        if (set[i].used && set[i].proved == proved && (!oldest || set[i].made < oldest->made))
+            oldest = &set[i];
+    return oldest;
 }
 
-/* A free slot of the set, or the oldest, of those first that are not proved. NULL: all are, and who
- * comes is not. */
-static struct resend_slot *slot_to_fill(struct resend_slot *set, bool proved)
+static uint32_t proved_of(const struct resend_slot *set)
 {
-    struct resend_slot *first = NULL;
+    uint32_t count = 0;
 
-    for (uint32_t i = 0; i < WAYS; i++) {
+    for (uint32_t i = 0; i < WAYS; i++)
+        count += set[i].used && set[i].proved;
+    return count;
+}
+
+/* A free slot of the set, or the oldest of those that are not proved, of which there are some. */
+static struct resend_slot *slot_to_fill(struct resend_slot *set)
+{
+    for (uint32_t i = 0; i < WAYS; i++)
         if (!set[i].used)
             return &set[i];
-        if ((proved || !set[i].proved) && (!first || goes_before(&set[i], first)))
-            first = &set[i];
-    }
-    return first;
+    return oldest_of(set, false);
 }
 
 static void list_append(struct resend_ring *ring, struct resend_slot *slot, uint8_t stage,
@@ -141,13 +151,37 @@ static void list_leave(struct resend_ring *ring, const struct resend_slot *slot)
         list->tail = slot->previous;
 }
 
+static uint32_t *counter_of(const struct resend_ring *ring, uint32_t source, bool proved)
+{
+    return &ring->counters[(proved ? ring->counters_count : 0) + source];
+}
+
+static bool has_share(const struct resend_ring *ring, uint32_t source, bool proved)
+{
+    return *counter_of(ring, source, proved) < ring->slots_count / SHARES;
+}
+
 /* Takes the entry out; what it says stays readable until the slot is filled again. */
 static void slot_free(struct resend_ring *ring, struct resend_slot *slot)
 {
     list_leave(ring, slot);
-    ring->counters[slot->source]--;
+    (*counter_of(ring, slot->source, slot->proved))--;
     ring->count--;
     slot->used = false;
+}
+
+static void set_proved(struct resend_ring *ring, struct resend_slot *slot, bool proved)
+{
+    (*counter_of(ring, slot->source, slot->proved))--;
+    (*counter_of(ring, slot->source, proved))++;
+    slot->proved = proved;
+}
+
+/* For one more that is proved: the oldest of them is as others are from here on. */
+static void make_way(struct resend_ring *ring, struct resend_slot *set)
+{
+    if (proved_of(set) == PROVED_WAYS)
+        set_proved(ring, oldest_of(set, true), false);
 }
 
 static uint32_t source_of(const struct resend_ring *ring, const struct flow_key *key)
@@ -164,12 +198,14 @@ static struct resend_entry *add(struct resend_ring *ring, const struct flow_key 
     struct resend_slot *slot = find_in_set(set, key);
     uint32_t source = source_of(ring, key);
 
-    if (slot == NULL) {
-        if (ring->counters[source] >= ring->slots_count / SHARES)
+    if (slot != NULL && slot->proved && !proved)
+        return NULL;
+    if (slot == NULL || slot->proved != proved) {
+        if (!has_share(ring, source, proved))
             return NULL;
-        slot = slot_to_fill(set, proved);
-        if (slot == NULL)
-            return NULL;
+        if (proved)
+            make_way(ring, set);
+        slot = slot != NULL ? slot : slot_to_fill(set);
     }
     if (slot->used)
         slot_free(ring, slot);
@@ -180,7 +216,7 @@ static struct resend_entry *add(struct resend_ring *ring, const struct flow_key 
     slot->made = ring->made++;
     slot->used = true;
     slot->proved = proved;
-    ring->counters[source]++;
+    (*counter_of(ring, source, proved))++;
     ring->count++;
     list_append(ring, slot, slot->entry.stage,
                 now_us + (grace_us > 0 ? grace_us : RESEND_FIRST_US));
@@ -199,9 +235,20 @@ struct resend_entry *resend_add_proved(struct resend_ring *ring, const struct fl
     return add(ring, key, true, 0, now_us);
 }
 
-void resend_prove(struct resend_entry *entry)
+/* An entry is the first member of its slot. */
+void resend_prove(struct resend_ring *ring, struct resend_entry *entry)
 {
-    ((struct resend_slot *)(void *)entry)->proved = true; /* its first member */
+    struct resend_slot *slot = (void *)entry, *set = set_of(ring, &entry->key);
+
+    if (slot->proved || !has_share(ring, slot->source, true))
+        return;
+    make_way(ring, set);
+    set_proved(ring, slot, true);
+}
+
+bool resend_is_proved(const struct resend_entry *entry)
+{
+    return ((const struct resend_slot *)(const void *)entry)->proved;
 }
 
 struct resend_entry *resend_find(struct resend_ring *ring, const struct flow_key *key)

@@ -80,7 +80,7 @@ struct resend_ring {
     uint64_t made;
     struct resend_list lists[RESEND_STAGES];
     struct resend_slot *slots;
-    uint32_t *counters;
+    uint32_t *counters; /* by source, of those that are proved behind those that are not */
 } __attribute__((aligned(64)));
 
 size_t resend_ring_bytes(uint32_t slots);
@@ -90,18 +90,22 @@ struct resend_ring *resend_ring_init(void *memory, uint32_t slots, const uint64_
 
 /*
  * Makes (or makes anew) the entry of a connection and returns it for the caller to fill (key, stage
- * and sent_us are set); NULL where its source has its share already, or all that it could displace
- * are proved. `grace_us` > 0: stage 0 comes
- * due after it; 0: stage 1 comes due after RESEND_FIRST_US.
+ * and sent_us are set); NULL where its source has its share already, or the connection is proved.
+ * `grace_us` > 0: stage 0 comes due after it; 0: stage 1 comes due after RESEND_FIRST_US.
  */
 struct resend_entry *resend_add(struct resend_ring *ring, const struct flow_key *key,
                                 uint64_t grace_us, uint64_t now_us);
-/* The same of a client whose cookie was good, among others of whom nothing is known: none of these
- * displaces it. With stage 1. */
+/*
+ * The same of a client whose cookie was good, among others of whom nothing is known, with stage 1.
+ * None of these displaces it, nor takes its place as the same connection: anybody can send a SYN.
+ * Both have shares of their own, and half of each set at least is theirs of whom nothing is known.
+ */
 struct resend_entry *resend_add_proved(struct resend_ring *ring, const struct flow_key *key,
                                        uint64_t now_us);
-/* The client of an entry that is there has a good cookie. */
-void resend_prove(struct resend_entry *entry);
+/* The client of an entry that is there has a good cookie. Where its source has its share of those
+ * nothing changes. */
+void resend_prove(struct resend_ring *ring, struct resend_entry *entry);
+bool resend_is_proved(const struct resend_entry *entry);
 struct resend_entry *resend_find(struct resend_ring *ring, const struct flow_key *key);
 /* By number, below slots_count, for handover; NULL: the slot is empty. */
 const struct resend_entry *resend_at(const struct resend_ring *ring, uint32_t slot);

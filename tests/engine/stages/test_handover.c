@@ -312,6 +312,8 @@ Test(handover, who_proves_itself_while_the_wire_is_handed_on_is_asked_by_the_nex
     client_says(b, .flags = ".", .seq = X + 1, .ack = c + 1);
     dropped(b, no_room);
     b = successor(b, SETTING_ATTACK);
+    client_says(b, .flags = "S", .seq = X + 5, .options = OFFERS);
+    take(b, SIDE_CLIENT); /* somebody else's, in its name */
     bench_wait(b, SECOND_US + 1000);
     to_client(b, .flags = "S.", .seq = c, .ack = X + 1, .options = OFFERS);
     client_says(b, .flags = ".", .seq = X + 1, .ack = c + 1);

@@ -192,36 +192,73 @@ Test(resend, one_ipv6_subnet_is_one_source)
     free(ring);
 }
 
-/* A flood from everywhere displaces none of whom more is known; these displace all others first. */
+/* A flood from everywhere displaces none of whom more is known, nor does a SYN that somebody sends
+ * in the name of one. */
 Test(resend, proved_ones_stay)
 {
     struct resend_ring *ring = ring_of(1024);
-    uint32_t added = 0, found = 0;
+    struct flow_key added = key_of(1, 1), shown = key_of(2, 2);
 
+    cr_assert_not_null(resend_add_proved(ring, &added, 0));
+    resend_prove(ring, resend_add(ring, &shown, 0, 0));
     for (uint32_t i = 0; i < 100000; i++) {
-        struct flow_key key = key_of(i, (uint16_t)i), proved = key_of(i, (uint16_t)(i + 1));
+        struct flow_key key = key_of(10 + i, (uint16_t)i);
 
-        if (i % 500 == 0) {
-            cr_assert_not_null(resend_add_proved(ring, &proved, i));
-        } else if (i % 500 == 250 && resend_find(ring, &key) == NULL) {
-            struct resend_entry *entry = resend_add(ring, &key, 0, i);
-
-            if (entry != NULL)
-                resend_prove(entry);
-        } else {
-            added += resend_add(ring, &key, 0, i) != NULL;
-        }
+        cr_assert_not_null(resend_add(ring, &key, 0, i), "the rest is there for all");
     }
-    for (uint32_t i = 0; i < 100000; i += 500) {
-        struct flow_key proved = key_of(i, (uint16_t)(i + 1)),
-                        other = key_of(i + 250, (uint16_t)(i + 250));
+    cr_assert_null(resend_add(ring, &added, 0, 100000));
+    cr_assert_null(resend_add(ring, &shown, 0, 100000));
+    cr_assert(resend_is_proved(resend_find(ring, &added)));
+    cr_assert(resend_is_proved(resend_find(ring, &shown)));
+    cr_assert_eq(resend_count(ring), 1024);
+    cr_assert_not_null(resend_add_proved(ring, &added, 100000), "its own next one");
+    free(ring);
+}
 
-        found += resend_find(ring, &proved) != NULL;
-        found += resend_find(ring, &other) != NULL;
+/* And many of these leave half to those of whom nothing is known. */
+Test(resend, proved_ones_have_half)
+{
+    struct resend_ring *ring = ring_of(1024);
+    uint32_t proved = 0;
+
+    for (uint32_t i = 0; i < 20000; i++) {
+        struct flow_key key = key_of(i, (uint16_t)i), other = key_of(i, (uint16_t)(i + 1));
+        struct resend_entry *entry = resend_add(ring, &other, 0, i);
+
+        cr_assert_not_null(entry);
+        if (i % 2)
+            resend_prove(ring, entry);
+        cr_assert_not_null(resend_add_proved(ring, &key, i));
     }
-    cr_assert_geq(found, 380, "of 400, %u: four of one set displace each other", found);
-    cr_assert_geq(added, 90000, "the rest is there for all");
-    cr_assert_leq(resend_count(ring), 1024);
+    for (uint32_t i = 0; i < 1024; i++)
+        proved += resend_at(ring, i) && resend_is_proved(resend_at(ring, i));
+    cr_assert_eq(proved, 512);
+    cr_assert_eq(resend_count(ring), 1024);
+    free(ring);
+}
+
+/* What others send in its name takes nothing from who is proved: each kind has its share. */
+Test(resend, proved_ones_have_a_share_of_their_own)
+{
+    struct resend_ring *ring = ring_of(1024);
+    uint32_t proved = 0;
+    struct flow_key key;
+
+    for (uint16_t port = 0; port < 5000; port++) {
+        key = key_of(1, port);
+        resend_add(ring, &key, 0, port);
+    }
+    key = key_of(1, 6000);
+    cr_assert_null(resend_add(ring, &key, 0, 6000));
+    cr_assert_not_null(resend_add_proved(ring, &key, 6000));
+    for (uint16_t port = 7000; port < 12000; port++) {
+        key = key_of(1, port);
+        proved += resend_add_proved(ring, &key, port) != NULL;
+    }
+    cr_assert_geq(proved, 1024 / 16 - 1);
+    cr_assert_leq(resend_count(ring), 2 * 1024 / 16);
+    key = key_of(1, 12000);
+    cr_assert_null(resend_add_proved(ring, &key, 12000));
     free(ring);
 }
 
