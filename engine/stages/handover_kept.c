@@ -40,6 +40,7 @@ static void fill(const struct engine *engine, const struct slot *slot, uint32_t 
     out->timestamps = (slot->flags & SLOT_TIMESTAMPS) != 0;
     out->greeted = (slot->flags & SLOT_GREETED) != 0;
     out->known = (slot->flags & SLOT_KNOWN) != 0;
+    out->whole = (slot->flags & SLOT_WHOLE) != 0;
     memcpy(out->link.bytes, slot->link, sizeof(out->link.bytes));
     out->link.length = slot->link_bytes;
     memcpy(out->data, engine->slots.chunks + (size_t)slot->chunk[chunk] * SLOT_CHUNK_BYTES,
@@ -72,16 +73,16 @@ static bool is_sane(const struct handed_piece *from)
            from->link.length >= ETH_HEADER_BYTES && from->link.length <= LINK_HEADER_MAX;
 }
 
+/* Whoever had one has one: what newcomers may have was judged when it came. */
 static struct slot *take_slot(struct engine *engine, const struct handed_piece *from,
                               const struct server *server, uint64_t now_us)
 {
     const uint16_t index = (uint16_t)(server - engine->servers.slots);
-    struct slot *victim;
+    struct slot *slot = slot_take(&engine->slots, &from->key, index, from->known != 0, now_us);
 
-    if (slot_room(&engine->slots, &from->key, index, from->known != 0, now_us, &victim) !=
-        SLOT_ROOM)
-        return NULL;
-    return slot_take(&engine->slots, &from->key, index, from->known != 0, now_us);
+    if (slot && from->whole)
+        slot_whole(&engine->slots, slot);
+    return slot;
 }
 
 static void fill_slot(struct slot *slot, const struct handed_piece *from)
@@ -119,7 +120,6 @@ static struct flow *begin(struct engine *engine, const struct handed_piece *from
     }
     fill_slot(slot, from);
     slot->flow = flow_index(&engine->flows, flow);
-    flow->used = from->used;
     flow_cold(&engine->flows, flow)->slot = slot_index(&engine->slots, slot);
     flow_cold(&engine->flows, flow)->client_isn = from->x;
     flow_bind_server(engine, flow, server);

@@ -21,10 +21,10 @@ struct handed_piece {
     uint32_t x, c, read, generation, client_ack, tsval, tsecr, since_ms; /* as in struct slot */
     uint32_t used;                                                       /* as of its flow */
     uint16_t promised, offset, bytes;
-    uint8_t timestamps, greeted, known;
+    uint8_t timestamps, greeted, known, whole;
     struct link_header link; /* to the client */
     uint8_t data[HANDED_PIECE_BYTES];
-    uint8_t unused[4];
+    uint8_t unused[3];
 };
 
 /* As handover_flows(). */

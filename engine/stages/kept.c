@@ -6,6 +6,7 @@
 #include "engine/shard/connection.h"
 #include "engine/stages/admission.h"
 #include "engine/stages/greeting.h"
+#include "engine/stages/handover.h"
 #include "engine/stages/request.h"
 #include "engine/stages/speak.h"
 #include "engine/tcp/cookie.h"
@@ -214,9 +215,12 @@ static void set_timer(struct engine *engine, const struct flow *flow, const stru
 static void look_at_handed(struct engine *engine, struct flow *flow, struct slot *slot,
                            uint64_t now_us)
 {
+    const struct flow_key key = flow->key;
+
     slot->flags &= (uint16_t)~SLOT_HANDED;
     if (!(slot->flags & SLOT_PROMISED)) {
         kept_cut(engine, flow, now_us);
+        takeover_lost(engine, &key, now_us);
         return;
     }
     set_timer(engine, flow, slot, now_us);
