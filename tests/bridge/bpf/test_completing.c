@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "bridge/bpf/carrying.h"
 #include "bridge/takeover_log.h"
@@ -119,13 +120,31 @@ static void close_pair(struct pair *pair)
 
 /* --- both of them ---------------------------------------------------------------------------- */
 
+static uint64_t unrecorded(const struct pair *pair)
+{
+    uint64_t counts[CARRY_COUNTS_COUNT], unrecorded;
+
+    carrying_count(pair->carrying, counts, &unrecorded);
+    return unrecorded;
+}
+
+/* A guest whose processor has no interrupt of its own (Linux 6.1 under an emulator) has few entries
+ * at hand, and fetches more at its next tick: until then a connection goes up, which is no fault
+ * here. */
 static void obey(const struct pair *pair)
 {
     struct carried *carried = engine_carried(pair->kernel->engine);
 
     if (engine_settle_is_due(pair->kernel->engine))
         engine_settle(pair->kernel->engine);
-    carrying_obey(pair->carrying, carried->orders, carried->orders_count, 0);
+    for (int tries = 0; tries < 100; tries++) {
+        const uint64_t before = unrecorded(pair);
+
+        carrying_obey(pair->carrying, carried->orders, carried->orders_count, 0);
+        if (unrecorded(pair) == before)
+            break;
+        usleep(10000);
+    }
     carried->orders_count = 0;
 }
 
@@ -230,6 +249,28 @@ static uint64_t counted(const struct pair *pair, enum carry_count what)
     return counts[what];
 }
 
+/* All that the programs have counted until now: for a test that fails. */
+static const char *all_counted(const struct pair *pair)
+{
+    static const char *const names[] = {
+#define COUNT_NAME(group, name, text) #name,
+        SYNWARD_KERNEL_COUNTERS(COUNT_NAME)
+#undef COUNT_NAME
+    };
+    static char text[1024];
+    uint64_t counts[CARRY_COUNTS_COUNT], unrecorded;
+    size_t at = 0;
+
+    carrying_count(pair->carrying, counts, &unrecorded);
+    for (unsigned i = 0; i < CARRY_COUNTS_COUNT && at < sizeof(text); i++)
+        if (counts[i])
+            at += (size_t)snprintf(text + at, sizeof(text) - at, "%s %u, ", names[i],
+                                   (unsigned)counts[i]);
+    if (at < sizeof(text))
+        snprintf(text + at, sizeof(text) - at, "unrecorded %u", (unsigned)unrecorded);
+    return text;
+}
+
 /* What the program makes of what was built for the first engine. */
 static int program_says(struct pair *pair, enum side from)
 {
@@ -306,7 +347,8 @@ Test(completing, server_gets_what_the_engine_would_have_sent)
             end(pair);
             continue;
         }
-        cr_assert_eq(program_says(pair, SIDE_SERVER), TC_ACT_REDIRECT, "%s", pair->answers);
+        cr_assert_eq(program_says(pair, SIDE_SERVER), TC_ACT_REDIRECT, "%s: %s", pair->answers,
+                     all_counted(pair));
         cr_assert(pair->out_bytes == wanted->bytes - OFFLOAD_BYTES &&
                       memcmp(pair->out, wanted->buffer + OFFLOAD_BYTES, pair->out_bytes) == 0,
                   "other bytes: %s", pair->answers);
