@@ -51,7 +51,8 @@ static const struct row_field tail_fields[] = {
     ROW_FIELD_OPTIONAL(11, struct takeover_tail, sides),
 };
 
-/* A promise: its fields have the numbers from `first` on. */
+/* A promise: its fields have the numbers from `first` on. A member's name takes no parentheses.
+ * NOLINTBEGIN(bugprone-macro-parentheses) */
 #define PROMISE_FIELDS(first, member)                                                              \
     ROW_FIELD((first) + 0, struct takeover_promises_row, member.generation),                       \
         ROW_FIELD((first) + 1, struct takeover_promises_row, member.greeting_bytes),               \
@@ -72,6 +73,7 @@ static const struct row_field tail_fields[] = {
         ROW_FIELD((first) + 16, struct takeover_promises_row, member.synack.ip_id),                \
         ROW_FIELD((first) + 17, struct takeover_promises_row, member.synack.variants_count),       \
         ROW_FIELD((first) + 18, struct takeover_promises_row, member.synack.variants)
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 static const struct row_field promises_fields[] = {
     ROW_FIELD(1, struct takeover_promises_row, key),

@@ -64,8 +64,8 @@ static const char *const endings[FILES] = {".joined", ".joined.next", ".joined.a
 
 /* What one has left that is gone. */
 struct left_log {
-    int file;                /* in `paths` */
-    const struct head *head; /* mapped; NULL: it is not of use */
+    int file;          /* in `paths` */
+    struct head *head; /* mapped, and only read; NULL: it is not of use */
     size_t bytes;
     bool readable; /* its rows */
     struct row_reading reading;
@@ -165,7 +165,7 @@ static void forget(struct left_log *left)
 {
     takeover_records_close(&left->records);
     if (left->head)
-        munmap((void *)(uintptr_t)left->head, left->bytes);
+        munmap(left->head, left->bytes);
     left->head = NULL;
 }
 
