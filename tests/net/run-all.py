@@ -32,6 +32,8 @@ import sys
 import threading
 import time
 
+import standstill
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 HEAVY = [
     "test_attacks.py",
@@ -343,16 +345,23 @@ def main():
     if given.beside and not given.more:
         parser.error("--beside goes with --more")
     begin = time.monotonic()
-    if given.interop:
-        kind, results = "real programs", run_interop(given.files)
-    elif given.redteam:
-        kind, results = "red team", run_redteam(given.files)
-    else:
-        kind = f"namespace tests{' and what ran beside them' if given.beside else ''}"
-        results = run_more(given.beside) if given.more else run_net(given.files)
+    with standstill.watched():
+        kind, results = run_kind(given)
     took_s = time.monotonic() - begin
     print(f"{kind}: {results.passed} passed, {results.failed} failed ({took_s:.0f} s)")
     return 1 if results.failed else 0
+
+
+def run_kind(given):
+    """(what they are, their results)"""
+    if given.interop:
+        return "real programs", run_interop(given.files)
+    if given.redteam:
+        return "red team", run_redteam(given.files)
+    if given.more:
+        beside = " and what ran beside them" if given.beside else ""
+        return f"namespace tests{beside}", run_more(given.beside)
+    return "namespace tests", run_net(given.files)
 
 
 sys.exit(main())
