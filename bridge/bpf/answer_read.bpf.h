@@ -488,7 +488,7 @@ INLINE struct flow_words answer_words(const struct answer *answer)
             vlan_ends_word(answer->vlan)};
 }
 
-/* 0 where it is 0, or as good as 1 where there is no such byte. */
+/* Where there is no such byte, as good as many. */
 INLINE __u8 answer_known_byte(const struct answer *answer, __u32 at)
 {
     const __u32 page = answer->settings->known_page + at / ANSWER_PAGE_BYTES;
@@ -502,7 +502,7 @@ INLINE bool answer_is_known(const struct answer *answer)
     const __u32 at = answer_known_at(answer->hash);
 
     return (answer_known_byte(answer, answer_known_row_at(at)) & answer_known_row_bit(at)) &&
-           answer_known_byte(answer, at);
+           answer_known_has(answer_known_byte(answer, at), answer->hash);
 }
 
 INLINE bool answer_is_aside(const struct answer *answer)

@@ -387,20 +387,28 @@ static bool row_is_empty(const uint8_t *known, uint32_t at)
     return !any;
 }
 
-/* What is full stays so: it was too many to be counted. The bit is there before the first count is,
+static uint8_t known_changed(uint8_t entry, uint8_t one, int change)
+{
+    const uint32_t count = entry & ANSWER_KNOWN_FULL;
+    const uint32_t marks = (uint32_t)(entry >> 4) + (uint32_t)change * (one >> 4);
+
+    return (uint8_t)(marks << 4 | (count + (uint32_t)change));
+}
+
+/* What is full stays so: it was too many to be counted. The bit is there before the first one is,
  * and until the last one is gone. */
 static void count_known(const struct flow_table *table, uint64_t hash, int change)
 {
     const uint32_t at = answer_known_at(hash);
-    const uint8_t bit = answer_known_row_bit(at);
-    uint8_t *count = table->known ? &table->known[at] : NULL, *row;
+    const uint8_t bit = answer_known_row_bit(at), one = answer_known_one(hash);
+    uint8_t *entry = table->known ? &table->known[at] : NULL, *row;
 
-    if (!count || *count == UINT8_MAX)
+    if (!entry || (*entry & ANSWER_KNOWN_FULL) == ANSWER_KNOWN_FULL)
         return;
     row = &table->known[answer_known_row_at(at)];
     if (change > 0)
         __atomic_store_n(row, (uint8_t)(*row | bit), __ATOMIC_RELAXED);
-    __atomic_store_n(count, (uint8_t)(*count + change), __ATOMIC_RELEASE);
+    __atomic_store_n(entry, known_changed(*entry, one, change), __ATOMIC_RELEASE);
     if (change < 0 && row_is_empty(table->known, at))
         __atomic_store_n(row, (uint8_t)(*row & ~bit), __ATOMIC_RELEASE);
 }

@@ -576,6 +576,28 @@ Test(answering, goes_on_where_the_next_one_has_the_keys)
     close(map);
 }
 
+/* Of each sixteen that have an entry in common with one connection fifteen are told from it. */
+Test(answering, who_shares_an_entry_with_a_connection_is_told_from_it)
+{
+    struct kernel kernel = open_kernel(1, 0);
+    struct pair *pair = begin_plain_world(&kernel, OPENING_CHECK);
+
+    memset(kernel.share.known + ANSWER_KNOWN, 0xff, ANSWER_KNOWN_BYTES - ANSWER_KNOWN);
+    for (uint32_t client = 0; client < 20; client++) {
+        uint32_t up = 0;
+
+        for (uint8_t mark = 0; mark < 16; mark++) {
+            memset(kernel.share.known, (uint8_t)(mark << 4) | 1, ANSWER_KNOWN);
+            up += !answers_http(&kernel, pair, client);
+        }
+        cr_assert_eq(up, 1);
+    }
+    memset(kernel.share.known, 2, ANSWER_KNOWN);
+    cr_assert_not(answers_http(&kernel, pair, 1), "one of two may be this one");
+    end_world(&kernel, pair);
+    carrying_close(kernel.carrying);
+}
+
 /* A port has vanished: all goes up. */
 Test(answering, ends_with_the_path)
 {

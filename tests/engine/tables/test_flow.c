@@ -47,7 +47,7 @@ static struct flow *make(struct fixture *fixture, uint32_t number, enum flow_sta
     return flow_new(&fixture->table, &key, state, now_us);
 }
 
-/* What the kernel asks: the row's bit, and only then the count (tcp/answer_record.h). */
+/* What the kernel asks: the row's bit, and only then the entry (tcp/answer_record.h). */
 Test(flow, rows_of_known_ones_are_marked_where_there_is_one)
 {
     static uint8_t known[ANSWER_KNOWN_BYTES];
@@ -63,7 +63,7 @@ Test(flow, rows_of_known_ones_are_marked_where_there_is_one)
     row = &known[answer_known_row_at(at)];
     bit = answer_known_row_bit(at);
     flow = make(&f, 1, FLOW_ESTABLISHED, 1);
-    cr_assert(known[at] == 1 && *row == bit);
+    cr_assert(known[at] == answer_known_one(flow_key_hash(seed, &key)) && *row == bit);
     known[at ^ 1] = 1; /* of another connection */
     flow_free(&f.table, flow);
     cr_assert(known[at] == 0 && *row == bit);
@@ -71,6 +71,69 @@ Test(flow, rows_of_known_ones_are_marked_where_there_is_one)
     *row = 0xff; /* of other rows */
     flow_free(&f.table, make(&f, 1, FLOW_ESTABLISHED, 1));
     cr_assert_eq(*row, (uint8_t)~bit);
+    free(f.memory);
+}
+
+static uint64_t hash_of(uint32_t number)
+{
+    struct flow_key key = key_of(number);
+
+    return flow_key_hash(seed, &key);
+}
+
+/* The first number whose entry is that of a smaller one, which is told from it by its bits. */
+static uint32_t other_in_one_entry(uint32_t *first)
+{
+    for (uint32_t number = 1;; number++)
+        for (*first = 0; *first < number; ++*first)
+            if (answer_known_at(hash_of(*first)) == answer_known_at(hash_of(number)) &&
+                answer_known_one(hash_of(*first)) != answer_known_one(hash_of(number)))
+                return number;
+}
+
+Test(flow, of_two_in_one_entry_each_is_known_while_it_is_there)
+{
+    static uint8_t known[ANSWER_KNOWN_BYTES];
+    uint32_t a, b = other_in_one_entry(&a);
+    const uint8_t *entry = &known[answer_known_at(hash_of(a))];
+    struct flow *flow_a, *flow_b;
+    struct fixture f;
+
+    table_of(&f, 64);
+    f.table.known = known;
+    flow_a = make(&f, a, FLOW_ESTABLISHED, 1);
+    cr_assert(answer_known_has(*entry, hash_of(a)));
+    cr_assert_not(answer_known_has(*entry, hash_of(b)), "of the other's hash there is none");
+    flow_b = make(&f, b, FLOW_ESTABLISHED, 1);
+    cr_assert(answer_known_has(*entry, hash_of(a)) && answer_known_has(*entry, hash_of(b)));
+    flow_free(&f.table, flow_a);
+    cr_assert(answer_known_has(*entry, hash_of(b)));
+    cr_assert_not(answer_known_has(*entry, hash_of(a)));
+    flow_free(&f.table, flow_b);
+    cr_assert_eq(*entry, 0);
+    free(f.memory);
+}
+
+/* More than can be counted: nobody knows when the last one goes. */
+Test(flow, an_entry_that_was_full_stays_so)
+{
+    static uint8_t known[ANSWER_KNOWN_BYTES];
+    const uint8_t *entry = &known[answer_known_at(hash_of(1))];
+    struct flow *flows[ANSWER_KNOWN_FULL + 3];
+    struct fixture f;
+
+    table_of(&f, 64);
+    f.table.known = known;
+    for (uint32_t i = 0; i < ANSWER_KNOWN_FULL - 1; i++)
+        flows[i] = make(&f, 1, FLOW_ESTABLISHED, 1);
+    for (uint32_t i = 0; i < ANSWER_KNOWN_FULL - 1; i++)
+        flow_free(&f.table, flows[i]);
+    cr_assert_eq(*entry, 0, "as many as can be counted");
+    for (uint32_t i = 0; i < ANSWER_KNOWN_FULL + 3; i++)
+        flows[i] = make(&f, 1, FLOW_ESTABLISHED, 1);
+    for (uint32_t i = 0; i < ANSWER_KNOWN_FULL + 3; i++)
+        flow_free(&f.table, flows[i]);
+    cr_assert(answer_known_has(*entry, hash_of(1)) && answer_known_has(*entry, hash_of(2)));
     free(f.memory);
 }
 
