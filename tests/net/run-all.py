@@ -347,6 +347,7 @@ def main():
     begin = time.monotonic()
     with standstill.watched():
         kind, results = run_kind(given)
+        print(standstill.told(), end="")
     took_s = time.monotonic() - begin
     print(f"{kind}: {results.passed} passed, {results.failed} failed ({took_s:.0f} s)")
     return 1 if results.failed else 0
