@@ -77,8 +77,9 @@ class Apache:
             file.write(data)
 
 
-def fetch(lab, address, timeout=10):
-    """True where the page came."""
+def fetch(lab, address, timeout=20):
+    """True where the page came, within what a person waits: who has never been here and comes
+    beside 200 other networks draws with them, and says it again after 1, 3, 7 s."""
     request = b"GET / HTTP/1.0\r\nHost: localhost\r\n\r\n"
     with lab.client.inside():
         connection = socket.socket()
