@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* takeover_parts.h - the file STORE.flows, for takeover.c and takeover_write.c. */
+/* takeover_parts.h - the file STORE.flows, for takeover.c, takeover_fill.c and takeover_write.c. */
 #ifndef SYNWARD_BRIDGE_TAKEOVER_PARTS_H
 #define SYNWARD_BRIDGE_TAKEOVER_PARTS_H
 
@@ -79,6 +79,15 @@ struct takeover {
     struct takeover_log *log;
     uint32_t killed, killed_reset; /* the same, of that; reset where too old */
 };
+
+/* Element `i` of a part that is readable; `row` is one of ours. */
+void takeover_read_row(const struct takeover_found *part, uint64_t i, void *row);
+
+/* False: they are of a version whose rows we cannot read, but for their keys. */
+static inline bool takeover_knows_flows(const struct takeover *takeover)
+{
+    return takeover->parts[TAKEOVER_FLOWS].readable;
+}
 
 /* The caller frees it; NULL: out of memory. */
 char *takeover_path(const char *store_path);
