@@ -176,17 +176,18 @@ static const struct row_field waiting_fields[] = {
     ROW_FIELD_OPTIONAL(17, struct handed_waiting, proved),
 };
 
+/* No number 10 any more: since when its client is silent counts anew, as nobody has heard it
+ * meanwhile. */
 static const struct row_field piece_fields[] = {
-    ROW_FIELD(1, struct handed_piece, key),        ROW_FIELD(2, struct handed_piece, x),
-    ROW_FIELD(3, struct handed_piece, c),          ROW_FIELD(4, struct handed_piece, read),
-    ROW_FIELD(5, struct handed_piece, generation), ROW_FIELD(6, struct handed_piece, client_ack),
-    ROW_FIELD(7, struct handed_piece, tsval),      ROW_FIELD(8, struct handed_piece, tsecr),
-    ROW_FIELD(9, struct handed_piece, since_ms),   ROW_FIELD(10, struct handed_piece, used),
-    ROW_FIELD(11, struct handed_piece, promised),  ROW_FIELD(12, struct handed_piece, offset),
-    ROW_FIELD(13, struct handed_piece, bytes),     ROW_FIELD(14, struct handed_piece, timestamps),
-    ROW_FIELD(15, struct handed_piece, greeted),   ROW_FIELD(16, struct handed_piece, known),
-    ROW_FIELD(17, struct handed_piece, link),      ROW_FIELD(18, struct handed_piece, data),
-    ROW_FIELD(19, struct handed_piece, whole),
+    ROW_FIELD(1, struct handed_piece, key),         ROW_FIELD(2, struct handed_piece, x),
+    ROW_FIELD(3, struct handed_piece, c),           ROW_FIELD(4, struct handed_piece, read),
+    ROW_FIELD(5, struct handed_piece, generation),  ROW_FIELD(6, struct handed_piece, client_ack),
+    ROW_FIELD(7, struct handed_piece, tsval),       ROW_FIELD(8, struct handed_piece, tsecr),
+    ROW_FIELD(9, struct handed_piece, since_ms),    ROW_FIELD(11, struct handed_piece, promised),
+    ROW_FIELD(12, struct handed_piece, offset),     ROW_FIELD(13, struct handed_piece, bytes),
+    ROW_FIELD(14, struct handed_piece, timestamps), ROW_FIELD(15, struct handed_piece, greeted),
+    ROW_FIELD(16, struct handed_piece, known),      ROW_FIELD(17, struct handed_piece, link),
+    ROW_FIELD(18, struct handed_piece, data),       ROW_FIELD(19, struct handed_piece, whole),
 };
 
 const struct row_form takeover_forms[TAKEOVER_PARTS] = {

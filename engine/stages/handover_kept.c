@@ -8,7 +8,7 @@
 #include "engine/stages/handover.h"
 #include "engine/stages/kept.h"
 
-_Static_assert(sizeof(struct handed_piece) == 1136, "no padding but what is named");
+_Static_assert(sizeof(struct handed_piece) == 1132, "no padding but what is named");
 
 static uint16_t least(uint32_t a, uint32_t b)
 {
@@ -33,7 +33,6 @@ static void fill(const struct engine *engine, const struct slot *slot, uint32_t 
     out->tsval = slot->tsval;
     out->tsecr = slot->tsecr;
     out->since_ms = slot->since_ms;
-    out->used = flow->used;
     out->promised = slot->promised;
     out->offset = (uint16_t)offset;
     out->bytes = least(slot->promised - offset, SLOT_CHUNK_BYTES);

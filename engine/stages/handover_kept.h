@@ -19,7 +19,6 @@
 struct handed_piece {
     struct flow_key key;
     uint32_t x, c, read, generation, client_ack, tsval, tsecr, since_ms; /* as in struct slot */
-    uint32_t used;                                                       /* as of its flow */
     uint16_t promised, offset, bytes;
     uint8_t timestamps, greeted, known, whole;
     struct link_header link; /* to the client */
