@@ -94,6 +94,7 @@ static void fill_slot(struct slot *slot, const struct handed_piece *from)
     slot->tsval = from->tsval;
     slot->tsecr = from->tsecr;
     slot->since_ms = from->since_ms;
+    slot->promised = from->promised; /* more than is there, until the last piece is */
     slot->flags |= (uint16_t)(SLOT_HANDED | (from->timestamps ? SLOT_TIMESTAMPS : 0) |
                               (from->greeted ? SLOT_GREETED : 0));
     memcpy(slot->link, from->link.bytes, sizeof(slot->link));
@@ -126,13 +127,23 @@ static struct flow *begin(struct engine *engine, const struct handed_piece *from
     return flow;
 }
 
+/* What stands for one tuple may be of two requests, where somebody has written it: neither gets the
+ * other's bytes. */
+static bool is_same(const struct slot *slot, const struct handed_piece *from)
+{
+    return slot->x == from->x && slot->c == from->c && slot->generation == from->generation &&
+           slot->since_ms == from->since_ms && slot->promised == from->promised;
+}
+
 /* Of one whose pieces before this one are there; NULL: they are not. */
 static struct flow *find_begun(struct engine *engine, const struct handed_piece *from)
 {
     struct flow *flow = flow_find(&engine->flows, &from->key);
     const struct slot *slot = flow && flow->state == FLOW_KEPT ? kept_slot(engine, flow) : NULL;
 
-    return slot && (slot->flags & SLOT_HANDED) && slot->bytes == from->offset ? flow : NULL;
+    if (!slot || !(slot->flags & SLOT_HANDED) || !is_same(slot, from))
+        return NULL;
+    return slot->bytes == from->offset ? flow : NULL;
 }
 
 void takeover_piece(struct engine *engine, const struct handed_piece *from, uint64_t now_us)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "engine/stages/handover.h"
+#include "engine/stages/kept.h"
 #include "engine/tcp/joined.h"
 #include "tests/engine/support_engine.h"
 
@@ -203,6 +204,33 @@ Test(handover_kept, one_that_lacks_a_piece_is_no_request)
         bench_wait(b, SECOND_US / 10);
         cr_assert_eq(b->engine->slots.count, 0, "without piece %u", missing);
         cr_assert_eq(b->engine->slots.chunks_used, 0);
+        nothing(b);
+        bench_end(b);
+    }
+}
+
+/* The file is damaged, or forged: what stands there for the same tuple is of another request. */
+Test(handover_kept, request_gets_no_bytes_of_another)
+{
+    for (int which = 0; which < 5; which++) {
+        struct bench *b = bench_new(SETTING_ATTACK);
+
+        begin_long(b);
+        leave(b);
+        b = next_of(b);
+        for (uint32_t i = 1; i < count; i++) {
+            pieces[i].x += which == 0;
+            pieces[i].c += which == 1;
+            pieces[i].generation += which == 2;
+            pieces[i].since_ms += which == 3;
+        }
+        /* Or all of the first one is there without them. */
+        pieces[0].promised = which == 4 ? SLOT_CHUNK_BYTES : LONG;
+        for (uint32_t i = 0; i < count; i++)
+            takeover_piece(b->engine, &pieces[i], b->now_us);
+        cr_assert_eq(kept_slot(b->engine, bench_flow(b))->bytes, SLOT_CHUNK_BYTES, "%d", which);
+        bench_wait(b, SECOND_US / 10);
+        cr_assert_eq(b->engine->slots.count, which == 4, "%d", which);
         nothing(b);
         bench_end(b);
     }
