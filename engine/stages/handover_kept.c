@@ -146,24 +146,38 @@ static struct flow *find_begun(struct engine *engine, const struct handed_piece 
     return slot->bytes == from->offset ? flow : NULL;
 }
 
+/* Nobody is kept for it: its client is reset at once, where the outbox has room, else when it says
+ * more. Not for each of its pieces. */
+static void refuse(struct engine *engine, const struct handed_piece *from, uint64_t now_us)
+{
+    const struct flow *flow = NULL;
+    struct slot slot = {0};
+
+    if (takeover_lost(engine, &from->key, now_us))
+        flow = flow_find(&engine->flows, &from->key);
+    if (!flow || !flow_server(engine, flow))
+        return;
+    fill_slot(&slot, from);
+    kept_reset(engine, flow, &slot);
+}
+
 void takeover_piece(struct engine *engine, const struct handed_piece *from, uint64_t now_us)
 {
-    struct flow *flow = NULL;
+    struct flow *flow;
     struct slot *slot;
 
-    if (is_sane(from))
-        flow = from->offset ? find_begun(engine, from) : begin(engine, from, now_us);
-    if (!flow) {
+    if (!is_sane(from)) {
         takeover_lost(engine, &from->key, now_us);
+        return;
+    }
+    flow = from->offset ? find_begun(engine, from) : begin(engine, from, now_us);
+    if (!flow) {
+        refuse(engine, from, now_us);
         return;
     }
     slot = kept_slot(engine, flow);
-    if (slot_add(&engine->slots, slot, from->offset, from->data, from->bytes) != SLOT_GREW ||
-        slot->bytes != from->offset + from->bytes) {
-        engine_flow_free(engine, flow);
-        takeover_lost(engine, &from->key, now_us);
-        return;
-    }
+    /* Where there is no room for it, or one is missing, that shows when it is looked at. */
+    slot_add(&engine->slots, slot, from->offset, from->data, from->bytes);
     if (slot->bytes == from->promised)
         slot_promise(&engine->slots, slot);
 }

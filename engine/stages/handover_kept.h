@@ -29,7 +29,8 @@ struct handed_piece {
 /* As handover_flows(). */
 uint32_t handover_pieces(const struct engine *engine, uint32_t *cursor, struct handed_piece *out,
                          uint32_t max);
-/* Before the first frame. One that finds no room is reset when its client says more. */
+/* Before the first frame. The client of one that finds no room is reset at once, or by the first
+ * tick; beyond what the outbox holds when it says more. */
 void takeover_piece(struct engine *engine, const struct handed_piece *from, uint64_t now_us);
 
 #endif

@@ -149,6 +149,11 @@ static void emit(struct engine *engine, const struct flow *flow, const struct sl
     engine_emit(engine, SIDE_CLIENT, &link, &segment);
 }
 
+void kept_reset(struct engine *engine, const struct flow *flow, const struct slot *slot)
+{
+    emit(engine, flow, slot, true);
+}
+
 /* --- time ------------------------------------------------------------------------------------ */
 
 static uint32_t least(uint32_t a, uint32_t b)
@@ -210,19 +215,30 @@ static void set_timer(struct engine *engine, const struct flow *flow, const stru
                     now_us + 1000ull * wait_ms);
 }
 
-/* Its client may have said all that it will say. Of one that is not whole nothing was promised by
- * us, and by the last process all of it: what comes is a stray's. */
-static void look_at_handed(struct engine *engine, struct flow *flow, struct slot *slot,
-                           uint64_t now_us)
+/* Pieces are missing of what the last process has promised. */
+static bool is_lost(const struct slot *slot)
+{
+    return (slot->flags & (SLOT_HANDED | SLOT_PROMISED)) == SLOT_HANDED;
+}
+
+static void give_up_handed(struct engine *engine, struct flow *flow, uint64_t now_us)
 {
     const struct flow_key key = flow->key;
 
-    slot->flags &= (uint16_t)~SLOT_HANDED;
-    if (!(slot->flags & SLOT_PROMISED)) {
-        kept_cut(engine, flow, now_us);
-        takeover_lost(engine, &key, now_us);
+    kept_reset(engine, flow, kept_slot(engine, flow));
+    kept_end(engine, flow, now_us);
+    takeover_lost(engine, &key, now_us); /* our reset may be */
+}
+
+/* Its client may have said all that it will say. */
+static void look_at_handed(struct engine *engine, struct flow *flow, struct slot *slot,
+                           uint64_t now_us)
+{
+    if (is_lost(slot)) {
+        give_up_handed(engine, flow, now_us);
         return;
     }
+    slot->flags &= (uint16_t)~SLOT_HANDED;
     set_timer(engine, flow, slot, now_us);
     request_again(engine, flow, now_us);
 }
@@ -515,8 +531,12 @@ static void client_frame(struct engine *engine, struct passage *passage, struct 
 /* The server knows nothing of this connection yet: what comes is of an older one on the tuple. */
 void kept_frame(struct engine *engine, struct passage *passage, struct flow *flow)
 {
-    if (passage->from == SIDE_CLIENT)
+    if (is_lost(kept_slot(engine, flow))) {
+        give_up_handed(engine, flow, passage->now_us);
+        passage_drop(engine, passage, DROP_answered);
+    } else if (passage->from == SIDE_CLIENT) {
         client_frame(engine, passage, flow);
-    else
+    } else {
         passage_drop(engine, passage, DROP_swallowed);
+    }
 }

@@ -33,6 +33,10 @@ bool kept_end(struct engine *engine, struct flow *flow, uint64_t now_us);
 /* The same at once, and its client is reset where it was promised something. */
 void kept_cut(struct engine *engine, struct flow *flow, uint64_t now_us);
 
+/* Resets the client of what was promised, by the slot, which need not be one of the pool. Its
+ * server is known. */
+void kept_reset(struct engine *engine, const struct flow *flow, const struct slot *slot);
+
 /* A frame of a flow that is KEPT, from either side. */
 void kept_frame(struct engine *engine, struct passage *passage, struct flow *flow);
 /* What is due among slots, one of them; false where nothing is. */

@@ -168,8 +168,14 @@ Test(handover_kept, whole_one_is_served_by_itself)
     bench_end(b);
 }
 
-static void is_reset(struct bench *b, uint32_t c)
+/* Nothing of it goes to the server, nor is anything kept. */
+static void is_reset_at_once(struct bench *b, uint32_t c)
 {
+    bench_wait(b, SECOND_US / 10);
+    to_client(b, .flags = "R.", .seq = c + 1, .ack = X + 1 + LONG);
+    nothing(b);
+    cr_assert_eq(b->engine->slots.count, 0);
+    cr_assert_eq(b->engine->slots.chunks_used, 0);
     client_says(b, .flags = "P.", .seq = X + 1 + LONG, .ack = c + 1, .payload = "\r\n\r\n");
     to_client(b, .flags = "R", .seq = c + 1, .window_closed = true);
     bench_end(b);
@@ -185,8 +191,50 @@ Test(handover_kept, one_that_finds_no_room_is_reset)
     b->engine->slots.slots_max = 0;
     for (uint32_t i = 0; i < count; i++)
         takeover_piece(b->engine, &pieces[i], b->now_us);
-    cr_assert_eq(b->engine->slots.count, 0);
-    is_reset(b, c);
+    is_reset_at_once(b, c);
+}
+
+Test(handover_kept, one_that_finds_room_for_a_part_is_reset)
+{
+    struct bench *b = bench_new(SETTING_ATTACK);
+    const uint32_t c = begin_long(b);
+
+    leave(b);
+    b = next_of(b);
+    b->engine->slots.chunks_max = 1;
+    for (uint32_t i = 0; i < count; i++)
+        takeover_piece(b->engine, &pieces[i], b->now_us);
+    is_reset_at_once(b, c);
+}
+
+/* What may be said at once is bounded: whoever is beyond it is reset when he says more. */
+Test(handover_kept, many_that_find_no_room_are_reset)
+{
+    struct bench *b = bench_new(SETTING_ATTACK), *next;
+    const uint32_t c = begin(b);
+    struct engine_config config;
+
+    leave(b);
+    bench_config(&config);
+    config.flows_max = 2 * OUTBOX_FRAMES;
+    next = bench_new_sized(SETTING_ATTACK, &config);
+    next->now_us = b->now_us + BREAK_US;
+    bench_end(b);
+    b = next;
+    b->engine->slots.slots_max = 0;
+    for (int i = OUTBOX_FRAMES; i >= 0; i--) {
+        struct handed_piece piece = pieces[0];
+
+        piece.key.client_port = (uint16_t)(piece.key.client_port + i);
+        takeover_piece(b->engine, &piece, b->now_us);
+    }
+    bench_wait(b, SECOND_US / 10);
+    for (uint32_t i = 0; i < OUTBOX_FRAMES; i++)
+        take(b, SIDE_CLIENT);
+    nothing(b);
+    client_says(b, .flags = "P.", .seq = X + 9, .ack = c + 1, .payload = REST);
+    to_client(b, .flags = "R", .seq = c + 1, .window_closed = true);
+    bench_end(b);
 }
 
 /* Nobody would say again what is missing. */
@@ -194,19 +242,28 @@ Test(handover_kept, one_that_lacks_a_piece_is_no_request)
 {
     for (uint32_t missing = 0; missing < 3; missing++) {
         struct bench *b = bench_new(SETTING_ATTACK);
+        const uint32_t c = begin_long(b);
 
-        begin_long(b);
         leave(b);
         b = next_of(b);
         for (uint32_t i = 0; i < count; i++)
             if (i != missing)
                 takeover_piece(b->engine, &pieces[i], b->now_us);
-        bench_wait(b, SECOND_US / 10);
-        cr_assert_eq(b->engine->slots.count, 0, "without piece %u", missing);
-        cr_assert_eq(b->engine->slots.chunks_used, 0);
-        nothing(b);
-        bench_end(b);
+        is_reset_at_once(b, c);
     }
+}
+
+/* Its client speaks before anything was looked at: what was acknowledged is not taken back. */
+Test(handover_kept, one_that_lacks_a_piece_is_reset_whatever_its_client_says)
+{
+    struct bench *b = bench_new(SETTING_ATTACK);
+    const uint32_t c = begin_long(b);
+
+    leave(b);
+    b = next_of(b);
+    takeover_piece(b->engine, &pieces[0], b->now_us);
+    client_says(b, .flags = "P.", .seq = X + 1 + LONG, .ack = c + 1, .payload = "\r\n\r\n");
+    is_reset_at_once(b, c);
 }
 
 /* The file is damaged, or forged: what stands there for the same tuple is of another request. */
@@ -214,8 +271,8 @@ Test(handover_kept, request_gets_no_bytes_of_another)
 {
     for (int which = 0; which < 5; which++) {
         struct bench *b = bench_new(SETTING_ATTACK);
+        const uint32_t c = begin_long(b);
 
-        begin_long(b);
         leave(b);
         b = next_of(b);
         for (uint32_t i = 1; i < count; i++) {
@@ -231,6 +288,8 @@ Test(handover_kept, request_gets_no_bytes_of_another)
         cr_assert_eq(kept_slot(b->engine, bench_flow(b))->bytes, SLOT_CHUNK_BYTES, "%d", which);
         bench_wait(b, SECOND_US / 10);
         cr_assert_eq(b->engine->slots.count, which == 4, "%d", which);
+        if (which != 4)
+            to_client(b, .flags = "R.", .seq = c + 1, .ack = X + 1 + LONG);
         nothing(b);
         bench_end(b);
     }
