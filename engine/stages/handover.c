@@ -7,6 +7,7 @@
 #include "engine/shard/connection.h"
 #include "engine/shard/observe.h"
 #include "engine/stages/carry.h"
+#include "engine/stages/handover_kept.h"
 #include "engine/stages/kept.h"
 #include "engine/stages/opening.h"
 #include "engine/stages/opening_say.h"
@@ -40,26 +41,35 @@ static void forget_greeting(struct engine *engine, struct flow *flow, uint64_t n
     engine_flow_state(engine, flow, FLOW_CLOSING, now_us);
 }
 
-static void end_opening(struct engine *engine, struct flow *flow, uint64_t now_us)
+/* Its client says its request again to the next process. */
+static void forget_opening(struct engine *engine, struct flow *flow, const struct opening *opening,
+                           uint64_t now_us)
 {
-    const struct opening *opening =
-        &engine->openings.openings[flow_cold(&engine->flows, flow)->opening];
-
-    if (preparing_ends(engine, flow, now_us))
-        return;
-    if (!will_be_repeated(flow, opening)) {
-        opening_fail(engine, flow, true, now_us);
-        return;
-    }
     opening_reset_server(engine, flow, opening);
     opening_done(engine, flow);
-    /* Where frames go on without us what the server says all the same is not for the client. */
-    if (engine->flows.joined)
-        joined_count(engine->flows.joined, engine->flows.seed, &flow->key, 1);
     if (flow->state == FLOW_GREETING)
         forget_greeting(engine, flow, now_us);
     else
         engine_flow_free(engine, flow);
+}
+
+static void end_opening(struct engine *engine, struct flow *flow, uint64_t now_us)
+{
+    const struct opening *opening =
+        &engine->openings.openings[flow_cold(&engine->flows, flow)->opening];
+    const struct flow_key key = flow->key;
+
+    if (preparing_ends(engine, flow, now_us))
+        return;
+    if (will_be_repeated(flow, opening)) {
+        forget_opening(engine, flow, opening, now_us);
+    } else if (!handover_keep(engine, flow, now_us)) {
+        opening_fail(engine, flow, true, now_us);
+        return;
+    }
+    /* Where frames go on without us what the server says all the same is not for the client. */
+    if (engine->flows.joined)
+        joined_count(engine->flows.joined, engine->flows.seed, &key, 1);
 }
 
 static struct flow *oldest_of(const struct engine *engine, enum flow_list_id id)

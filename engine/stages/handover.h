@@ -24,9 +24,10 @@
  *
  * What was acknowledged of requests that are not whole goes in pieces: handover_kept.h.
  *
- * An opening has more to it than can be handed over (held bytes, what was promised): it ends. Whose
- * client was told nothing of its request, and will repeat it, is forgotten, a greeting that was
- * said to it or not: its cookie is good in the new shard. All others are reset, at both ends. So is
+ * An opening has more to it than can be handed over: it ends, and its server is reset. Whose client
+ * was told nothing of its request, and will repeat it, is forgotten, a greeting that was said to it
+ * or not: its cookie is good in the new shard. Of which a part was acknowledged is kept again where
+ * the server has not answered, and opened anew. All others are reset, at both ends. So is
  * what was spliced by a process of a version whose rows cannot be read: takeover_lost().
  */
 #ifndef SYNWARD_ENGINE_STAGES_HANDOVER_H

@@ -7,6 +7,8 @@
 #include "engine/shard/connection.h"
 #include "engine/stages/handover.h"
 #include "engine/stages/kept.h"
+#include "engine/stages/opening.h"
+#include "engine/stages/opening_say.h"
 
 _Static_assert(sizeof(struct handed_piece) == 1132, "no padding but what is named");
 
@@ -180,4 +182,59 @@ void takeover_piece(struct engine *engine, const struct handed_piece *from, uint
     slot_add(&engine->slots, slot, from->offset, from->data, from->bytes);
     if (slot->bytes == from->promised)
         slot_promise(&engine->slots, slot);
+}
+
+/* --- out of openings ------------------------------------------------------------------------- */
+
+/* What went with a grant its server may have taken, and a greeting that is due stands nowhere else:
+ * these are not kept. */
+static bool may_be_kept(const struct flow *flow, const struct opening *opening)
+{
+    return flow->state == FLOW_OPENING && opening->promised > 0 &&
+           opening->held_bytes >= opening->promised && !opening->first_granted_us &&
+           !(flow->flags & FLOW_GREETING_DUE);
+}
+
+/* All but what differs from piece to piece. */
+static void fill_from_opening(const struct flow *flow, const struct opening *opening,
+                              struct handed_piece *out)
+{
+    memset(out, 0, sizeof(*out));
+    out->key = flow->key;
+    out->x = opening->client_isn;
+    out->c = opening->c;
+    out->read = opening->read;
+    out->generation = opening->generation;
+    out->client_ack = opening->client_ack;
+    out->tsval = opening->client_tsval;
+    out->tsecr = opening->echo;
+    out->since_ms = (uint32_t)(opening->proved_us / 1000);
+    out->promised = opening->held_bytes;
+    out->timestamps = opening->timestamps;
+    out->greeted = opening->greeting_bytes != 0;
+    out->whole = opening->whole;
+    out->link = opening->to_client;
+}
+
+bool handover_keep(struct engine *engine, struct flow *flow, uint64_t now_us)
+{
+    const struct opening *opening =
+        &engine->openings.openings[flow_cold(&engine->flows, flow)->opening];
+    uint8_t held[HOLD_BYTES];
+    struct handed_piece piece;
+
+    if (!may_be_kept(flow, opening))
+        return false;
+    fill_from_opening(flow, opening, &piece);
+    memcpy(held, opening_hold(&engine->openings, opening), piece.promised);
+    opening_reset_server(engine, flow, opening);
+    opening_done(engine, flow);
+    engine_flow_free(engine, flow);
+    for (uint32_t at = 0; at < piece.promised; at += SLOT_CHUNK_BYTES) {
+        piece.offset = (uint16_t)at;
+        piece.bytes = least(piece.promised - at, SLOT_CHUNK_BYTES);
+        memcpy(piece.data, held + at, piece.bytes);
+        takeover_piece(engine, &piece, now_us);
+    }
+    return true;
 }

@@ -9,6 +9,7 @@
 #ifndef SYNWARD_ENGINE_STAGES_HANDOVER_KEPT_H
 #define SYNWARD_ENGINE_STAGES_HANDOVER_KEPT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "engine/shard/shard.h"
@@ -26,6 +27,13 @@ struct handed_piece {
     uint8_t unused[3];
 };
 
+/*
+ * Of an opening whose server has not answered, and whose client was told that we have a part of
+ * what it said: this is kept again, and the opening ended, its server reset. The next process asks
+ * the server anew. What was held beside that part is handed over as if it had been acknowledged: it
+ * will be. False, and nothing is done: it is none of these.
+ */
+bool handover_keep(struct engine *engine, struct flow *flow, uint64_t now_us);
 /* As handover_flows(). */
 uint32_t handover_pieces(const struct engine *engine, uint32_t *cursor, struct handed_piece *out,
                          uint32_t max);

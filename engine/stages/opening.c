@@ -67,6 +67,7 @@ static void fill_opening(struct opening *opening, const struct passage *passage,
      * 6.1.1 wants no ECT else. */
     opening->ecn = proof->timestamps ? client.ecn : (frame_tos(frame) & 3) != ECN_NOT_ECT;
     opening->c = proof->c;
+    opening->read = proof->read;
     opening->generation = promise->generation;
     if (client.window_scale != WSCALE_NONE &&
         promise->synack.window_scale_state == CAPABILITY_GRANTED)

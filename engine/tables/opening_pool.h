@@ -50,6 +50,7 @@ struct opening {
     uint8_t promised_scale;  /* the server's window scale as the client was told, 0 where there is
                                 none */
     uint32_t c;              /* our ISN towards the client */
+    uint32_t read;           /* what that carries, for cookie_read() */
     uint32_t generation;     /* of the promise */
     uint32_t client_tsval;   /* newest */
     uint32_t echo;           /* the TSecr that the request came with */

@@ -13,6 +13,7 @@ from rawtcp import ACK, EVERYTHING, PSH, RST, RawClient
 from streams import Streams
 from test_takeover import (
     REQUEST,
+    asked_for_over_a_restart,
     daemon_lab,
     halves_over_restarts,
     KINDS,
@@ -182,6 +183,10 @@ def test_other_sides_than_before():
 def test_requests_of_which_a_part_was_acknowledged():
     """Their rest, said meanwhile, is not for the server, which would break them off."""
     halves_over_restarts(signal.SIGUSR2)
+
+
+def test_requests_whose_server_was_asked():
+    asked_for_over_a_restart(signal.SIGUSR2)
 
 
 def test_who_comes_meanwhile_to_a_server_in_calm():

@@ -135,8 +135,12 @@ def kinds(lab):
     return {flow["state"] for flow in lab.flows()}
 
 
+def in_state(lab, state):
+    return sum(f["state"] == state for f in lab.flows())
+
+
 def spliced(lab):
-    return sum(f["state"] == "spliced" for f in lab.flows())
+    return in_state(lab, "spliced")
 
 
 def plain_and_spliced(lab, talk, count=CONNECTIONS):
@@ -275,11 +279,17 @@ class Halved:
     def say_the_rest(self):
         self.client.send(self.rest[:1400], advance=False)
 
-    def is_served(self):
+    def say_all(self):
         for at in range(0, len(self.rest), 1000):
             self.client.send(self.rest[at : at + 1000])
+
+    def hears(self):
         said = self.client.read(lambda said: b"\n\r\n" in said or b"200" in said)
         check(b"200 OK" in said, f"served: {said}")
+
+    def is_served(self):
+        self.say_all()
+        self.hears()
 
 
 LENGTHS = (0, 900, 12000)  # of what a request has beside its words
@@ -312,6 +322,43 @@ def halves_over_restarts(how=signal.SIGTERM, programs=(SYNWARD,)):
 
 def test_requests_of_which_a_part_was_acknowledged():
     halves_over_restarts()
+
+
+@contextlib.contextmanager
+def unanswered(lab, address):
+    """The server knows no way to him, so that whoever is being let in stays so."""
+    lab.server.ip(f"route add blackhole {address}/32")
+    try:
+        yield
+    finally:
+        lab.server.ip(f"route del blackhole {address}/32")
+
+
+def asked_for_over_a_restart(how=signal.SIGTERM):
+    """Their server was asked, and has not answered: the next one asks it anew. They have said all,
+    and say nothing more."""
+    with daemon_lab(sides="port") as lab:
+        lab.start(mode="normal")
+        http = lab.http()
+        lab.learn("http", 80)
+        lab.set_mode("attack")
+        raw = RawClient(lab)
+        served = http.counts()["requests"]
+        halves = [Halved(raw, length) for length in LENGTHS]
+        with unanswered(lab, raw.source):
+            for half in halves:
+                half.say_all()
+            wait_until(lambda: in_state(lab, "opening") == len(halves), 5, "all are asked for")
+            check_equal(lab.daemon.stop(how)[0], 0, "exit code")
+        lab._start_daemon("attack", ())  # pylint: disable=protected-access
+        for half in halves:
+            half.hears()
+        check_equal(http.counts()["requests"], served + len(halves), "requests served")
+        raw.close()
+
+
+def test_requests_whose_server_was_asked():
+    asked_for_over_a_restart()
 
 
 KINDS = (("http", 80), ("pop3", 110))  # the client speaks first, or its server does

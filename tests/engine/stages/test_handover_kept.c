@@ -168,6 +168,67 @@ Test(handover_kept, whole_one_is_served_by_itself)
     bench_end(b);
 }
 
+/* Its server has not answered: it is asked anew. Who was told of a part is told of all then. */
+Test(handover_kept, one_whose_server_is_asked_is_opened_anew)
+{
+    struct bench *b = bench_new(SETTING_ATTACK);
+    const uint32_t c = begin(b);
+
+    client_says(b, .flags = "P.", .seq = X + 9, .ack = c + 1, .payload = REST);
+    to_server(b, .flags = "S", .seq = X, .options = OFFERS);
+    cr_assert_not(handover_end(b->engine, b->now_us));
+    bench_wait(b, SECOND_US / 10);
+    to_server(b, .flags = "R", .seq = X + 1);
+    b = successor(b);
+    cr_assert_eq(count, 1);
+    server_says(b, .flags = "S.", .seq = Y + 5, .ack = X + 1, .window = 65160, .options = OFFERS);
+    nothing(b); /* the first one's answer, late */
+    bench_wait(b, SECOND_US / 10);
+    to_server(b, .flags = "S", .seq = X, .options = OFFERS);
+    client_says(b, .flags = "P.", .seq = X + 9, .ack = c + 1, .payload = REST);
+    to_client(b, .flags = ".", .seq = c + 1, .ack = X + 1 + strlen(REQUEST));
+    server_says(b, .flags = "S.", .seq = Y, .ack = X + 1, .window = 65160, .options = OFFERS);
+    to_server(b, .flags = "P.", .seq = X + 1, .ack = Y + 1, .payload = REQUEST);
+    bench_forget(b);
+    bench_end(b);
+}
+
+/* What it says all the same, where frames go on without us, is not for the client. */
+Test(handover_kept, answer_of_a_server_that_was_asked_is_not_for_the_client)
+{
+    static uint16_t joined[JOINED_COUNTS];
+    struct bench *b = bench_new(SETTING_ATTACK);
+    const uint32_t c = begin(b);
+    uint32_t all = 0;
+
+    client_says(b, .flags = "P.", .seq = X + 9, .ack = c + 1, .payload = REST);
+    b->engine->flows.joined = joined;
+    cr_assert_not(handover_end(b->engine, b->now_us));
+    for (uint32_t i = 0; i < JOINED_COUNTS; i++)
+        all += joined[i];
+    cr_assert_eq(all, 1);
+    bench_wait(b, SECOND_US / 10);
+    bench_forget(b);
+    bench_end(b);
+}
+
+Test(handover_kept, one_whose_server_is_asked_is_reset_where_there_is_no_room)
+{
+    struct bench *b = bench_new(SETTING_ATTACK);
+    const uint32_t c = begin(b);
+
+    client_says(b, .flags = "P.", .seq = X + 9, .ack = c + 1, .payload = REST);
+    to_server(b, .flags = "S", .seq = X, .options = OFFERS);
+    b->engine->slots.slots_max = 0;
+    cr_assert_not(handover_end(b->engine, b->now_us));
+    bench_wait(b, SECOND_US / 10);
+    to_server(b, .flags = "R", .seq = X + 1);
+    to_client(b, .flags = "R.", .seq = c + 1, .ack = X + 1 + strlen(REQUEST));
+    b = successor(b);
+    cr_assert_eq(count, 0);
+    bench_end(b);
+}
+
 /* Nothing of it goes to the server, nor is anything kept. */
 static void is_reset_at_once(struct bench *b, uint32_t c)
 {
