@@ -195,7 +195,7 @@ static struct policy *make_policy(const struct takeover *takeover)
 
     if (!policy)
         return NULL;
-    policy->generation = takeover->tail.generation;
+    policy->generation = takeover->common.generation;
     policy->count = (uint32_t)promises->count;
     for (uint32_t i = 0; i < policy->count; i++) {
         struct server_policy *server = &policy->servers[i];
@@ -215,43 +215,43 @@ static struct policy *make_policy(const struct takeover *takeover)
     return policy;
 }
 
-/* Keys and promises. Without the keys tags are found by no hash, and the cookies of those who wait
- * are nobody's. */
+/* Keys and promises. Without the keys tags are found by no hash, and the cookies of those who wait,
+ * and those by which kept requests were proved, are nobody's. */
 static void read_parts(struct takeover *takeover)
 {
-    const struct takeover_found *tail = &takeover->parts[TAKEOVER_TAIL];
+    const struct takeover_found *common = &takeover->parts[TAKEOVER_COMMON];
     const struct takeover_found *records = &takeover->parts[TAKEOVER_RECORDS];
 
-    if (!tail->readable || tail->count != 1) {
+    if (!common->readable || common->count != 1) {
         takeover->parts[TAKEOVER_TAGS].readable = false;
         takeover->parts[TAKEOVER_WAITING].readable = false;
         takeover->parts[TAKEOVER_PIECES].readable = false;
         return;
     }
-    takeover_read_row(tail, 0, &takeover->tail);
-    takeover->secrets = takeover->tail.secrets;
+    takeover_read_row(common, 0, &takeover->common);
+    takeover->secrets = takeover->common.secrets;
     if (takeover->parts[TAKEOVER_PROMISES].readable)
         takeover->policy = make_policy(takeover);
     if (records->readable)
         takeover->records =
-            takeover_records_open(takeover->tail.left, &records->reading, records->row_bytes);
+            takeover_records_open(takeover->common.left, &records->reading, records->row_bytes);
 }
 
 /* Nobody else knows of it any more. */
 static void note_left_sides(struct takeover *takeover)
 {
-    const struct takeover_found *part = &takeover->parts[TAKEOVER_TAIL];
-    struct takeover_tail tail;
+    const struct takeover_found *part = &takeover->parts[TAKEOVER_COMMON];
+    struct takeover_common common;
 
     if (takeover->prefix.layout != TAKEOVER_LAYOUT || !find_parts(takeover) || !part->readable ||
         part->count != 1)
         return;
-    takeover_read_row(part, 0, &tail);
-    for (int side = 0; tail.handed_on && side < 2; side++) {
-        tail.sides[side][TAKEOVER_SIDE_BYTES - 1] = '\0';
-        memcpy(takeover->left_sides[side], tail.sides[side], TAKEOVER_SIDE_BYTES);
+    takeover_read_row(part, 0, &common);
+    for (int side = 0; common.handed_on && side < 2; side++) {
+        common.sides[side][TAKEOVER_SIDE_BYTES - 1] = '\0';
+        memcpy(takeover->left_sides[side], common.sides[side], TAKEOVER_SIDE_BYTES);
     }
-    sodium_memzero(&tail, sizeof(tail));
+    sodium_memzero(&common, sizeof(common));
 }
 
 static void take_file(struct takeover *takeover, int fd, struct error *why)
@@ -397,7 +397,7 @@ const char *takeover_left_side(const struct takeover *takeover, enum side side)
 
 bool takeover_was_handed_on(const struct takeover *takeover)
 {
-    return takeover->tail.handed_on;
+    return takeover->common.handed_on;
 }
 
 struct takeover_log *takeover_log_of(struct takeover *takeover)

@@ -16,7 +16,8 @@
  * there were none. The form says where each field of a row is (base/row_form.h), so that an older
  * version reads what a newer one has left, and the other way round. Every version reads the prefix
  * and, at the head of each flow, its key and whether its halves are joined by offsets: where the
- * rest of it cannot be read, those that are joined are answered by resets.
+ * rest of it cannot be read, those that are joined are answered by resets; nobody knows then whose
+ * request was acknowledged in part.
  *
  * Nothing is synced to the disk: what a crash of the machine leaves is of another boot. Where the
  * file cannot be written, the disk being full, it is one in memory: the next run's, where that is

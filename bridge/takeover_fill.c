@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* takeover_fill.c - see takeover.h: gives the workers what takeover.c has read, to each what is
- * his, and to who passes frames on until they are there what is not for the other end. */
+/*
+ * takeover_fill.c - see takeover.h.
+ *
+ *      takeover_fill()      gives each worker its part of what takeover.c has read
+ *      takeover_mark()      until they run: whose frames are not to pass by themselves
+ *      takeover_follow()    how far the kernel has carried meanwhile what was taken over
+ */
 #include <string.h>
 
 #include "bridge/base/clock.h"
@@ -36,7 +41,7 @@ static struct handed_flow flow_at(const struct takeover *takeover, uint32_t i)
 /* Counts and tags are of a share of what was there: another number of workers has other shares. */
 static bool same_shards(const struct takeover *takeover, uint32_t count)
 {
-    return takeover->tail.shards == count;
+    return takeover->common.shards == count;
 }
 
 static void fill_servers(const struct takeover *takeover, uint32_t index, uint32_t count,
@@ -64,7 +69,7 @@ static void fill_tags(const struct takeover *takeover, uint32_t index, uint32_t 
     if (!same_shards(takeover, count))
         return;
     for (int which = 0; which < HANDED_TAGS; which++)
-        if (takeover->tail.places[which] != handover_places(engine, (enum handed_tags)which))
+        if (takeover->common.places[which] != handover_places(engine, (enum handed_tags)which))
             return;
     for (uint64_t i = 0; part->readable && i < part->count; i++) {
         struct takeover_tag_row row;
@@ -169,7 +174,7 @@ static bool never_was(const struct handed_flow *flow)
     return flow->state == FLOW_CLOSING && !flow->flags && flow->client_next == flow->client_isn + 1;
 }
 
-/* What the rest of a request would be to its server. */
+/* The rest of a kept request alone means nothing to its server. */
 static void mark_pieces(const struct takeover *takeover, uint16_t *joined,
                         const uint64_t table_seed[2], int change)
 {
@@ -199,7 +204,7 @@ void takeover_mark(const struct takeover *takeover, uint16_t *joined, const uint
 
 /* --- what the kernel has carried meanwhile ---------------------------------------------------- */
 
-/* What ends with it is an order to the kernel, and there is room for some. */
+/* An end is an order to the kernel, and there is room for few: they are obeyed one by one. */
 static void follow(const struct takeover *takeover, struct workers *workers,
                    const struct handed_flow *flow)
 {
@@ -210,7 +215,7 @@ static void follow(const struct takeover *takeover, struct workers *workers,
     workers_obey(workers, worker);
 }
 
-/* What was handed on. */
+/* Those that the programs of the last one carry. False: there are no records of them. */
 static bool follow_flows(const struct takeover *takeover, struct workers *workers)
 {
     if (!takeover->records.rows.bytes)

@@ -37,18 +37,18 @@ static const struct row_field flow_fields[] = {
     ROW_FIELD_OPTIONAL(20, struct handed_flow, record),
 };
 
-static const struct row_field tail_fields[] = {
-    ROW_FIELD(1, struct takeover_tail, secrets.keys.mac),
-    ROW_FIELD(2, struct takeover_tail, secrets.keys.tsval),
-    ROW_FIELD(3, struct takeover_tail, secrets.table_seed),
-    ROW_FIELD(4, struct takeover_tail, secrets.steer_seed),
-    ROW_FIELD(5, struct takeover_tail, generation),
-    ROW_FIELD(6, struct takeover_tail, shards),
-    ROW_FIELD(7, struct takeover_tail, places),
-    ROW_FIELD_OPTIONAL(8, struct takeover_tail, left.number),
-    ROW_FIELD_OPTIONAL(9, struct takeover_tail, left.each),
-    ROW_FIELD_OPTIONAL(10, struct takeover_tail, handed_on),
-    ROW_FIELD_OPTIONAL(11, struct takeover_tail, sides),
+static const struct row_field common_fields[] = {
+    ROW_FIELD(1, struct takeover_common, secrets.keys.mac),
+    ROW_FIELD(2, struct takeover_common, secrets.keys.tsval),
+    ROW_FIELD(3, struct takeover_common, secrets.table_seed),
+    ROW_FIELD(4, struct takeover_common, secrets.steer_seed),
+    ROW_FIELD(5, struct takeover_common, generation),
+    ROW_FIELD(6, struct takeover_common, shards),
+    ROW_FIELD(7, struct takeover_common, places),
+    ROW_FIELD_OPTIONAL(8, struct takeover_common, left.number),
+    ROW_FIELD_OPTIONAL(9, struct takeover_common, left.each),
+    ROW_FIELD_OPTIONAL(10, struct takeover_common, handed_on),
+    ROW_FIELD_OPTIONAL(11, struct takeover_common, sides),
 };
 
 /* A promise: its fields have the numbers from `first` on. A member's name takes no parentheses.
@@ -176,8 +176,8 @@ static const struct row_field waiting_fields[] = {
     ROW_FIELD_OPTIONAL(17, struct handed_waiting, proved),
 };
 
-/* No number 10 any more: since when its client is silent counts anew, as nobody has heard it
- * meanwhile. */
+/* Number 10 (when its client was heard) is used no more, and not given again: silence counts anew,
+ * as nobody has heard it meanwhile. */
 static const struct row_field piece_fields[] = {
     ROW_FIELD(1, struct handed_piece, key),         ROW_FIELD(2, struct handed_piece, x),
     ROW_FIELD(3, struct handed_piece, c),           ROW_FIELD(4, struct handed_piece, read),
@@ -192,7 +192,7 @@ static const struct row_field piece_fields[] = {
 
 const struct row_form takeover_forms[TAKEOVER_PARTS] = {
     [TAKEOVER_FLOWS] = FORM(struct handed_flow, flow_fields, 1),
-    [TAKEOVER_TAIL] = FORM(struct takeover_tail, tail_fields, 0),
+    [TAKEOVER_COMMON] = FORM(struct takeover_common, common_fields, 0),
     [TAKEOVER_PROMISES] = FORM(struct takeover_promises_row, promises_fields, 10),
     [TAKEOVER_SERVERS] = FORM(struct takeover_server_row, server_fields, 8),
     [TAKEOVER_WATCHES] = FORM(struct handed_watch, watch_fields, 1),

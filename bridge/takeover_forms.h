@@ -19,8 +19,8 @@ struct takeover_secrets {
     uint64_t table_seed[2], steer_seed;
 };
 
-/* One row. */
-struct takeover_tail {
+/* Of all of it: one row. */
+struct takeover_common {
     struct takeover_secrets secrets;
     uint64_t generation; /* of the policy */
     uint32_t shards;
@@ -51,7 +51,7 @@ struct takeover_tag_row {
 /* Numbers of STORE.flows, for good. */
 enum takeover_part {
     TAKEOVER_FLOWS,
-    TAKEOVER_TAIL,
+    TAKEOVER_COMMON,
     TAKEOVER_PROMISES,
     TAKEOVER_SERVERS,
     TAKEOVER_WATCHES,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* takeover_parts.h - the file STORE.flows, for takeover.c, takeover_fill.c and takeover_write.c. */
+/* takeover_parts.h - STORE.flows as it is stored, and what takeover.c, takeover_fill.c and
+ * takeover_write.c share of it. */
 #ifndef SYNWARD_BRIDGE_TAKEOVER_PARTS_H
 #define SYNWARD_BRIDGE_TAKEOVER_PARTS_H
 
@@ -72,7 +73,7 @@ struct takeover {
     size_t length;
     struct takeover_prefix prefix;
     struct takeover_found parts[TAKEOVER_PARTS];
-    struct takeover_tail tail;
+    struct takeover_common common;
     struct takeover_records records; /* of these flows, while the kernel goes on */
     struct policy *policy;
     uint32_t taken; /* connections; the workers count */

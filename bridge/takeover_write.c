@@ -44,7 +44,7 @@ void takeover_wire(const char *client_side, const char *server_side,
  */
 struct content {
     struct takeover_prefix prefix;
-    struct takeover_tail tail;
+    struct takeover_common common;
     uint64_t rows[TAKEOVER_PARTS];
 };
 
@@ -82,8 +82,8 @@ static void put_form(struct writer *writer, enum takeover_part part)
 
 static uint32_t put_flows(struct writer *writer, const struct engine *engine, uint32_t shard)
 {
-    const bool carried = writer->content->tail.left.number;
-    const uint32_t first = shard * writer->content->tail.left.each;
+    const bool carried = writer->content->common.left.number;
+    const uint32_t first = shard * writer->content->common.left.each;
     struct handed_flow flows[BATCH];
     uint32_t cursor = 0, count, all = 0;
 
@@ -204,7 +204,7 @@ static uint64_t put_rows_of(struct writer *writer, const struct workers *workers
         return put_waiting(writer, engine);
     case TAKEOVER_PIECES:
         return put_pieces(writer, engine);
-    case TAKEOVER_TAIL:
+    case TAKEOVER_COMMON:
     case TAKEOVER_PROMISES:
     case TAKEOVER_RECORDS:
     case TAKEOVER_PARTS:
@@ -229,8 +229,8 @@ static void put_all(struct writer *writer, const struct workers *workers)
 {
     put_rows(writer, workers, TAKEOVER_FLOWS);
     put_form(writer, TAKEOVER_FLOWS);
-    put_form(writer, TAKEOVER_TAIL);
-    put(writer, &writer->content->tail, sizeof(writer->content->tail));
+    put_form(writer, TAKEOVER_COMMON);
+    put(writer, &writer->content->common, sizeof(writer->content->common));
     for (int part = TAKEOVER_PROMISES; part < TAKEOVER_PARTS; part++) {
         put_form(writer, (enum takeover_part)part);
         put_rows(writer, workers, (enum takeover_part)part);
@@ -241,7 +241,7 @@ static void begin(const struct takeover *takeover, const struct workers *workers
                   const struct takeover_way *way, struct content *content)
 {
     struct takeover_prefix *prefix = &content->prefix;
-    struct takeover_tail *tail = &content->tail;
+    struct takeover_common *common = &content->common;
     const struct engine *first = workers_engine(workers, 0);
     const struct policy *policy = workers_policy(workers);
 
@@ -253,17 +253,17 @@ static void begin(const struct takeover *takeover, const struct workers *workers
     memcpy(prefix->boot, takeover->boot, sizeof(prefix->boot));
     snprintf(prefix->version, sizeof(prefix->version), "%s", SYNWARD_VERSION);
     memcpy(prefix->wire, takeover->wire, sizeof(prefix->wire));
-    tail->secrets = takeover->secrets;
-    tail->generation = policy ? policy->generation : 0;
-    tail->shards = workers_count(workers);
-    tail->left = way->records;
-    tail->handed_on = way->goes_on;
+    common->secrets = takeover->secrets;
+    common->generation = policy ? policy->generation : 0;
+    common->shards = workers_count(workers);
+    common->left = way->records;
+    common->handed_on = way->goes_on;
     for (int side = 0; side < 2; side++)
         if (strlen(takeover->sides[side]) < TAKEOVER_SIDE_BYTES)
-            snprintf(tail->sides[side], TAKEOVER_SIDE_BYTES, "%s", takeover->sides[side]);
+            snprintf(common->sides[side], TAKEOVER_SIDE_BYTES, "%s", takeover->sides[side]);
     for (int which = 0; which < HANDED_TAGS; which++)
-        tail->places[which] = handover_places(first, (enum handed_tags)which);
-    content->rows[TAKEOVER_TAIL] = 1;
+        common->places[which] = handover_places(first, (enum handed_tags)which);
+    content->rows[TAKEOVER_COMMON] = 1;
 }
 
 static void count(const struct workers *workers, struct content *content)

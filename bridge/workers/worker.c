@@ -412,9 +412,9 @@ static void finish_what_came(struct worker *worker)
 static void run(struct worker *worker)
 {
     uint64_t now_us = clock_now_us();
-    /* What was taken over may have left something to say. */
-    bool more = true, stale = is_stale(worker, now_us);
+    bool more = false, stale = is_stale(worker, now_us);
 
+    send_outbox(worker); /* resets of what was taken over, and found no room */
     while (!worker->stopping) {
         const uint64_t deadline_us = more ? now_us : engine_next_deadline(worker->engine);
         uint64_t wait_us = deadline_us > now_us ? deadline_us - now_us : 0;

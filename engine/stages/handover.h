@@ -80,7 +80,7 @@ struct handed_waiting {
 
 _Static_assert(sizeof(struct handed_waiting) == 104, "no padding but what is named");
 
-/* Numbers for good. One more widens takeover_tail.places, which is then another field, and
+/* Numbers for good. One more widens takeover_common.places, which is then another field, and
  * optional. */
 enum handed_tags { HANDED_SERVED, HANDED_GREETED, HANDED_ANSWERED, HANDED_SLOW, HANDED_TAGS };
 
@@ -114,7 +114,8 @@ bool takeover_flow(struct engine *engine, const struct handed_flow *from, uint64
 bool takeover_carry(struct engine *engine, uint32_t *cursor);
 /* Of a joined one that was taken over: how far the old one's kernel had carried it in the end. */
 void takeover_again(struct engine *engine, const struct handed_flow *from, uint64_t now_us);
-/* Of a connection that cannot be taken over: whatever comes of it is answered by a reset. */
+/* Of a connection that cannot be taken over: whatever comes of it is answered by a reset. True: it
+ * is remembered from now on. False: its tuple is there already, or there is no room. */
 bool takeover_lost(struct engine *engine, const struct flow_key *key, uint64_t now_us);
 /* Numbers of what is taken over are of a while ago, and no record says what has come since. */
 void takeover_came_late(struct engine *engine);

@@ -149,7 +149,7 @@ static struct flow *find_begun(struct engine *engine, const struct handed_piece 
 }
 
 /* Nobody is kept for it: its client is reset at once, where the outbox has room, else when it says
- * more. Not for each of its pieces. */
+ * more. Its later pieces find the tuple taken: one reset. */
 static void refuse(struct engine *engine, const struct handed_piece *from, uint64_t now_us)
 {
     const struct flow *flow = NULL;
@@ -178,8 +178,13 @@ void takeover_piece(struct engine *engine, const struct handed_piece *from, uint
         return;
     }
     slot = kept_slot(engine, flow);
-    /* Where there is no room for it, or one is missing, that shows when it is looked at. */
     slot_add(&engine->slots, slot, from->offset, from->data, from->bytes);
+    if (slot->bytes < from->offset + from->bytes) { /* there is no room for it */
+        engine_flow_free(engine, flow);
+        refuse(engine, from, now_us);
+        return;
+    }
+    /* That one is missing shows when it is looked at. */
     if (slot->bytes == from->promised)
         slot_promise(&engine->slots, slot);
 }

@@ -37,8 +37,9 @@ bool handover_keep(struct engine *engine, struct flow *flow, uint64_t now_us);
 /* As handover_flows(). */
 uint32_t handover_pieces(const struct engine *engine, uint32_t *cursor, struct handed_piece *out,
                          uint32_t max);
-/* Before the first frame. The client of one that finds no room is reset at once, or by the first
- * tick; beyond what the outbox holds when it says more. */
+/* Before the first frame, one call for each piece, in order. Where there is no room for it its
+ * client is reset at once, beyond what the outbox holds when it says more; where a piece is
+ * missing, by the first tick, or its first frame; what cannot be ours, when it says more. */
 void takeover_piece(struct engine *engine, const struct handed_piece *from, uint64_t now_us);
 
 #endif

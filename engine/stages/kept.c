@@ -227,7 +227,7 @@ static void give_up_handed(struct engine *engine, struct flow *flow, uint64_t no
 
     kept_reset(engine, flow, kept_slot(engine, flow));
     kept_end(engine, flow, now_us);
-    takeover_lost(engine, &key, now_us); /* our reset may be */
+    takeover_lost(engine, &key, now_us); /* our reset may get lost, too */
 }
 
 /* Its client may have said all that it will say. */
@@ -282,6 +282,17 @@ bool kept_tick(struct engine *engine, uint64_t now_us)
 
 /* --- beginning and end ----------------------------------------------------------------------- */
 
+/* Whose slot is needed: one that lacks pieces has promised something all the same. */
+static void make_way(struct engine *engine, const struct slot *victim, uint64_t now_us)
+{
+    struct flow *flow = &engine->flows.flows[victim->flow];
+
+    if (is_lost(victim))
+        give_up_handed(engine, flow, now_us);
+    else
+        kept_end(engine, flow, now_us);
+}
+
 /* Room for one more, or NULL: then the frame has been dropped. */
 static struct slot *find_room(struct engine *engine, struct passage *passage,
                               const struct server *server)
@@ -294,7 +305,7 @@ static struct slot *find_room(struct engine *engine, struct passage *passage,
         slot_room(&engine->slots, &passage->key, index, known, passage->now_us, &victim);
 
     if (room == SLOT_ROOM_AFTER)
-        kept_end(engine, &engine->flows.flows[victim->flow], passage->now_us);
+        make_way(engine, victim, passage->now_us);
     if (room != SLOT_ROOM_NONE)
         slot = slot_take(&engine->slots, &passage->key, index, known, passage->now_us);
     if (!slot)

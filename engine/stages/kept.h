@@ -9,7 +9,8 @@
  *
  * A tuple with a slot is judged by its numbers and PAWS (RFC 7323 5), not by the cookie: epochs
  * roll on meanwhile. What was acknowledged never changes. An unpromised slot may vanish in silence,
- * a promised one ends in a reset if it must go.
+ * a promised one ends in a reset if it must go, and so does one that lacks pieces that the last
+ * process has promised.
  */
 #ifndef SYNWARD_ENGINE_STAGES_KEPT_H
 #define SYNWARD_ENGINE_STAGES_KEPT_H

@@ -68,7 +68,8 @@ enum slot_flags {
     SLOT_SECOND = 1 << 7,     /* its source held another slot when it came */
     SLOT_BRIEF = 1 << 11,     /* it may be all that there is: decided soon as it stands */
     SLOT_AS_IS = 1 << 12,     /* it was waited for in vain */
-    SLOT_HANDED = 1 << 13,    /* by the last process; not looked at yet */
+    SLOT_HANDED =
+        1 << 13, /* by the last process; not looked at yet. Not promised: it lacks pieces */
 };
 
 struct slot {
@@ -84,7 +85,7 @@ struct slot {
     uint16_t source, prefix; /* shares */
     uint16_t server;         /* index into the server table */
     uint16_t bytes;          /* in order, from x+1 on */
-    uint16_t promised;       /* of them, acknowledged */
+    uint16_t promised;       /* of them, acknowledged; where pieces are lacking, of all */
     uint16_t needed;         /* fewer in order are not worth another look */
     uint16_t flags;          /* enum slot_flags */
     uint16_t chunk[SLOT_CHUNKS];

@@ -327,6 +327,27 @@ Test(handover_kept, one_that_lacks_a_piece_is_reset_whatever_its_client_says)
     is_reset_at_once(b, c);
 }
 
+/* Others come before anything was looked at: it may not vanish in silence. */
+Test(handover_kept, one_that_lacks_a_piece_is_reset_where_its_place_is_needed)
+{
+    struct bench *b = bench_new(SETTING_ATTACK);
+    const uint32_t c = begin_long(b);
+    const char *client = b->client;
+    uint32_t other;
+
+    leave(b);
+    b = next_of(b);
+    b->engine->slots.slots_max = 2;
+    takeover_piece(b->engine, &pieces[0], b->now_us);
+    b->client = "203.0.113.9:4000";
+    other = get_cookie(b, OFFERS);
+    client_says(b, .flags = "P.", .seq = X + 1, .ack = other + 1, .payload = BEGINNING);
+    b->client = client;
+    to_client(b, .flags = "R.", .seq = c + 1, .ack = X + 1 + LONG);
+    cr_assert_eq(b->engine->slots.count, 1, "the other one's");
+    bench_end(b);
+}
+
 /* The file is damaged, or forged: what stands there for the same tuple is of another request. */
 Test(handover_kept, request_gets_no_bytes_of_another)
 {
