@@ -152,6 +152,7 @@ REDTEAM = ["test_slow.py", "test_long_headers.py"]
 LANES, MORE_LANES, INTEROP_LANES = 5, 4, 3
 BESIDE_NICE = 10  # so that the files have a processor when they want one
 LIMIT_S, INTEROP_LIMIT_S = 600, 600
+AGAIN_MOST = 10  # of a run: then it says nothing of the rest, either
 BESIDE_LIMIT_S = 1200  # it has what the files leave
 
 
@@ -177,7 +178,7 @@ class Results:
         self._lock = threading.Lock()
         self._running = set()
         self._over = False
-        self.passed = self.failed = 0
+        self.passed = self.failed = self.again = 0
 
     def start_file(self, name):
         named, *tests = name.split()
@@ -207,6 +208,7 @@ class Results:
             self._running.discard(process)
             self.passed += passed
             self.failed += failed
+            self.again += len(re.findall("^again ", said, re.MULTILINE))
             print(f"== {name} ({seconds:.0f} s)\n{said}", end="", flush=True)
 
     def end(self):
@@ -348,6 +350,9 @@ def main():
     with standstill.watched():
         kind, results = run_kind(given)
         print(standstill.told(), end="")
+    if results.again > AGAIN_MOST:
+        results.failed += 1
+        print(f"FAILED machine: {results.again} tests were tried again, {AGAIN_MOST} at most")
     took_s = time.monotonic() - begin
     print(f"{kind}: {results.passed} passed, {results.failed} failed ({took_s:.0f} s)")
     return 1 if results.failed else 0

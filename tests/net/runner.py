@@ -8,7 +8,7 @@ failed.
     again NAME: why                     it failed, and the machine stood still meanwhile
     N passed, N failed
 
-What fails while the machine stands still is tried again, as it was not ours that was timed
+What fails while the machine stands still is tried again, as its times may not be ours
 (standstill.py says how that is known); what fails otherwise has failed.
 """
 import os
@@ -19,7 +19,7 @@ import traceback
 import lab as lab_module
 import standstill
 
-TRIES = 3  # where the machine stands still each time
+TRIES = 3  # in all, where each of them fails while the machine stands still
 
 
 class Skip(Exception):
@@ -42,16 +42,17 @@ def attempt(function):
 
 def run_once(name, function, last):
     """True, False, None where it was skipped; "again" where nothing can be said, unless it is the
-    last time."""
+    last time. What the daemon itself has done wrong is said by no time."""
     begin = time.monotonic()
     result, text = attempt(function)
+    end = time.monotonic()
     faults = lab_module.close_all()
     if result:
         print(
             f"ok {name} ({text + ', ' if text else ''}{time.monotonic() - begin:.1f} s)", flush=True
         )
         return True
-    still_s = 0 if result is None else standstill.longest_s(begin)
+    still_s = standstill.longest_s(begin, end) if result is False and not faults else 0
     if still_s:
         faults.append(f"the machine stood still for {still_s:.1f} s")
         result = False if last else "again"
@@ -65,7 +66,7 @@ def run_one(name, function):
         result = run_once(name, function, last=tried == TRIES)
         if result != "again":
             break
-    return result
+    return False if result is None and tried > 1 else result
 
 
 def main(module_globals):

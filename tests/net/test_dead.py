@@ -165,23 +165,18 @@ def test_stopped():
 
 
 def test_stopped_for_a_second():
-    """That is late, and not dead: nothing goes by, however often. Of a machine that made 3 s of it
-    another second is tried."""
+    """That is late, and not dead: nothing goes by, however often."""
     with dead_lab() as lab, Beat(lab) as beat:
         pid = lab.daemon.popen.pid
-        seconds, times = 0, 0
-        while seconds < 4:
-            os.kill(pid, signal.SIGSTOP)
+        for _ in range(4):
             begin = time.monotonic()
+            os.kill(pid, signal.SIGSTOP)
             time.sleep(1)  # the second that is tried
             seen = len(beat.since(begin + 0.2))
             os.kill(pid, signal.SIGCONT)
-            wait_until(lambda b=time.monotonic(): len(beat.since(b)) > 200, 10, "datagrams come")
-            before, times = times, dead_of(lab)["times"]
-            if time.monotonic() - begin < DEAD_S:
-                check_equal(seen, 0, "datagrams that went by")
-                check_equal(times, before, "times that no worker was alive")
-                seconds += 1
+            check_equal(seen, 0, "datagrams that went by")
+            wait_until(lambda b=begin: len(beat.since(b)) > 200, 5, "datagrams come")
+        check_equal(dead_of(lab)["times"], 0, "times that no worker was alive")
 
 
 PTRACE_DETACH, PTRACE_SEIZE, PTRACE_INTERRUPT, WALL = 17, 0x4206, 0x4207, 0x40000000
@@ -448,23 +443,16 @@ def test_starts_hold_nothing_up():
 
 def test_twenty_stops():
     """What is known needs no worker: it goes on while that stands still, which is not yet dead. A
-    stop ends when the worker has passed on something that came later; a machine that stands still
-    itself may make a long one of it."""
+    stop ends when the worker has passed on something that came later."""
     with dead_lab("--kernel-path", "on") as lab, Beat(lab) as beat, Streams(lab) as streams:
-        went, too_long = [], 0
+        went = []
         for _ in range(20):
-            begin = time.monotonic()
             os.kill(lab.daemon.pid, signal.SIGSTOP)
             went.append(1000 * streams.go_on())
             os.kill(lab.daemon.pid, signal.SIGCONT)
-            alive = time.monotonic()
-            wait_until(lambda a=alive: len(beat.since(a)) > 1, 10, "the worker passes frames on")
-            too_long += time.monotonic() - begin >= DEAD_S
+            wait_until(lambda b=time.monotonic(): len(beat.since(b)) > 1, 10, "frames go up again")
             streams.go_on()
-        times = dead_of(lab)["times"]
-        check(
-            times <= too_long, f"times that no worker was alive: {times}, {too_long} stops of 3 s"
-        )
+        check_equal(dead_of(lab)["times"], 0, "times that no worker was alive")
         return f"50 kB of both within {sorted(went)[10]:.0f} ms, {max(went):.0f} at most"
 
 
