@@ -40,7 +40,7 @@ struct answer_settings {
     uint64_t table_seed[2], tsval_seed[2];
 };
 
-/* Counts of known connections lie in pages: an element is found by number, and mapped. */
+/* Entries of known connections lie in pages: an element is found by number, and mapped. */
 #define ANSWER_PAGE_BYTES  4096u
 #define ANSWER_SERVED_PAGE 1024u
 

@@ -488,7 +488,8 @@ INLINE struct flow_words answer_words(const struct answer *answer)
             vlan_ends_word(answer->vlan)};
 }
 
-/* Where there is no such byte, as good as many. */
+/* An entry, or a byte of bits of rows. Where there is none it reads as full, or as set: up it goes.
+ */
 INLINE __u8 answer_known_byte(const struct answer *answer, __u32 at)
 {
     const __u32 page = answer->settings->known_page + at / ANSWER_PAGE_BYTES;

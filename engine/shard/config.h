@@ -18,7 +18,7 @@
 /* What the engine shares with a kernel that answers SYNs for it. All zeroed; the caller's. */
 struct answer_share {
     struct answer_record *records; /* ANSWER_RECORDS of them; NULL, the default: it answers none */
-    uint8_t *known;                /* ANSWER_KNOWN of them, ANSWER_KNOWN_BYTES */
+    uint8_t *known;                /* ANSWER_KNOWN_BYTES: entries, and bits of their rows */
     struct tag *asked;             /* TAGS_ASKED of them (shard.h) */
     uint32_t *served;              /* served_max of them */
     uint32_t cores;                /* that answer; ANSWER_CORES at most */

@@ -40,11 +40,11 @@
 
 /*
  * Of connections that the engine knows there is one entry for each hash: how many they are, and the
- * sum of four more bits of their hashes. Where it is 0 there is none; where there is one, the bits
- * are its own. So of a flood beside 100,000 connections one segment in 570 is taken for theirs, and
- * not one in 42. A count that is full stays so. Behind them stands a bit for so many entries in a
- * row, set where one of them is not 0: a flood, of which each segment has another hash, asks only
- * these, which are so few that they stay in a core's cache.
+ * sum, modulo 16, of bits 32 to 35 of their hashes; the place is bits 40 to 61. Where it is 0 there
+ * is none; where there is one, the bits are its own. So of a flood beside 100,000 connections one
+ * segment in 570 is taken for theirs, and not one in 42. A count that is full stays so. Behind them
+ * stands a bit for so many entries in a row, set where one of them is not 0: a flood, of which each
+ * segment has another hash, asks only these, which are so few that they stay in a core's cache.
  */
 #define ANSWER_KNOWN       (1u << 22)
 #define ANSWER_KNOWN_ROW   16u
