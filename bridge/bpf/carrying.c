@@ -351,7 +351,7 @@ struct carrying_rows carrying_rows_left(struct carrying_left left, uint32_t row_
 void carrying_rows_close(struct carrying_rows *rows)
 {
     if (rows->bytes)
-        munmap((void *)(uintptr_t)rows->bytes, rows->count * rows->row_bytes);
+        munmap(rows->bytes, rows->count * rows->row_bytes);
     rows->bytes = NULL;
 }
 

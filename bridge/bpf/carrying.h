@@ -57,7 +57,7 @@ struct carrying_left carrying_left(const struct carrying *carrying);
 /* By that, of one that is gone, whose version may have had other records (takeover_forms.h).
  * Only to be read. `bytes` NULL: they are gone with its programs, or not of this size. */
 struct carrying_rows {
-    const uint8_t *bytes;
+    uint8_t *bytes; /* that nobody may write to */
     uint64_t count; /* of all shards */
     uint32_t row_bytes;
 };

@@ -237,7 +237,7 @@ static void add_cluster(struct json_object *document, const struct daemon *daemo
     json_object_object_add(document, "cluster", object);
 }
 
-/* With `servers`, which are taken, or why there are none. */
+/* With `servers`, which are taken, or why there are none; neither where there is no memory. */
 static struct json_object *status_document(const struct daemon *daemon, struct json_object *servers,
                                            const struct error *why)
 {
@@ -258,7 +258,8 @@ static struct json_object *status_document(const struct daemon *daemon, struct j
     add_when_dead(document, daemon);
     add_sandbox(document, daemon);
     add_cluster(document, daemon);
-    json_object_object_add(document, "unanswered", optional_string(servers ? NULL : why->text));
+    json_object_object_add(document, "unanswered",
+                           optional_string(servers || !why ? NULL : why->text));
     json_object_object_add(document, "servers", servers ? servers : json_object_new_array());
     return document;
 }

@@ -356,7 +356,7 @@ static char *next_line(char *line, int room, void *context)
         begin += mark;
         bytes -= mark;
     }
-    for (; bytes > 0 && memchr(BLANKS, begin[0], strlen(BLANKS)); begin++)
+    for (; bytes > 0 && begin[0] != '\0' && strchr(BLANKS, begin[0]); begin++)
         bytes--;
     line[0] = '\0';
     if (bytes > LINE_MOST || bytes + 2 > (size_t)room) {

@@ -115,11 +115,13 @@ Test(handover_kept, what_was_not_acknowledged_is_forgotten)
 /* Three pieces, as LONG bytes of a header are acknowledged. */
 static uint32_t begin_long(struct bench *b)
 {
+    static const char head[] = {"GET / HTTP/1.1\r\nA: "};
     static char text[1001];
     const uint32_t c = get_cookie(b, OFFERS);
 
     memset(text, 'a', 1000);
-    memcpy(text, "GET / HTTP/1.1\r\nA: ", 19);
+    for (size_t i = 0; i < sizeof(head) - 1; i++)
+        text[i] = head[i];
     for (uint32_t at = 0; at < LONG; at += 1000) {
         client_says(b, .flags = ".", .seq = X + 1 + at, .ack = c + 1, .payload = text);
         memset(text, 'a', 1000);
