@@ -144,8 +144,8 @@ void add_raw(struct maker *maker, const uint8_t *frame, uint32_t bytes, uint32_t
     else if (maker->pcapng)
         add_packet_block(maker, frame, kept, bytes + cut);
     else {
-        put32(maker, MAKER_FIRST_S + maker->frames);
-        put32(maker, 0);
+        put32(maker, MAKER_FIRST_S + maker->later_s + maker->frames);
+        put32(maker, maker->fraction);
         put32(maker, kept);
         put32(maker, bytes + cut);
         put(maker, frame, kept);

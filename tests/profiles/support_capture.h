@@ -23,6 +23,7 @@ struct maker {
     bool ipv6, simple, obsolete; /* the latter two: forms of pcapng's packets */
     const uint8_t *link;
     uint32_t link_bytes, interface;
+    uint32_t later_s, fraction; /* of a classic file: added to each time; what stands beneath s */
     /* Kept by the maker. */
     char path[64];
     FILE *file;
