@@ -168,9 +168,14 @@ void followed_take_data(struct followed_table *table, struct followed *flow,
     table->stream_bytes += stream->capacity;
 }
 
-uint32_t followed_answer_offset(const struct followed *flow)
+const uint8_t *followed_answer(const struct followed *flow, size_t *bytes)
 {
-    return flow->prompted_at > flow->unprompted_bytes ? flow->prompted_at : flow->unprompted_bytes;
+    const uint32_t from =
+        flow->prompted_at > flow->unprompted_bytes ? flow->prompted_at : flow->unprompted_bytes;
+    const uint16_t there = stream_bytes(&flow->server);
+
+    *bytes = there > from ? there - from : 0;
+    return *bytes > 0 ? flow->server.data + from : NULL;
 }
 
 bool followed_answered(const struct followed *flow)
@@ -214,13 +219,14 @@ static bool says_nothing_first(const struct followed *flow, const struct protoco
 static enum protocol_id answered_in(const struct followed *flow, uint64_t protocols,
                                     enum protocol_id first)
 {
-    const uint32_t from = followed_answer_offset(flow);
-    const uint16_t there = stream_bytes(&flow->server), asked = stream_bytes(&flow->client);
+    size_t bytes;
+    const uint8_t *answer = followed_answer(flow, &bytes);
+    const uint16_t asked = stream_bytes(&flow->client);
     enum protocol_id id;
 
-    while (there > from && protocols_check(protocols, flow->client.data, asked, &id) == MATCH_YES) {
-        if (protocol_by_id(id)->accepts(flow->client.data, asked, flow->server.data + from,
-                                        there - from) == ACCEPTANCE_ACCEPTED)
+    while (answer && protocols_check(protocols, flow->client.data, asked, &id) == MATCH_YES) {
+        if (protocol_by_id(id)->accepts(flow->client.data, asked, answer, bytes) ==
+            ACCEPTANCE_ACCEPTED)
             return id;
         protocols &= ~(UINT64_C(1) << id);
     }

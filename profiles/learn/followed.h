@@ -132,8 +132,9 @@ void followed_forget_server(struct followed_table *table, const struct server_ke
 void followed_take_data(struct followed_table *table, struct followed *flow,
                         const struct observed_data *data);
 void followed_drop_data(struct followed_table *table, struct followed *flow);
-/* Where the server's answer to the request begins. */
-uint32_t followed_answer_offset(const struct followed *flow);
+/* What is there of the server's answer to the request, the flow's own until it hears more. NULL,
+ * and no bytes: nothing yet. */
+const uint8_t *followed_answer(const struct followed *flow, size_t *bytes);
 /* Server data beyond the unprompted one, that came with an acknowledgement of client data. */
 bool followed_answered(const struct followed *flow);
 /* The server's first data came after the client's: it may have answered. */

@@ -27,15 +27,15 @@ static void learn_keywords(struct followed *flow, struct profile *profile,
 void learn_request_keywords(struct followed *flow, struct profile *profile, bool ended)
 {
     const struct protocol *protocol = protocol_by_id(flow->asked_in);
-    const uint32_t from = followed_answer_offset(flow);
-    const uint16_t there = stream_bytes(&flow->server), asked = stream_bytes(&flow->client);
+    const uint16_t asked = stream_bytes(&flow->client);
+    size_t bytes;
+    const uint8_t *answer = followed_answer(flow, &bytes);
     enum acceptance acceptance;
 
-    if (!protocol || there <= from)
+    if (!protocol || !answer)
         return;
     acceptance = protocol->keyword_accepts
-                     ? protocol->keyword_accepts(flow->client.data, asked, flow->server.data + from,
-                                                 there - from)
+                     ? protocol->keyword_accepts(flow->client.data, asked, answer, bytes)
                      : ACCEPTANCE_ACCEPTED;
     if (acceptance == ACCEPTANCE_MORE && !ended)
         return;
@@ -47,9 +47,9 @@ void learn_request_keywords(struct followed *flow, struct profile *profile, bool
 /* The peer that answers in plain says by which name it is to be spoken to when obfuscated. */
 static void note_user_hash(const struct followed *flow, struct profile *profile)
 {
-    const uint32_t from = followed_answer_offset(flow);
-    const uint8_t *hash =
-        edonkey_user_hash(flow->server.data + from, stream_bytes(&flow->server) - from);
+    size_t bytes;
+    const uint8_t *answer = followed_answer(flow, &bytes);
+    const uint8_t *hash = answer ? edonkey_user_hash(answer, bytes) : NULL;
 
     if (hash)
         profile_name_user(profile, hash);
@@ -57,10 +57,10 @@ static void note_user_hash(const struct followed *flow, struct profile *profile)
 
 static void note_unknown(const struct followed *flow, struct profile *profile, size_t request_bytes)
 {
-    const uint32_t from = followed_answer_offset(flow);
+    size_t bytes;
+    const uint8_t *answer = followed_answer(flow, &bytes);
 
-    profile_looks_random(profile, flow->client.data, request_bytes, flow->server.data + from,
-                         stream_bytes(&flow->server) - from,
+    profile_looks_random(profile, flow->client.data, request_bytes, answer, bytes,
                          flow->like_encrypted ? &flow->flights : NULL);
 }
 
@@ -132,16 +132,14 @@ static bool speaks_for_web(const struct profile *profile, enum protocol_id id,
 static enum acceptance unknown_acceptance(const struct followed *flow, struct profile *profile,
                                           size_t request_bytes)
 {
-    const uint32_t from = followed_answer_offset(flow);
-    const uint8_t *answer = flow->server.data + from, *request = flow->client.data;
-    const uint16_t there = stream_bytes(&flow->server);
-    const size_t bytes = there > from ? there - from : 0;
+    size_t bytes;
+    const uint8_t *answer = followed_answer(flow, &bytes), *request = flow->client.data;
     enum protocol_id answers;
     enum match words, refusal;
 
     if (foreign_check(profile->accepted, request, request_bytes) == MATCH_YES)
         return ACCEPTANCE_REFUSED;
-    if (bytes == 0)
+    if (!answer)
         return ACCEPTANCE_MORE;
     refusal = looks_like_refusal(answer, bytes);
     answers = answer_protocol(flow, request_bytes, answer, bytes, &words);
@@ -219,16 +217,18 @@ static enum acceptance acceptance_of(enum protocol_id id, const struct followed 
                                      struct profile *profile, size_t request_bytes)
 {
     const struct protocol *protocol = protocol_by_id(id);
-    const uint32_t from =
-        protocol && protocol->answers_in_advance ? 0 : followed_answer_offset(flow);
-    const uint16_t there = stream_bytes(&flow->server);
+    size_t bytes;
+    const uint8_t *answer = followed_answer(flow, &bytes);
 
     if (!protocol)
         return unknown_acceptance(flow, profile, request_bytes);
-    if (there <= from)
+    if (protocol->answers_in_advance) {
+        answer = flow->server.data;
+        bytes = stream_bytes(&flow->server);
+    }
+    if (bytes == 0)
         return ACCEPTANCE_MORE;
-    return protocol->accepts(flow->client.data, request_bytes, flow->server.data + from,
-                             there - from);
+    return protocol->accepts(flow->client.data, request_bytes, answer, bytes);
 }
 
 /* A server that refuses what nobody knows in words of one protocol speaks that (TLS to a hello of
@@ -236,12 +236,12 @@ static enum acceptance acceptance_of(enum protocol_id id, const struct followed 
 static void name_by_refusal(const struct followed *flow, struct profile *profile,
                             enum protocol_id id, size_t request_bytes)
 {
-    const uint32_t from = followed_answer_offset(flow);
-    const uint16_t there = stream_bytes(&flow->server);
+    size_t bytes;
+    const uint8_t *answer = followed_answer(flow, &bytes);
     enum match words;
 
-    if (id == PROTOCOL_UNKNOWN && there > from)
-        id = answer_protocol(flow, request_bytes, flow->server.data + from, there - from, &words);
+    if (id == PROTOCOL_UNKNOWN && answer)
+        id = answer_protocol(flow, request_bytes, answer, bytes, &words);
     profile_name(profile, id, id == PROTOCOL_UNKNOWN ? NAMED_BY_DATA : NAMED_BY_REQUEST);
 }
 
