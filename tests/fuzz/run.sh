@@ -13,6 +13,7 @@ fuzz=$1
 seconds=$2
 frames=$3
 shift 3
+INPUT_BYTES_SHOWN=2048
 here=$(dirname "$0")
 # In the order in which the two lanes take about as long.
 lane1="random_inputs engine frame"
@@ -48,10 +49,16 @@ seconds_of() {
 	esac
 }
 
-# failed NAME HOW-TO-REPLAY: the line, and what the program said of it.
+# failed NAME HOW-TO-REPLAY [INPUT]: the line, with the first that the program said of it, and then
+# more; the input itself where it is small, as FUZZ is gone where somebody else's machine ran this.
 failed() {
-	echo "FAILED $1: replay: $2"
-	grep -E 'not true:|ERROR: |runtime error:|SUMMARY: |random_inputs: ' "$fuzz/logs/$1" | head -n 5
+	grep -E 'not true:|ERROR: |runtime error:|SUMMARY: |random_inputs: ' "$fuzz/logs/$1" |
+		head -n 5 >"$fuzz/logs/reasons"
+	echo "FAILED $1: $(head -n 1 "$fuzz/logs/reasons" | cut -c 1-200); replay: $2"
+	tail -n +2 "$fuzz/logs/reasons"
+	if [ -s "${3:-}" ] && [ "$(wc -c <"$3")" -le "$INPUT_BYTES_SHOWN" ]; then
+		echo "its input, by base64 -d | gunzip: $(gzip -9 <"$3" | base64 -w 0)"
+	fi
 }
 
 run_regressions() {
@@ -88,7 +95,8 @@ run_target() {
 	if [ $code = 0 ] && [ "${runs:-0}" -gt 0 ]; then
 		echo "ok fuzz_$1 ($runs runs)"
 	else
-		failed "fuzz_$1" "${input:+$fuzz/fuzz_$1 }${input:-see $fuzz/logs/fuzz_$1, exit code $code}"
+		failed "fuzz_$1" "${input:+$fuzz/fuzz_$1 }${input:-see $fuzz/logs/fuzz_$1, exit code $code}" \
+			"$input"
 	fi
 }
 
