@@ -303,9 +303,10 @@ class Between(Guest):
         """Waits until it is ready, or gone; what it says."""
         sides = " ".join(f"--{name} port:{card}" for name, card in zip(("client", "server"), CARDS))
         files = "--store /tmp/store --control /tmp/control"
+        # What the last one said would count where the shell is here before the new one is begun.
         return self.run(
-            f"{SYNWARD} run {sides} {files} --mode normal --workers 2 2>/tmp/log & "
-            "while [ -d /proc/$! ] && ! grep -q ' ready: ' /tmp/log; do sleep 0.1; done; "
+            f"rm -f /tmp/log; {SYNWARD} run {sides} {files} --mode normal --workers 2 2>/tmp/log & "
+            "while [ -d /proc/$! ] && ! grep -qs ' ready: ' /tmp/log; do sleep 0.1; done; "
             "cat /tmp/log",
             timeout=120,
         )
