@@ -54,6 +54,7 @@ SYNWARD = os.path.abspath(os.environ.get("SYNWARD", os.path.join(BUILD, "synward
 PROGRAMS = os.path.join(BUILD, "tests/servers")
 ROOT = os.path.join(PROJECT, "build/root")
 TRACE = os.environ.get("TRACE")  # a folder for captures
+SEEN_CHARS = 400  # of each that a failure shows
 STAND_IN = os.environ.get("SYNWARD_STAND_IN") == "1"
 # Each daemon has so many workers, where the test does not say.
 WORKERS = int(os.environ.get("SYNWARD_WORKERS", "1"))
@@ -388,6 +389,9 @@ class Lab:
         return self
 
     def __exit__(self, _type, error, _traceback):
+        if error:
+            with contextlib.suppress(Exception):
+                error.add_note(self._seen())
         fault = self.close()
         if fault and isinstance(error, (Failure, type(None))):
             raise Failure(f"{error}; {fault}" if error else fault) from None
@@ -908,6 +912,16 @@ class Lab:
             shutil.rmtree(self.folder, ignore_errors=True)
             _labs.remove(self)
             return fault
+
+    def _seen(self):
+        """What stands there in mid-failure, for who cannot look himself: the daemon's last words, how
+        the connections of both hosts stand."""
+        said = self.daemon.said().strip()[-SEEN_CHARS:] if self.daemon else "-"
+        stands = [
+            " ".join(host.run("ss", "-Htin", "state", "established").split())[:SEEN_CHARS]
+            for host in (self.client, self.server)
+        ]
+        return f"the daemon: {said}; the client: {stands[0]}; the server: {stands[1]}"
 
     def _daemon_fault(self):
         """A daemon that died, or that a sanitizer complained of, fails the test, whatever else it

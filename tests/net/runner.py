@@ -26,18 +26,24 @@ class Skip(Exception):
     pass
 
 
+def way_to(error):
+    """Lines of the test's own file and of its helpers that led there, the outermost first."""
+    calls = traceback.extract_tb(error.__traceback__)[1:]
+    return ", ".join(f"{os.path.basename(call.filename)}:{call.lineno}" for call in calls[-6:])
+
+
 def attempt(function):
     """(True, details), (False, why) or (None, why it was skipped)."""
     try:
         return True, function()
     except Skip as why:
         return None, str(why)
-    except lab_module.Failure as why:
-        return False, str(why)
     except Exception as error:
         if os.environ.get("VERBOSE"):
             traceback.print_exc()
-        return False, f"{type(error).__name__}: {error}"
+        what = "" if isinstance(error, lab_module.Failure) else f"{type(error).__name__}: "
+        seen = "".join(f"; {note}" for note in getattr(error, "__notes__", []))
+        return False, f"{what}{error} (at {way_to(error)}{seen})"
 
 
 def run_once(name, function, last):
