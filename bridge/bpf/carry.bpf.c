@@ -21,7 +21,8 @@
  * passed on here as well where the engine need but be told of it (tell.bpf.h).
  *
  * While no worker is alive (bypass.h) nothing is on its way through one: gates and order count for
- * nothing then, FIN and RST are carried, and what of a splice cannot be is dropped.
+ * nothing then, FIN and RST are carried, and so is what the engine would only look at twice; what
+ * of a splice cannot be translated here is dropped.
  *
  * Headers of what is carried are read by calls, not in place: where they lie in the buffer, and
  * whether that is shared, is the kernel's affair then. Those of a flood are read in place, where
@@ -264,6 +265,25 @@ INLINE bool is_asking(const struct flow_record *record, __u32 theirs)
     return (flags & RECORD_ASKING) && theirs == record->begin[FROM_SERVER];
 }
 
+/*
+ * While no worker is alive nobody judges what is far from the newest, and what goes up is lost: a
+ * sender that says again what was lost of a large window would say it for ever. It passes, as on
+ * any bridge, and what is ahead counts where it knows the other side's number, as in track.c (a
+ * client's ack is looked at by all means).
+ */
+INLINE bool is_near(const struct gate *gate, const struct segment *segment, __u32 theirs)
+{
+    const __u32 next = record_next(gate->way);
+
+    if (segment->seq - (next - RECORD_NEAR_BYTES) <= 2 * RECORD_NEAR_BYTES)
+        return true;
+    if (!gate->alone)
+        return false;
+    return next - segment->seq <= RECORD_WINDOW_BYTES ||
+           (segment->seq - next <= RECORD_PROGRESS_BYTES &&
+            (gate->from == FROM_CLIENT || theirs - segment->ack <= RECORD_NEAR_BYTES));
+}
+
 INLINE __u32 judge(struct __sk_buff *skb, const struct gate *gate, const struct segment *segment,
                    struct edit *edit)
 {
@@ -279,7 +299,7 @@ INLINE __u32 judge(struct __sk_buff *skb, const struct gate *gate, const struct 
         return CARRY_up_order;
     if (!alone && learner_wants(record, from, segment))
         return CARRY_up_learning;
-    if (segment->seq - (record_next(gate->way) - RECORD_NEAR_BYTES) > 2 * RECORD_NEAR_BYTES)
+    if (!is_near(gate, segment, theirs))
         return CARRY_up_numbers;
     if (spliced && is_storm(record, segment, tick))
         return CARRY_up_empty;
@@ -291,9 +311,10 @@ INLINE __u32 judge(struct __sk_buff *skb, const struct gate *gate, const struct 
     floor = *(volatile __u32 *)&record->ack_floor;
     if (spliced)
         ack = record_later(ack - record->delta, floor);
-    if (theirs - ack > (spliced ? RECORD_WINDOW_BYTES : RECORD_OLD_BYTES))
+    if (theirs - ack > (spliced ? RECORD_WINDOW_BYTES : RECORD_OLD_BYTES) &&
+        !(alone && ack - theirs <= RECORD_NEAR_BYTES)) /* a worker's last words are not noted */
         return CARRY_up_numbers;
-    return spliced ? edit_to_server(skb, record, ack, floor, segment, edit) : CARRY_carried;
+    return spliced ? edit_to_server(skb, record, ack, floor, segment, edit, alone) : CARRY_carried;
 }
 
 /*

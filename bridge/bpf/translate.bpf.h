@@ -109,6 +109,23 @@ INLINE __u32 move_floor(struct flow_record *record, __u32 next, bool *moved)
     return next - RECORD_FLOOR_DISTANCE;
 }
 
+/*
+ * That of TSecrs follows the server's clock. The engine does that, which is asked where it is time
+ * to; while no worker is alive it is done here, as a clock of microseconds gets as far in 18
+ * minutes, and an older one is for the client to judge.
+ */
+INLINE bool above_clock_floor(struct flow_record *record, __u32 tsval, bool alone)
+{
+    volatile __u32 *floor = &record->tsecr_floor;
+    const __u32 was = *floor;
+
+    if (tsval - was <= RECORD_FLOOR_DISTANCE)
+        return true;
+    if (alone && was - tsval > RECORD_OLD_TICKS)
+        *floor = tsval - RECORD_FLOOR_DISTANCE / 2;
+    return alone;
+}
+
 /* Returns what hinders it, or CARRY_carried. */
 INLINE __u32 edit_to_client(struct __sk_buff *skb, struct flow_record *record, __u64 way,
                             const struct segment *segment, struct edit *edit, bool alone)
@@ -121,7 +138,8 @@ INLINE __u32 edit_to_client(struct __sk_buff *skb, struct flow_record *record, _
     /* Once in half a GiB, for who comes after us (engine/tables/joined_log.h). */
     if (moved && !alone)
         return CARRY_up_numbers;
-    if ((__s32)(segment->seq - floor) < 0)
+    /* Alone: of who has said nothing yet asks the peer whether it lives by a byte below. */
+    if ((__s32)(segment->seq - floor) < 0 && !(alone && segment->payload_bytes <= 1))
         return CARRY_up_numbers;
     if (!read_options(skb, segment, edit, timestamps))
         return CARRY_up_options;
@@ -131,7 +149,7 @@ INLINE __u32 edit_to_client(struct __sk_buff *skb, struct flow_record *record, _
     if (edit->timestamp_at) {
         const __u32 tsval = bpf_ntohl(timestamps[0]);
 
-        if (tsval - *(volatile __u32 *)&record->tsecr_floor > RECORD_FLOOR_DISTANCE)
+        if (!above_clock_floor(record, tsval, alone))
             return CARRY_up_numbers;
         edit->timestamp = bpf_htonl(tsval + record->ts_delta);
         edit->sum += difference(timestamps[0], edit->timestamp);
@@ -151,14 +169,18 @@ INLINE bool fits_server(const struct __sk_buff *skb, const struct flow_record *r
 }
 
 INLINE __u32 edit_to_server(struct __sk_buff *skb, struct flow_record *record, __u32 ack,
-                            __u32 floor, const struct segment *segment, struct edit *edit)
+                            __u32 floor, const struct segment *segment, struct edit *edit,
+                            bool alone)
 {
     __be32 timestamps[2] = {0};
 
-    if (((record->flags & RECORD_NO_ECN) && segment->ecn) ||
-        !read_options(skb, segment, edit, timestamps))
+    if (!read_options(skb, segment, edit, timestamps))
         return CARRY_up_options;
-    if (!fits_server(skb, record, segment))
+    /* Better as it is than not at all: the server need not look at the one, and takes the other
+     * where the wire does. */
+    if (!alone && (record->flags & RECORD_NO_ECN) && segment->ecn)
+        return CARRY_up_options;
+    if (!alone && !fits_server(skb, record, segment))
         return CARRY_up_size;
     edit->number = bpf_htonl(ack);
     edit->sum = difference(bpf_htonl(segment->ack), edit->number);

@@ -12,10 +12,7 @@
 #include "engine/shard/connection.h"
 #include "engine/tables/joined_log.h"
 
-/* How far from the newest number a client's segment moves it (a full TAP may lose 64 MiB in a row).
- */
-#define PROGRESS_BYTES (1u << 26)
-#define RESUMES_US     (60ull * 1000 * 1000) /* after a start: connections of the process before */
+#define RESUMES_US (60ull * 1000 * 1000) /* after a start: connections of the process before */
 
 static bool is_syn(const struct frame *frame)
 {
@@ -164,7 +161,7 @@ static bool server_credible(const struct engine *engine, const struct passage *p
     const uint32_t behind = cold->client_next - passage->frame.ack;
 
     if (!(flow->flags & FLOW_EDIT) || near_newest(engine, passage, flow, TRACK_NEAR_BYTES) ||
-        (near_newest(engine, passage, flow, PROGRESS_BYTES) && behind <= TRACK_NEAR_BYTES))
+        (near_newest(engine, passage, flow, TRACK_PROGRESS_BYTES) && behind <= TRACK_NEAR_BYTES))
         return true;
     return engine->came_late && passage->now_us - engine->began_us < RESUMES_US &&
            seq_before(cold->born, flow_clock(engine->began_us));
@@ -186,7 +183,7 @@ static bool credible(const struct engine *engine, const struct passage *passage,
         return false;
     if (passage->from == SIDE_SERVER)
         return server_credible(engine, passage, flow);
-    if (!near_newest(engine, passage, flow, PROGRESS_BYTES))
+    if (!near_newest(engine, passage, flow, TRACK_PROGRESS_BYTES))
         return false;
     return !cold->server_next ||
            ((passage->frame.flags & TCP_ACK) && /* a SYN's ack of 0 says nothing */
@@ -490,7 +487,7 @@ static void track_completion(struct engine *engine, const struct passage *passag
     const struct frame *frame = &passage->frame;
     /* Of one that was picked up in its middle, a whole window may be on the way. */
     const bool middle = cold->offered == FLOW_OFFER_UNKNOWN && !cold->server;
-    const uint32_t ahead = middle ? PROGRESS_BYTES : UINT16_MAX;
+    const uint32_t ahead = middle ? TRACK_PROGRESS_BYTES : UINT16_MAX;
 
     if (passage->from != SIDE_CLIENT || !(frame->flags & TCP_ACK) || (frame->flags & TCP_RST))
         return;

@@ -19,6 +19,10 @@
  */
 #define TRACK_NEAR_BYTES (1u << 20)
 
+/* How far from the newest number a client's segment moves it (a full TAP may lose 64 MiB in a row).
+ */
+#define TRACK_PROGRESS_BYTES (1u << 26)
+
 /* True where the sequence number is close to what its side has sent last. */
 static inline bool track_is_near(const struct frame *frame, uint32_t next)
 {

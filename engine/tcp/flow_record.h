@@ -103,8 +103,10 @@ struct record_figures {
 
 /* As the engine has them (stages/carry.c compares). */
 #define RECORD_NEAR_BYTES       (1u << 20)
+#define RECORD_PROGRESS_BYTES   (1u << 26)
 #define RECORD_OLD_BYTES        (1u << 26)
 #define RECORD_WINDOW_BYTES     (1u << 30)
+#define RECORD_OLD_TICKS        (1u << 28) /* of a server's clock */
 #define RECORD_AHEAD_BYTES      (1u << 27)
 #define RECORD_FLOOR_DISTANCE   (1u << 30)
 #define RECORD_FLOOR_FARTHEST   (RECORD_FLOOR_DISTANCE + RECORD_FLOOR_DISTANCE / 2)

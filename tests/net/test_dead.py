@@ -40,8 +40,8 @@ SLACK_S = 0.25  # what a machine that others use may add
 IN_HAND = 16  # OVERDUE_FRAMES of bridge/workers/worker.c
 
 
-def dead_lab(*extra, mode="normal"):
-    lab = Lab(sides="port")
+def dead_lab(*extra, mode="normal", sysctls=None):
+    lab = Lab(sides="port", client_sysctls=sysctls, server_sysctls=sysctls)
     if lab.stand_in:
         raise runner.Skip("needs the daemon")
     lab.start(mode=mode, extra=extra)
@@ -340,6 +340,31 @@ def test_joined_connections():
             after = lab.client.counter("TcpExtTCPChallengeACK"), received(lab)
             check_equal(after, before, "segments of it that came through")
             fetch.stop(signal.SIGKILL)
+
+
+def loses_of_a_long_queue(lab, kind):
+    """Megabytes wait behind synward, and of those some frames are lost."""
+    way = kind == "upload"
+    queue = "root tbf rate 2gbit burst 256kb limit 16mb"
+    lab.bridge.run("tc", *f"qdisc add dev {PORTS[way]} {queue}".split())
+    lab.block("server" if way else "client", "meta l4proto tcp numgen inc mod 1000 999")
+
+
+def test_joined_connections_of_a_lossy_wire():
+    """What was lost is said again megabytes behind the newest, and nobody but the kernel is there
+    to pass it."""
+    filling = {"net.ipv4.tcp_congestion_control": "reno"}
+    for kind, address in (("download", SERVER4), ("upload", SERVER4), ("download", SERVER6)):
+        with dead_lab("--kernel-path", "on", sysctls=filling) as lab:
+            lab.http()
+            lab.learn("http", 80, address)
+            lab.set_mode("attack")
+            loses_of_a_long_queue(lab, kind)
+            fetch = lab.start_fetch(kind, 80, address, count=1, bytes=LONG_BYTES, timeout_ms=60000)
+            wait_joined(lab)
+            wait_until(lambda: lab.stats()["kernel"]["carried"] > 500, 10, "it is carried")
+            lab.kill_daemon()
+            check_equal(fetch.report()["ok"], 1, f"the {kind}, with its end")
 
 
 def wait_joined(lab):

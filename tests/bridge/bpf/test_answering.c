@@ -496,27 +496,10 @@ Test(answering, ends_when_the_engine_is_dead)
     carrying_close(kernel.carrying);
 }
 
-static int pulse_map(void)
-{
-    LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = BPF_F_MMAPABLE);
-
-    return bpf_map_create(BPF_MAP_TYPE_ARRAY, "pulse", sizeof(uint32_t),
-                          sizeof(struct bypass_pulse), 1, &options);
-}
-
-static void set_dead(int map, uint64_t dead_us, bool handed_on)
-{
-    const struct bypass_pulse pulse = {
-        .dead_us = dead_us, .handover = handed_on ? BYPASS_HANDED_ON : BYPASS_NOT_HANDED};
-    const uint32_t first = 0;
-
-    cr_assert_eq(bpf_map_update_elem(map, &first, &pulse, BPF_ANY), 0);
-}
-
 /* Who comes meanwhile is the server's own. */
 Test(answering, ends_when_no_worker_is_alive)
 {
-    const int map = pulse_map();
+    const int map = open_pulse();
     struct kernel kernel = open_kernel_with(1, 0, map);
     struct pair *pair = begin_plain_world(&kernel, OPENING_CHECK);
 
@@ -550,7 +533,7 @@ static bool ends_here(struct kernel *kernel, struct pair *pair, uint32_t client,
  * break them off. What it has answered itself comes to it. */
 Test(answering, goes_on_where_the_next_one_has_the_keys)
 {
-    const int map = pulse_map();
+    const int map = open_pulse();
     struct kernel kernel = open_kernel_with(1, 0, map);
     struct pair *pair = begin_plain_world(&kernel, OPENING_CHECK);
     uint32_t cookie;

@@ -45,6 +45,8 @@ struct pair {
     void *memory[2];
     struct flow *flow, *reference_flow;
     struct told *told; /* NULL: nobody reads what the kernel tells */
+    int pulse;         /* whether a worker is alive */
+    bool usual;        /* frames are laid out as all hosts do */
     uint32_t shard;
     uint64_t carried, up, told_of;
 };
@@ -170,10 +172,10 @@ static void open_told(struct pair *pair)
 
 static struct pair open_pair(bool spliced, bool v6, bool told)
 {
-    struct pair pair = {.shard = told ? 0 : SHARD};
+    struct pair pair = {.shard = told ? 0 : SHARD, .pulse = open_pulse()};
     const struct carrying_sizes sizes = {.connections = FLOWS,
                                          .servers = SERVERS,
-                                         .pulse = -1,
+                                         .pulse = pair.pulse,
                                          .answers = {.shards = pair.shard + 1, .served_max = 4096}};
     struct error error = {0};
 
@@ -203,6 +205,7 @@ static void close_pair(struct pair *pair)
     free(pair->memory[0]);
     free(pair->memory[1]);
     free(pair->told);
+    close(pair->pulse);
 }
 
 /* --- frames ---------------------------------------------------------------------------------- */
@@ -212,6 +215,8 @@ static uint32_t random_options(const struct pair *pair, enum side from, uint32_t
 {
     const struct flow *flow = pair->reference_flow;
     const uint32_t tsval = flow->tsecr_floor + dice(100000) - (dice(8) ? 0 : 200000);
+    const uint32_t first =
+        pair->usual && from == SIDE_CLIENT ? seq_max(ack, flow->ack_floor + flow->delta) : ack;
     uint32_t bytes = 0, blocks = 1 + dice(3);
 
     if (dice(4)) {
@@ -223,10 +228,11 @@ static uint32_t random_options(const struct pair *pair, enum side from, uint32_t
     if (dice(3) == 0) {
         store_be32(at + bytes, 0x01010502 + 8 * blocks);
         for (uint32_t block = 0; block < 2 * blocks; block++)
-            store_be32(at + bytes + 4 + 4 * block, ack + 1000 * block + (dice(20) ? 1 : -5000u));
+            store_be32(at + bytes + 4 + 4 * block,
+                       first + 1000 * block + (pair->usual || dice(20) ? 1 : -5000u));
         bytes += 4 + 8 * blocks;
     }
-    if (dice(30) == 0 && bytes) /* laid out otherwise, or not at all */
+    if (!pair->usual && dice(30) == 0 && bytes) /* laid out otherwise, or not at all */
         at[dice(bytes)] = (uint8_t)dice(256);
     return bytes;
 }
@@ -331,8 +337,7 @@ static void make_frame(const struct pair *pair, struct made *made)
 
 /* --- both of them ---------------------------------------------------------------------------- */
 
-/* True where the kernel carries it; what goes out is in `out` then. */
-static bool kernel_carries(const struct pair *pair, const struct made *made, struct made *out)
+static int kernel_says(const struct pair *pair, const struct made *made, struct made *out)
 {
     LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = made->data + OFFLOAD_BYTES,
                 .data_size_in = made->bytes, .data_out = out->data + OFFLOAD_BYTES,
@@ -340,8 +345,16 @@ static bool kernel_carries(const struct pair *pair, const struct made *made, str
 
     cr_assert(bpf_prog_test_run_opts(carrying_program(pair->carrying, made->from), &run) == 0);
     out->bytes = run.data_size_out;
-    if ((int)run.retval != TC_ACT_UNSPEC) {
-        cr_assert_eq(run.retval, (uint32_t)TC_ACT_REDIRECT);
+    return (int)run.retval;
+}
+
+/* True where the kernel carries it; what goes out is in `out` then. */
+static bool kernel_carries(const struct pair *pair, const struct made *made, struct made *out)
+{
+    const int says = kernel_says(pair, made, out);
+
+    if (says != TC_ACT_UNSPEC) {
+        cr_assert_eq(says, TC_ACT_REDIRECT);
         return true;
     }
     cr_assert(out->bytes == made->bytes &&
@@ -592,6 +605,76 @@ Test(carrying, fins_of_spliced_ones_go_up_where_the_worker_is_late)
     }
     cr_assert(carried);
     close_pair(&pair);
+}
+
+/* --- while no worker is alive ---------------------------------------------------------------- */
+
+static uint32_t l4_of(const struct pair *pair)
+{
+    return addr_is_v4(&pair->flow->key.server) ? PLAIN_L4 : ETH_HEADER_BYTES + 40;
+}
+
+/* No host says that: it is ahead of all that was said by more than a gap whose segments come again
+ * would explain, or data from before the connection. */
+static bool is_guess(const struct pair *pair, const struct made *made)
+{
+    const struct flow *flow = pair->reference_flow;
+    const struct flow_cold *cold = flow_cold(&pair->reference->flows, flow);
+    const uint8_t *tcp = made->data + OFFLOAD_BYTES + l4_of(pair);
+    const uint32_t next = made->from == SIDE_CLIENT ? cold->client_next : cold->server_next;
+    const uint32_t seq = load_be32(tcp + 4);
+
+    return seq_before(next + RECORD_NEAR_BYTES, seq) ||
+           (made->from == SIDE_SERVER && seq_before(seq, flow->ack_floor));
+}
+
+/* Whatever the engine would have let go on goes on as it would have, however far it is behind the
+ * newest: nobody says it otherwise. True where it was looked at. */
+static bool one_alone(struct pair *pair, uint64_t number)
+{
+    const uint32_t at = OFFLOAD_BYTES + l4_of(pair);
+    struct made made, got, wanted;
+    bool guess;
+    int says;
+
+    make_frame(pair, &made);
+    guess = is_guess(pair, &made) || !(made.data[at + 13] & TCP_ACK);
+    says = kernel_says(pair, &made, &got);
+    if (engine_says(pair->reference, &made, &wanted) != VERDICT_FORWARD || guess)
+        return false;
+    cr_assert_eq(says, TC_ACT_REDIRECT, "frame %lu is lost", (unsigned long)number);
+    cr_assert(got.bytes == wanted.bytes &&
+                  memcmp(got.data + at, wanted.data + at, wanted.bytes + OFFLOAD_BYTES - at) == 0,
+              "frame %lu: other bytes", (unsigned long)number);
+    return true;
+}
+
+static void all_goes_on(bool v6)
+{
+    uint64_t passed = 0;
+
+    for (int i = 0; i < CONNECTIONS; i++) {
+        struct pair pair = open_pair(true, v6, false);
+
+        pair.usual = true;
+        set_dead(pair.pulse, 1, i & 1);
+        for (uint64_t number = 0; number < FRAMES; number++)
+            passed += one_alone(&pair, number);
+        close_pair(&pair);
+    }
+    cr_assert_gt(passed, CONNECTIONS * FRAMES / 2);
+}
+
+Test(carrying, all_of_a_spliced_one_goes_on_while_nobody_is_alive)
+{
+    random_of_test = random_begin("carrying_alone");
+    all_goes_on(false);
+}
+
+Test(carrying, all_of_a_spliced_one_goes_on_while_nobody_is_alive_over_ipv6)
+{
+    random_of_test = random_begin("carrying_alone_ipv6");
+    all_goes_on(true);
 }
 
 static uint32_t clients_carried(const struct pair *pair, uint32_t frames)
