@@ -33,6 +33,7 @@
 #include "bridge/bpf/carry.h"
 #include "bridge/bpf/carry_parts.bpf.h"
 #include "bridge/bpf/complete.bpf.h"
+#include "bridge/bpf/judge.bpf.h"
 #include "bridge/bpf/look.bpf.h"
 #include "bridge/bpf/reject.bpf.h"
 #include "bridge/bpf/tell.bpf.h"
@@ -134,23 +135,7 @@ INLINE struct carry_value *find(struct __sk_buff *skb, int from, struct segment 
 /* What is known of those that went before a segment of a gate in JOIN. */
 enum join { JOIN_UNKNOWN, JOIN_QUIET /* all are out */, JOIN_BUSY };
 
-/* The gate that a segment came to. */
-struct gate {
-    struct flow_record *record;
-    __u64 way; /* what it was when we came */
-    int from;
-    /* Why `next` and order count for nothing. */
-    bool alone; /* no worker is alive */
-    bool quiet; /* nothing is on its way through one */
-};
-
 /* --- the words of a record ------------------------------------------------------------------- */
-
-/* Masked, as the verifier forgets what it knows of a word that was put by. */
-INLINE __u64 read_way(const struct flow_record *record, int from)
-{
-    return *(const volatile __u64 *)&record->way[from & 1];
-}
 
 INLINE void set_gate(struct flow_record *record, int from, __u32 serial, __u32 gate)
 {
@@ -217,105 +202,6 @@ INLINE bool pass(const struct gate *gate, const struct segment *segment)
 }
 
 /* --- decision -------------------------------------------------------------------------------- */
-
-/* Of a splice: too many that say nothing, without one that does, may be two ends that answer each
- * other for ever (stages/ack_storm.h). */
-INLINE bool is_storm(struct flow_record *record, const struct segment *segment, __u32 tick)
-{
-    if (segment->payload_bytes || (segment->flags & FLAG_FIN)) {
-        if (record->empty)
-            record->empty = 0;
-        return false;
-    }
-    if (record->empty_tick != (__u16)tick) {
-        record->empty_tick = (__u16)tick;
-        record->empty = 0;
-    }
-    if (record->empty >= RECORD_EMPTY_MAX)
-        return true;
-    record->empty++;
-    return false;
-}
-
-INLINE bool learner_wants(const struct flow_record *record, int from, const struct segment *segment)
-{
-    const __u16 watch = from == FROM_CLIENT ? RECORD_WATCH_CLIENT : RECORD_WATCH_SERVER;
-
-    return (record->flags & watch) && segment->payload_bytes &&
-           segment->seq - record->begin[from & 1] < RECORD_WATCH_BYTES;
-}
-
-/* A segment before this one may still be on its way through the engine. */
-INLINE bool may_overtake(const struct gate *gate, const struct segment *segment)
-{
-    if (gate->alone)
-        return false;
-    return record_gate(gate->way) == RECORD_UP ||
-           (record_gate(gate->way) == RECORD_JOIN && !gate->quiet &&
-            segment->seq != record_next(gate->way));
-}
-
-/* What the client has said before is on its way to the server, as far as is known here. */
-INLINE bool is_asking(const struct flow_record *record, __u32 theirs)
-{
-    const __u16 flags = *(const volatile __u16 *)&record->flags;
-
-    if (flags & RECORD_PREPARED)
-        theirs += record->delta;
-    return (flags & RECORD_ASKING) && theirs == record->begin[FROM_SERVER];
-}
-
-/*
- * While no worker is alive nobody judges what is far from the newest, and what goes up is lost: a
- * sender that says again what was lost of a large window would say it for ever. It passes, as on
- * any bridge, and what is ahead counts where it knows the other side's number, as in track.c (a
- * client's ack is looked at by all means).
- */
-INLINE bool is_near(const struct gate *gate, const struct segment *segment, __u32 theirs)
-{
-    const __u32 next = record_next(gate->way);
-
-    if (segment->seq - (next - RECORD_NEAR_BYTES) <= 2 * RECORD_NEAR_BYTES)
-        return true;
-    if (!gate->alone)
-        return false;
-    return next - segment->seq <= RECORD_WINDOW_BYTES ||
-           (segment->seq - next <= RECORD_PROGRESS_BYTES &&
-            (gate->from == FROM_CLIENT || theirs - segment->ack <= RECORD_NEAR_BYTES));
-}
-
-INLINE __u32 judge(struct __sk_buff *skb, const struct gate *gate, const struct segment *segment,
-                   struct edit *edit)
-{
-    struct flow_record *record = gate->record;
-    const int from = gate->from;
-    const bool alone = gate->alone;
-    const bool spliced = record->flags & RECORD_EDIT;
-    const __u32 theirs = record_next(read_way(record, !from));
-    const __u32 tick = (__u32)((bpf_ktime_get_coarse_ns() / 1000) >> 16);
-    __u32 ack = segment->ack, floor;
-
-    if (may_overtake(gate, segment) || (!alone && from == FROM_CLIENT && is_asking(record, theirs)))
-        return CARRY_up_order;
-    if (!alone && learner_wants(record, from, segment))
-        return CARRY_up_learning;
-    if (!is_near(gate, segment, theirs))
-        return CARRY_up_numbers;
-    if (spliced && is_storm(record, segment, tick))
-        return CARRY_up_empty;
-    if (*(volatile __u32 *)&record->used != tick)
-        *(volatile __u32 *)&record->used = tick;
-    if (from == FROM_SERVER)
-        return spliced ? edit_to_client(skb, record, gate->way, segment, edit, alone)
-                       : CARRY_carried;
-    floor = *(volatile __u32 *)&record->ack_floor;
-    if (spliced)
-        ack = record_later(ack - record->delta, floor);
-    if (theirs - ack > (spliced ? RECORD_WINDOW_BYTES : RECORD_OLD_BYTES) &&
-        !(alone && ack - theirs <= RECORD_NEAR_BYTES)) /* a worker's last words are not noted */
-        return CARRY_up_numbers;
-    return spliced ? edit_to_server(skb, record, ack, floor, segment, edit, alone) : CARRY_carried;
-}
 
 /*
  * What begins or ends a connection is the engine's. Of a splice the FIN goes out like data where

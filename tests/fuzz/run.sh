@@ -95,8 +95,8 @@ run_target() {
 	if [ $code = 0 ] && [ "${runs:-0}" -gt 0 ]; then
 		echo "ok fuzz_$1 ($runs runs)"
 	else
-		failed "fuzz_$1" "${input:+$fuzz/fuzz_$1 }${input:-see $fuzz/logs/fuzz_$1, exit code $code}" \
-			"$input"
+		replay="${input:+$fuzz/fuzz_$1 }${input:-see $fuzz/logs/fuzz_$1, exit code $code}"
+		failed "fuzz_$1" "$replay" "$input"
 	fi
 }
 

@@ -914,8 +914,8 @@ class Lab:
             return fault
 
     def _seen(self):
-        """What stands there in mid-failure, for who cannot look himself: the daemon's last words, how
-        the connections of both hosts stand."""
+        """What stands there in mid-failure, for who cannot look himself: the daemon's last words,
+        how the connections of both hosts stand."""
         said = self.daemon.said().strip()[-SEEN_CHARS:] if self.daemon else "-"
         stands = [
             " ".join(host.run("ss", "-Htin", "state", "established").split())[:SEEN_CHARS]
