@@ -63,7 +63,7 @@ static struct policy *empty_policy(uint64_t generation)
     return policy;
 }
 
-static void start(struct bench *bench, bool single_reads)
+static void make(struct bench *bench, bool single_reads)
 {
     struct worker_options options[WORKERS];
     struct error error = {0};
@@ -88,12 +88,24 @@ static void start(struct bench *bench, bool single_reads)
     }
     bench->workers = workers_make(options, WORKERS, empty_policy(1), &error);
     cr_assert_not_null(bench->workers, "%s", error.text);
+}
+
+static void begin(struct bench *bench)
+{
+    struct error error = {0};
+
     if (workers_begin(bench->workers, NULL, &error))
         return;
     workers_stop(bench->workers);
     if (strstr(error.text, "not available"))
         cr_skip_test("skipped: %s", error.text);
     cr_assert_fail("%s", error.text);
+}
+
+static void start(struct bench *bench, bool single_reads)
+{
+    make(bench, single_reads);
+    begin(bench);
 }
 
 static void close_sockets(struct bench *bench)
@@ -508,6 +520,23 @@ Test(workers, learning_off_silences_observations_but_not_triggers)
         workers_counters(bench.workers, &counters, NULL)); /* answers behind what was told before */
     attack(&bench);
     cr_assert_eq(bench.observed, 0);
+    stop(&bench);
+}
+
+/* Of what was taken over, who finds no room is reset: before anything comes up, or is due. */
+Test(worker, what_its_engine_has_to_say_goes_out_before_all_else)
+{
+    struct bench bench;
+    make(&bench, false);
+    struct engine *engine = workers_engine_made(bench.workers, 0);
+    struct outbox *outbox = engine_outbox(engine);
+    cr_assert_eq(engine_next_deadline(engine), UINT64_MAX, "else that would send it");
+    segment(outbox->memory, SIDE_SERVER, 9, 40000, TCP_RST);
+    outbox->frames[0] = (struct outbox_frame){.to = SIDE_CLIENT, .bytes = FRAME_BYTES};
+    outbox->used = FRAME_BYTES;
+    outbox->count = 1;
+    begin(&bench);
+    cr_expect_eq(next_flags(&bench, 0, SIDE_CLIENT, PATIENCE_MS), TCP_RST);
     stop(&bench);
 }
 
