@@ -221,13 +221,18 @@ static bool is_lost(const struct slot *slot)
     return (slot->flags & (SLOT_HANDED | SLOT_PROMISED)) == SLOT_HANDED;
 }
 
-static void give_up_handed(struct engine *engine, struct flow *flow, uint64_t now_us)
+static void forget_handed(struct engine *engine, struct flow *flow, uint64_t now_us)
 {
     const struct flow_key key = flow->key;
 
-    kept_reset(engine, flow, kept_slot(engine, flow));
     kept_end(engine, flow, now_us);
     takeover_lost(engine, &key, now_us); /* our reset may get lost, too */
+}
+
+static void give_up_handed(struct engine *engine, struct flow *flow, uint64_t now_us)
+{
+    kept_reset(engine, flow, kept_slot(engine, flow));
+    forget_handed(engine, flow, now_us);
 }
 
 /* Its client may have said all that it will say. */
@@ -543,7 +548,10 @@ static void client_frame(struct engine *engine, struct passage *passage, struct 
 void kept_frame(struct engine *engine, struct passage *passage, struct flow *flow)
 {
     if (is_lost(kept_slot(engine, flow))) {
-        give_up_handed(engine, flow, passage->now_us);
+        if (passage->from == SIDE_CLIENT && (passage->frame.flags & TCP_RST))
+            forget_handed(engine, flow, passage->now_us); /* RFC 9293 3.10.7.1: no answer */
+        else
+            give_up_handed(engine, flow, passage->now_us);
         passage_drop(engine, passage, DROP_answered);
     } else if (passage->from == SIDE_CLIENT) {
         client_frame(engine, passage, flow);

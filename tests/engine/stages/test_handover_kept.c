@@ -329,6 +329,24 @@ Test(handover_kept, one_that_lacks_a_piece_is_reset_whatever_its_client_says)
     is_reset_at_once(b, c);
 }
 
+/* A RST is answered by none, however much of it is missing. */
+Test(handover_kept, one_that_lacks_a_piece_and_resets_is_forgotten)
+{
+    struct bench *b = bench_new(SETTING_ATTACK);
+    const uint32_t c = begin_long(b);
+
+    leave(b);
+    b = next_of(b);
+    takeover_piece(b->engine, &pieces[0], b->now_us);
+    client_says(b, .flags = "R", .seq = X + 1 + LONG);
+    bench_wait(b, SECOND_US / 10);
+    nothing(b);
+    cr_assert_eq(b->engine->slots.count, 0);
+    client_says(b, .flags = "P.", .seq = X + 1 + LONG, .ack = c + 1, .payload = "\r\n\r\n");
+    to_client(b, .flags = "R", .seq = c + 1, .window_closed = true);
+    bench_end(b);
+}
+
 /* Others come before anything was looked at: it may not vanish in silence. */
 Test(handover_kept, one_that_lacks_a_piece_is_reset_where_its_place_is_needed)
 {
