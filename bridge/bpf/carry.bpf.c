@@ -21,8 +21,9 @@
  * passed on here as well where the engine need but be told of it (tell.bpf.h).
  *
  * While no worker is alive (bypass.h) nothing is on its way through one: gates and order count for
- * nothing then, FIN and RST are carried, and so is what the engine would only look at twice; what
- * of a splice cannot be translated here is dropped.
+ * nothing then, FIN and RST are carried, and whatever its numbers say: the hosts judge them, as on
+ * any bridge, and what is noted here is moved by what is believed alone (gate.bpf.h). What of a
+ * splice cannot be translated here is dropped.
  *
  * Headers of what is carried are read by calls, not in place: where they lie in the buffer, and
  * whether that is shared, is the kernel's affair then. Those of a flood are read in place, where
@@ -33,6 +34,7 @@
 #include "bridge/bpf/carry.h"
 #include "bridge/bpf/carry_parts.bpf.h"
 #include "bridge/bpf/complete.bpf.h"
+#include "bridge/bpf/gate.bpf.h"
 #include "bridge/bpf/judge.bpf.h"
 #include "bridge/bpf/look.bpf.h"
 #include "bridge/bpf/reject.bpf.h"
@@ -205,13 +207,16 @@ INLINE bool pass(const struct gate *gate, const struct segment *segment)
 
 /*
  * What begins or ends a connection is the engine's. Of a splice the FIN goes out like data where
- * the engine will be told of it; while no worker is alive FIN and RST go as well.
+ * the engine will be told of it. While no worker is alive FIN and RST go as well, and a RST needs
+ * no ACK: so who has no such connection refuses it (RFC 9293 3.10.7.1).
  */
 INLINE bool is_for_engine(const struct segment *segment, bool spliced, bool alone)
 {
-    const __u8 fin = spliced || alone ? 0 : FLAG_FIN, rst = alone ? 0 : FLAG_RST;
+    const __u8 fin = spliced ? 0 : FLAG_FIN;
 
-    return (segment->flags & (FLAG_SYN | FLAG_ACK | fin | rst)) != FLAG_ACK;
+    if (alone)
+        return (segment->flags & FLAG_SYN) || !(segment->flags & (FLAG_ACK | FLAG_RST));
+    return (segment->flags & (FLAG_SYN | FLAG_ACK | FLAG_RST | fin)) != FLAG_ACK;
 }
 
 /* Not carried where the engine cannot be told of it: the end of a splice, and that a server has a
@@ -242,17 +247,20 @@ INLINE bool is_told(struct flow_record *record, int from, const struct segment *
     return true;
 }
 
-/* A RST counts where its receiver takes it for one (RFC 5961 3.2), which is at a FIN's number, too.
- */
+/* A RST counts where its receiver takes it for one (RFC 5961 3.2), which is at a FIN's number, too;
+ * a FIN near the newest number, and not behind it. */
 INLINE void note_end(const struct gate *gate, const struct segment *segment)
 {
     volatile __u8 *ended = &gate->record->ended[gate->from & 1];
-    const __u32 fin = *ended == RECORD_FIN ? 1 : 0;
+    const __u32 next = record_next(gate->way), fin = *ended == RECORD_FIN ? 1 : 0;
 
-    if (segment->flags & FLAG_FIN)
+    if (segment->flags & FLAG_RST) {
+        if (next - segment->seq <= fin)
+            *ended = RECORD_RST;
+    } else if ((segment->flags & FLAG_FIN) &&
+               segment->seq + segment->payload_bytes + 1 - next <= RECORD_NEAR_BYTES) {
         *ended = RECORD_FIN;
-    else if ((segment->flags & FLAG_RST) && record_next(gate->way) - segment->seq <= fin)
-        *ended = RECORD_RST;
+    }
 }
 
 /* CARRY_carried, with its edit, and whether the engine is to be told of it; or why it goes up. */
@@ -275,7 +283,7 @@ INLINE __u32 may_go(struct __sk_buff *skb, const struct gate *gate, const struct
     }
     if (what != CARRY_carried)
         return what;
-    if (!pass(gate, segment))
+    if (is_believed(gate, segment) && !pass(gate, segment))
         return CARRY_up_order;
     note_end(gate, segment);
     return CARRY_carried;

@@ -8,24 +8,9 @@
 #define SYNWARD_BRIDGE_BPF_JUDGE_BPF_H
 
 #include "bridge/bpf/carry_parts.bpf.h"
+#include "bridge/bpf/gate.bpf.h"
 #include "bridge/bpf/translate.bpf.h"
 #include "engine/tcp/flow_record.h"
-
-/* The gate that a segment came to. */
-struct gate {
-    struct flow_record *record;
-    __u64 way; /* what it was when we came */
-    int from;
-    /* Why `next` and order count for nothing. */
-    bool alone; /* no worker is alive */
-    bool quiet; /* nothing is on its way through one */
-};
-
-/* Masked, as the verifier forgets what it knows of a word that was put by. */
-INLINE __u64 read_way(const struct flow_record *record, int from)
-{
-    return *(const volatile __u64 *)&record->way[from & 1];
-}
 
 /* Of a splice: too many that say nothing, without one that does, may be two ends that answer each
  * other for ever (stages/ack_storm.h). */
@@ -74,25 +59,6 @@ INLINE bool is_asking(const struct flow_record *record, __u32 theirs)
     return (flags & RECORD_ASKING) && theirs == record->begin[FROM_SERVER];
 }
 
-/*
- * While no worker is alive nobody judges what is far from the newest, and what goes up is lost: a
- * sender that says again what was lost of a large window would say it for ever. It passes, as on
- * any bridge, and what is ahead counts where it knows the other side's number, as in track.c (a
- * client's ack is looked at by all means).
- */
-INLINE bool is_near(const struct gate *gate, const struct segment *segment, __u32 theirs)
-{
-    const __u32 next = record_next(gate->way);
-
-    if (segment->seq - (next - RECORD_NEAR_BYTES) <= 2 * RECORD_NEAR_BYTES)
-        return true;
-    if (!gate->alone)
-        return false;
-    return next - segment->seq <= RECORD_WINDOW_BYTES ||
-           (segment->seq - next <= RECORD_PROGRESS_BYTES &&
-            (gate->from == FROM_CLIENT || theirs - segment->ack <= RECORD_NEAR_BYTES));
-}
-
 INLINE __u32 judge(struct __sk_buff *skb, const struct gate *gate, const struct segment *segment,
                    struct edit *edit)
 {
@@ -108,22 +74,20 @@ INLINE __u32 judge(struct __sk_buff *skb, const struct gate *gate, const struct 
         return CARRY_up_order;
     if (!alone && learner_wants(record, from, segment))
         return CARRY_up_learning;
-    if (!is_near(gate, segment, theirs))
+    if (!alone && !is_near(gate, segment))
         return CARRY_up_numbers;
     if (spliced && is_storm(record, segment, tick))
         return CARRY_up_empty;
     if (*(volatile __u32 *)&record->used != tick)
         *(volatile __u32 *)&record->used = tick;
     if (from == FROM_SERVER)
-        return spliced ? edit_to_client(skb, record, gate->way, segment, edit, alone)
-                       : CARRY_carried;
+        return spliced ? edit_to_client(skb, gate, segment, edit) : CARRY_carried;
     floor = *(volatile __u32 *)&record->ack_floor;
     if (spliced)
         ack = record_later(ack - record->delta, floor);
-    if (theirs - ack > (spliced ? RECORD_WINDOW_BYTES : RECORD_OLD_BYTES) &&
-        !(alone && ack - theirs <= RECORD_NEAR_BYTES)) /* a worker's last words are not noted */
+    if (!alone && theirs - ack > (spliced ? RECORD_WINDOW_BYTES : RECORD_OLD_BYTES))
         return CARRY_up_numbers;
-    return spliced ? edit_to_server(skb, record, ack, floor, segment, edit, alone) : CARRY_carried;
+    return spliced ? edit_to_server(skb, gate, ack, floor, segment, edit) : CARRY_carried;
 }
 
 #endif

@@ -9,6 +9,7 @@
 
 #include "bridge/bpf/carry.h"
 #include "bridge/bpf/carry_parts.bpf.h"
+#include "bridge/bpf/gate.bpf.h"
 #include "engine/tcp/flow_record.h"
 
 #define IPV6_LABEL       bpf_htonl(0xfffff)
@@ -19,23 +20,17 @@
 #define SACK_HEAD        bpf_htonl(0x01010500)
 #define SACK_HEAD_MASK   bpf_htonl(0xffffff00)
 #define SACK_BLOCKS_MAX  4
-
-struct segment {
-    __u32 l4; /* offset of the TCP header */
-    __u32 payload_bytes, options_bytes;
-    __u32 seq, ack;
-    __be32 ipv6; /* its first word; 0: IPv4 */
-    __u8 flags, ecn;
-    __u16 window; /* as it stands in the header, unscaled */
-};
+#define FOUR_NOPS        bpf_htonl(0x01010101)
 
 /* What is to be written, as it stands in the frame. */
 struct edit {
     __be32 number; /* seq to the client, ack to the server */
     __be32 timestamp;
     __be32 sack[2 * SACK_BLOCKS_MAX];
-    __u32 timestamp_at, sack_at, sack_blocks; /* offsets; 0: there is none */
-    __u64 sum;                                /* of all differences, for the checksum */
+    __u16 timestamp_at, sack_at; /* offsets; 0: there is none */
+    __u8 sack_blocks;
+    bool sack_goes; /* NOPs stand for it */
+    __u64 sum;      /* of all differences, for the checksum */
 };
 
 INLINE __u64 difference(__be32 was, __be32 is)
@@ -57,7 +52,7 @@ INLINE bool read_options(struct __sk_buff *skb, const struct segment *segment, s
     if (head == TIMESTAMPS_HEAD) {
         if (left < TIMESTAMPS_BYTES || bpf_skb_load_bytes(skb, at + 4, timestamps, 8) != 0)
             return false;
-        edit->timestamp_at = at + 4;
+        edit->timestamp_at = (__u16)(at + 4);
         at += TIMESTAMPS_BYTES;
         left -= TIMESTAMPS_BYTES;
         if (left == 0)
@@ -68,15 +63,33 @@ INLINE bool read_options(struct __sk_buff *skb, const struct segment *segment, s
     if ((head & SACK_HEAD_MASK) != SACK_HEAD || left < 12 || (left - 4) % 8 != 0 ||
         (bpf_ntohl(head) & 0xff) + 2 != left)
         return false;
-    edit->sack_at = at + 4;
-    edit->sack_blocks = (left - 4) / 8;
+    edit->sack_at = (__u16)(at + 4);
+    edit->sack_blocks = (__u8)((left - 4) / 8);
     return true;
 }
 
-/* False where a block lies below the floor: it must go, which is not for here. */
-INLINE bool move_sack(struct __sk_buff *skb, const struct flow_record *record, __u32 floor,
-                      struct edit *edit)
+INLINE void drop_sack(struct edit *edit)
 {
+    edit->sack_goes = true;
+    edit->sum += difference(SACK_HEAD | bpf_htonl(2 + 8 * edit->sack_blocks), FOUR_NOPS);
+    for (__u32 i = 0; i < SACK_BLOCKS_MAX; i++) {
+        if (i >= edit->sack_blocks)
+            break;
+        edit->sum += difference(edit->sack[2 * i], FOUR_NOPS);
+        edit->sum += difference(edit->sack[2 * i + 1], FOUR_NOPS);
+        edit->sack[2 * i] = edit->sack[2 * i + 1] = FOUR_NOPS;
+    }
+}
+
+/*
+ * False where a block lies below the floor: it must go, which is not for here. Alone the whole
+ * option goes: what the server sends then is what it would send to a host without SACK.
+ */
+INLINE bool move_sack(struct __sk_buff *skb, const struct flow_record *record, __u32 floor,
+                      struct edit *edit, bool alone)
+{
+    bool below = false;
+
     for (__u32 i = 0; i < SACK_BLOCKS_MAX; i++) {
         __be32 block[2] = {0};
         __u32 left, right;
@@ -88,13 +101,15 @@ INLINE bool move_sack(struct __sk_buff *skb, const struct flow_record *record, _
         left = bpf_ntohl(block[0]) - record->delta;
         right = bpf_ntohl(block[1]) - record->delta;
         if ((__s32)(floor - right) >= 0 || (__s32)(left - floor) < 0)
-            return false;
+            below = true;
         edit->sack[2 * i] = bpf_htonl(left);
         edit->sack[2 * i + 1] = bpf_htonl(right);
         edit->sum += difference(block[0], edit->sack[2 * i]);
         edit->sum += difference(block[1], edit->sack[2 * i + 1]);
     }
-    return true;
+    if (below && alone)
+        drop_sack(edit);
+    return !below || alone;
 }
 
 /* The floor of acks follows the server, as in splice.c; it is read again by the engine. */
@@ -109,37 +124,22 @@ INLINE __u32 move_floor(struct flow_record *record, __u32 next, bool *moved)
     return next - RECORD_FLOOR_DISTANCE;
 }
 
-/*
- * That of TSecrs follows the server's clock. The engine does that, which is asked where it is time
- * to; while no worker is alive it is done here, as a clock of microseconds gets as far in 18
- * minutes, and an older one is for the client to judge.
- */
-INLINE bool above_clock_floor(struct flow_record *record, __u32 tsval, bool alone)
+/* Returns what hinders it, or CARRY_carried. What lies below the floor the client has, and it says
+ * so; its TSecrs are for who comes after us. */
+INLINE __u32 edit_to_client(struct __sk_buff *skb, const struct gate *gate,
+                            const struct segment *segment, struct edit *edit)
 {
-    volatile __u32 *floor = &record->tsecr_floor;
-    const __u32 was = *floor;
-
-    if (tsval - was <= RECORD_FLOOR_DISTANCE)
-        return true;
-    if (alone && was - tsval > RECORD_OLD_TICKS)
-        *floor = tsval - RECORD_FLOOR_DISTANCE / 2;
-    return alone;
-}
-
-/* Returns what hinders it, or CARRY_carried. */
-INLINE __u32 edit_to_client(struct __sk_buff *skb, struct flow_record *record, __u64 way,
-                            const struct segment *segment, struct edit *edit, bool alone)
-{
-    const __u32 end = segment->seq + segment->payload_bytes;
+    struct flow_record *record = gate->record;
+    const __u32 next = record_next(gate->way), end = segment->seq + segment->payload_bytes;
     bool moved = false;
-    const __u32 floor = move_floor(record, record_later(record_next(way), end), &moved);
+    const __u32 floor =
+        move_floor(record, is_believed(gate, segment) ? record_later(next, end) : next, &moved);
     __be32 timestamps[2] = {0};
 
     /* Once in half a GiB, for who comes after us (engine/tables/joined_log.h). */
-    if (moved && !alone)
+    if (moved && !gate->alone)
         return CARRY_up_numbers;
-    /* Alone: of who has said nothing yet asks the peer whether it lives by a byte below. */
-    if ((__s32)(segment->seq - floor) < 0 && !(alone && segment->payload_bytes <= 1))
+    if (!gate->alone && (__s32)(segment->seq - floor) < 0)
         return CARRY_up_numbers;
     if (!read_options(skb, segment, edit, timestamps))
         return CARRY_up_options;
@@ -149,7 +149,7 @@ INLINE __u32 edit_to_client(struct __sk_buff *skb, struct flow_record *record, _
     if (edit->timestamp_at) {
         const __u32 tsval = bpf_ntohl(timestamps[0]);
 
-        if (!above_clock_floor(record, tsval, alone))
+        if (!gate->alone && tsval - *(volatile __u32 *)&record->tsecr_floor > RECORD_FLOOR_DISTANCE)
             return CARRY_up_numbers;
         edit->timestamp = bpf_htonl(tsval + record->ts_delta);
         edit->sum += difference(timestamps[0], edit->timestamp);
@@ -168,20 +168,26 @@ INLINE bool fits_server(const struct __sk_buff *skb, const struct flow_record *r
     return !record->server_mss || bytes + more <= record->server_mss;
 }
 
-INLINE __u32 edit_to_server(struct __sk_buff *skb, struct flow_record *record, __u32 ack,
-                            __u32 floor, const struct segment *segment, struct edit *edit,
-                            bool alone)
+/* Without ACK, as a RST may be, there is no number of the server's in it. */
+INLINE __u32 edit_to_server(struct __sk_buff *skb, const struct gate *gate, __u32 ack, __u32 floor,
+                            const struct segment *segment, struct edit *edit)
 {
+    struct flow_record *record = gate->record;
     __be32 timestamps[2] = {0};
 
     if (!read_options(skb, segment, edit, timestamps))
         return CARRY_up_options;
     /* Better as it is than not at all: the server need not look at the one, and takes the other
      * where the wire does. */
-    if (!alone && (record->flags & RECORD_NO_ECN) && segment->ecn)
+    if (!gate->alone && (record->flags & RECORD_NO_ECN) && segment->ecn)
         return CARRY_up_options;
-    if (!alone && !fits_server(skb, record, segment))
+    if (!gate->alone && !fits_server(skb, record, segment))
         return CARRY_up_size;
+    edit->number = bpf_htonl(segment->ack);
+    if (!(segment->flags & FLAG_ACK)) {
+        edit->timestamp_at = edit->sack_blocks = 0;
+        return CARRY_carried;
+    }
     edit->number = bpf_htonl(ack);
     edit->sum = difference(bpf_htonl(segment->ack), edit->number);
     if (edit->timestamp_at) {
@@ -192,7 +198,7 @@ INLINE __u32 edit_to_server(struct __sk_buff *skb, struct flow_record *record, _
         edit->timestamp = bpf_htonl(tsecr);
         edit->sum += difference(timestamps[1], edit->timestamp);
     }
-    return move_sack(skb, record, floor, edit) ? CARRY_carried : CARRY_up_options;
+    return move_sack(skb, record, floor, edit, gate->alone) ? CARRY_carried : CARRY_up_options;
 }
 
 /* False: the kernel had no memory for it. */
@@ -206,6 +212,12 @@ INLINE bool write_edit(struct __sk_buff *skb, int from, const struct flow_record
         (edit->timestamp_at &&
          bpf_skb_store_bytes(skb, edit->timestamp_at, &edit->timestamp, 4, 0) != 0))
         return false;
+    if (edit->sack_goes) {
+        const __be32 nops = FOUR_NOPS;
+
+        if (bpf_skb_store_bytes(skb, edit->sack_at - 4, &nops, 4, 0) != 0)
+            return false;
+    }
     for (__u32 i = 0; i < SACK_BLOCKS_MAX; i++)
         if (i < edit->sack_blocks &&
             bpf_skb_store_bytes(skb, edit->sack_at + 8 * i, &edit->sack[2 * i], 8, 0) != 0)

@@ -15,6 +15,9 @@
 
 #include <string.h>
 
+/* So old is a segment of the tuple's last connection at most: 2 MSL (RFC 9293 3.4.2) in
+ * microseconds is less. */
+#define OLD_TSVAL_TICKS (1u << 28)
 /* Bytes that a server says before it says that it is full, at most: PostgreSQL's "N" to TLS and to
  * GSSAPI */
 #define BEFORE_FULL_BYTES 2
@@ -302,7 +305,7 @@ static void follow_floors(const struct engine *engine, struct flow *flow, struct
     }
     if ((passage->options.present & OPTION_TIMESTAMPS) &&
         tsval - flow->tsecr_floor > SPLICE_FLOOR_DISTANCE &&
-        flow->tsecr_floor - tsval > SPLICE_OLD_TICKS &&
+        flow->tsecr_floor - tsval > OLD_TSVAL_TICKS &&
         !seq_before(passage->frame.seq + 1, flow->ack_floor) &&
         track_is_near(&passage->frame, cold->server_next) && frame_checksum_good(&passage->frame))
         flow->tsecr_floor = tsval - SPLICE_FLOOR_DISTANCE / 2;

@@ -22,9 +22,6 @@
  */
 #define SPLICE_FLOOR_DISTANCE (1u << 30)
 #define SPLICE_FLOOR_FARTHEST (SPLICE_FLOOR_DISTANCE + SPLICE_FLOOR_DISTANCE / 2)
-/* So old is a segment of the tuple's last connection at most: 2 MSL (RFC 9293 3.4.2) in
- * microseconds is less. */
-#define SPLICE_OLD_TICKS (1u << 28)
 
 #define TIMESTAMPS_BYTES 12 /* that every segment carries where they were granted */
 

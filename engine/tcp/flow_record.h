@@ -106,7 +106,6 @@ struct record_figures {
 #define RECORD_PROGRESS_BYTES   (1u << 26)
 #define RECORD_OLD_BYTES        (1u << 26)
 #define RECORD_WINDOW_BYTES     (1u << 30)
-#define RECORD_OLD_TICKS        (1u << 28) /* of a server's clock */
 #define RECORD_AHEAD_BYTES      (1u << 27)
 #define RECORD_FLOOR_DISTANCE   (1u << 30)
 #define RECORD_FLOOR_FARTHEST   (RECORD_FLOOR_DISTANCE + RECORD_FLOOR_DISTANCE / 2)

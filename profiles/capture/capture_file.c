@@ -130,8 +130,11 @@ static enum capture_read next_pcap(pcap_t *pcap, struct capture_frame *frame)
     if (result != 1)
         return strstr(pcap_geterr(pcap), "truncated") ? CAPTURE_CUT : CAPTURE_ERROR;
     frame->link_type = pcap_datalink(pcap);
-    /* Libpcap takes both for signed: from 2038 on they are not, and none is before 1970. */
-    frame->wall_us = (uint64_t)(uint32_t)header->ts.tv_sec * 1000000 + (uint32_t)header->ts.tv_usec;
+    /* Libpcap takes seconds for signed: from 2038 on they are not, and none is before 1970. A
+     * fraction that is none counts as nothing. */
+    frame->wall_us = (uint64_t)(uint32_t)header->ts.tv_sec * 1000000;
+    if (header->ts.tv_usec > 0 && header->ts.tv_usec < 1000000)
+        frame->wall_us += (uint64_t)header->ts.tv_usec;
     frame->bytes = header->caplen;
     frame->wire_bytes = header->len > header->caplen ? header->len : header->caplen;
     return CAPTURE_FRAME;

@@ -53,9 +53,9 @@ seconds_of() {
 # more; the input itself where it is small, as FUZZ is gone where somebody else's machine ran this.
 failed() {
 	grep -E 'not true:|ERROR: |runtime error:|SUMMARY: |random_inputs: ' "$fuzz/logs/$1" |
-		head -n 5 >"$fuzz/logs/reasons"
-	echo "FAILED $1: $(head -n 1 "$fuzz/logs/reasons" | cut -c 1-200); replay: $2"
-	tail -n +2 "$fuzz/logs/reasons"
+		head -n 5 >"$fuzz/logs/$1.reasons"
+	echo "FAILED $1: $(head -n 1 "$fuzz/logs/$1.reasons" | cut -c 1-200); replay: $2"
+	tail -n +2 "$fuzz/logs/$1.reasons"
 	if [ -s "${3:-}" ] && [ "$(wc -c <"$3")" -le "$INPUT_BYTES_SHOWN" ]; then
 		echo "its input, by base64 -d | gunzip: $(gzip -9 <"$3" | base64 -w 0)"
 	fi

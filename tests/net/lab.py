@@ -393,8 +393,10 @@ class Lab:
             with contextlib.suppress(Exception):
                 error.add_note(self._seen())
         fault = self.close()
-        if fault and isinstance(error, (Failure, type(None))):
-            raise Failure(f"{error}; {fault}" if error else fault) from None
+        if fault and isinstance(error, Failure):
+            error.args = (f"{error}; {fault}",)  # it knows where it was raised
+        elif fault and not error:
+            raise Failure(fault)
 
     # the wire
 
@@ -918,7 +920,7 @@ class Lab:
         how the connections of both hosts stand."""
         said = self.daemon.said().strip()[-SEEN_CHARS:] if self.daemon else "-"
         stands = [
-            " ".join(host.run("ss", "-Htin", "state", "established").split())[:SEEN_CHARS]
+            " ".join(host.run("ss", "-Htin", "state", "connected").split())[:SEEN_CHARS]
             for host in (self.client, self.server)
         ]
         return f"the daemon: {said}; the client: {stands[0]}; the server: {stands[1]}"

@@ -614,35 +614,25 @@ static uint32_t l4_of(const struct pair *pair)
     return addr_is_v4(&pair->flow->key.server) ? PLAIN_L4 : ETH_HEADER_BYTES + 40;
 }
 
-/* No host says that: it is ahead of all that was said by more than a gap whose segments come again
- * would explain, or data from before the connection. */
-static bool is_guess(const struct pair *pair, const struct made *made)
-{
-    const struct flow *flow = pair->reference_flow;
-    const struct flow_cold *cold = flow_cold(&pair->reference->flows, flow);
-    const uint8_t *tcp = made->data + OFFLOAD_BYTES + l4_of(pair);
-    const uint32_t next = made->from == SIDE_CLIENT ? cold->client_next : cold->server_next;
-    const uint32_t seq = load_be32(tcp + 4);
-
-    return seq_before(next + RECORD_NEAR_BYTES, seq) ||
-           (made->from == SIDE_SERVER && seq_before(seq, flow->ack_floor));
-}
-
-/* Whatever the engine would have let go on goes on as it would have, however far it is behind the
+/* Whatever the engine would have let go on goes on as it would have, however far it is from the
  * newest: nobody says it otherwise. True where it was looked at. */
 static bool one_alone(struct pair *pair, uint64_t number)
 {
     const uint32_t at = OFFLOAD_BYTES + l4_of(pair);
     struct made made, got, wanted;
-    bool guess;
+    bool old;
     int says;
 
     make_frame(pair, &made);
-    guess = is_guess(pair, &made) || !(made.data[at + 13] & TCP_ACK);
-    says = kernel_says(pair, &made, &got);
-    if (engine_says(pair->reference, &made, &wanted) != VERDICT_FORWARD || guess)
+    if (!(made.data[at + 13] & TCP_ACK))
         return false;
+    /* The engine cuts off what lies below the floor, and answers it. */
+    old = made.from == SIDE_SERVER &&
+          seq_before(load_be32(made.data + at + 4), pair->reference_flow->ack_floor);
+    says = kernel_says(pair, &made, &got);
     cr_assert_eq(says, TC_ACT_REDIRECT, "frame %lu is lost", (unsigned long)number);
+    if (engine_says(pair->reference, &made, &wanted) != VERDICT_FORWARD || old)
+        return false;
     cr_assert(got.bytes == wanted.bytes &&
                   memcmp(got.data + at, wanted.data + at, wanted.bytes + OFFLOAD_BYTES - at) == 0,
               "frame %lu: other bytes", (unsigned long)number);
@@ -675,6 +665,248 @@ Test(carrying, all_of_a_spliced_one_goes_on_while_nobody_is_alive_over_ipv6)
 {
     random_of_test = random_begin("carrying_alone_ipv6");
     all_goes_on(true);
+}
+
+struct said {
+    enum side from;
+    uint32_t seq, ack, payload_bytes;
+    uint8_t flags;
+    const uint32_t *timestamps, *sack; /* two numbers each */
+};
+
+/* Over IPv4, without ECN. */
+static void make_said(const struct pair *pair, const struct said *said, struct made *made)
+{
+    const struct ip_addr ends[2] = {
+        said->from == SIDE_CLIENT ? pair->flow->key.client : pair->flow->key.server,
+        said->from == SIDE_CLIENT ? pair->flow->key.server : pair->flow->key.client};
+    uint8_t *tcp = made->data + OFFLOAD_BYTES + PLAIN_L4, *option = tcp + TCP_HEADER_BYTES;
+    uint32_t l4_bytes;
+
+    memset(made, 0, sizeof(*made));
+    made->from = said->from;
+    if (said->timestamps) {
+        store_be32(option, 0x0101080a);
+        store_be32(option + 4, said->timestamps[0]);
+        store_be32(option + 8, said->timestamps[1]);
+        option += 12;
+    }
+    if (said->sack) {
+        store_be32(option, 0x0101050a);
+        store_be32(option + 4, said->sack[0]);
+        store_be32(option + 8, said->sack[1]);
+        option += 12;
+    }
+    store_be16(tcp, said->from == SIDE_CLIENT ? CLIENT_PORT : SERVER_PORT);
+    store_be16(tcp + 2, said->from == SIDE_CLIENT ? SERVER_PORT : CLIENT_PORT);
+    store_be32(tcp + 4, said->seq);
+    store_be32(tcp + 8, said->ack);
+    tcp[12] = (uint8_t)((option - tcp) / 4 << 4);
+    tcp[13] = said->flags;
+    store_be16(tcp + 14, 1000);
+    l4_bytes = (uint32_t)(option - tcp) + said->payload_bytes;
+    do
+        write_ip(made->data + OFFLOAD_BYTES, &pair->flow->key, said->from, l4_bytes);
+    while (made->data[OFFLOAD_BYTES + ETH_HEADER_BYTES + 1] & 3);
+    made->bytes = PLAIN_L4 + l4_bytes;
+    store_be16(tcp + TCP_CHECKSUM_AT,
+               (uint16_t)~checksum_fold(checksum_add(
+                   checksum_pseudo(&ends[0], &ends[1], PROTO_TCP, l4_bytes), tcp, l4_bytes)));
+}
+
+static struct pair open_alone(const char *name)
+{
+    struct pair pair;
+
+    random_of_test = random_begin(name);
+    pair = open_pair(true, false, false);
+    set_dead(pair.pulse, 1, false);
+    return pair;
+}
+
+/* Where its TCP header is now. */
+static const uint8_t *passes(const struct pair *pair, const struct said *said)
+{
+    static struct made out;
+    struct made made;
+
+    make_said(pair, said, &made);
+    cr_assert_eq(kernel_says(pair, &made, &out), TC_ACT_REDIRECT);
+    return out.data + OFFLOAD_BYTES + PLAIN_L4;
+}
+
+/* And as the engine would have let it go. */
+static void passes_as_ever(const struct pair *pair, const struct said *said)
+{
+    struct made made, wanted;
+    const uint8_t *tcp = passes(pair, said);
+
+    make_said(pair, said, &made);
+    cr_assert_eq(engine_says(pair->reference, &made, &wanted), VERDICT_FORWARD);
+    cr_assert_arr_eq(tcp, wanted.data + OFFLOAD_BYTES + PLAIN_L4, wanted.bytes - PLAIN_L4);
+}
+
+static struct flow_record *alone_record(const struct pair *pair)
+{
+    return &engine_carried(pair->engine)->records[flow_index(&pair->engine->flows, pair->flow)];
+}
+
+static uint32_t next_of(const struct pair *pair, enum side from)
+{
+    return record_next(alone_record(pair)->way[from]);
+}
+
+/* What a client says: an ack in the numbers that it knows. */
+static uint32_t as_client_knows(const struct pair *pair, uint32_t server_number)
+{
+    return server_number + pair->flow->delta;
+}
+
+/* Who comes after us would take them for true, and the host they are said to judges them itself. */
+Test(carrying, guesses_pass_while_nobody_is_alive_and_move_nothing)
+{
+    static const uint8_t flags[] = {TCP_ACK, TCP_ACK | TCP_FIN, TCP_RST, TCP_ACK | TCP_RST};
+    struct pair pair = open_alone("carrying_guesses");
+    const struct flow_record was = *alone_record(&pair);
+
+    for (uint32_t i = 0; i < 2 * 64 * 4 * 4; i++) {
+        const enum side from = i & 1 ? SIDE_SERVER : SIDE_CLIENT;
+        const uint32_t far = (1 + (i >> 1) % 63) << 26, ack = (1 + (i >> 7) % 4) << 29;
+        const uint32_t clock[2] = {was.tsecr_floor + ack, random_word()};
+        const struct said guess = {
+            .from = from,
+            .seq = next_of(&pair, from) + far,
+            .ack = from == SIDE_SERVER ? next_of(&pair, SIDE_CLIENT) + ack
+                                       : as_client_knows(&pair, next_of(&pair, SIDE_SERVER)) + ack,
+            .flags = flags[(i >> 9) % 4],
+            .timestamps = clock,
+            .payload_bytes = dice(2)};
+
+        passes(&pair, &guess);
+    }
+    cr_assert_eq(alone_record(&pair)->way[SIDE_CLIENT], was.way[SIDE_CLIENT]);
+    cr_assert_eq(alone_record(&pair)->way[SIDE_SERVER], was.way[SIDE_SERVER]);
+    cr_assert_eq(alone_record(&pair)->floors, was.floors);
+    cr_assert_eq(left_of(&pair, SIDE_CLIENT), RECORD_LIVES);
+    cr_assert_eq(left_of(&pair, SIDE_SERVER), RECORD_LIVES);
+    close_pair(&pair);
+}
+
+/* What was lost before it came here leaves a gap, and who is behind it knows the other side. */
+Test(carrying, what_comes_behind_a_gap_counts_while_nobody_is_alive)
+{
+    for (int side = 0; side < 2; side++) {
+        struct pair pair = open_alone("carrying_gap");
+        const enum side from = side ? SIDE_SERVER : SIDE_CLIENT;
+        const uint32_t next = next_of(&pair, from), theirs = next_of(&pair, !from);
+        struct said said = {.from = from,
+                            .seq = next + RECORD_PROGRESS_BYTES,
+                            .ack = side ? theirs : as_client_knows(&pair, theirs),
+                            .flags = TCP_ACK,
+                            .payload_bytes = 100};
+
+        said.ack += 2 * RECORD_NEAR_BYTES;
+        passes(&pair, &said);
+        cr_assert_eq(next_of(&pair, from), next);
+        said.ack -= 2 * RECORD_NEAR_BYTES;
+        said.seq++;
+        passes(&pair, &said);
+        cr_assert_eq(next_of(&pair, from), next);
+        said.seq--;
+        passes(&pair, &said);
+        cr_assert_eq(next_of(&pair, from), said.seq + 100);
+        close_pair(&pair);
+    }
+}
+
+/* Who has no such connection says so without an ACK where he is told one. */
+Test(carrying, resets_pass_while_nobody_is_alive)
+{
+    for (int with_ack = 0; with_ack < 2; with_ack++) {
+        struct pair pair = open_alone("carrying_resets");
+        const uint32_t client = next_of(&pair, SIDE_CLIENT), server = next_of(&pair, SIDE_SERVER);
+        const uint8_t flags = (uint8_t)(TCP_RST | (with_ack ? TCP_ACK : 0));
+        struct said refusal = {.from = SIDE_CLIENT,
+                               .seq = client,
+                               .flags = flags,
+                               .ack = with_ack ? as_client_knows(&pair, server) : 0};
+        const struct said ours = {.from = SIDE_SERVER, .seq = server, .flags = flags};
+        const uint8_t *tcp = passes(&pair, &refusal);
+
+        cr_assert_eq(load_be32(tcp + 4), client);
+        cr_assert_eq(load_be32(tcp + 8), with_ack ? server : 0);
+        cr_assert_eq(left_of(&pair, SIDE_CLIENT), RECORD_RST);
+        cr_assert_eq(load_be32(passes(&pair, &ours) + 4), as_client_knows(&pair, server));
+        cr_assert_eq(left_of(&pair, SIDE_SERVER), RECORD_RST);
+        refusal.seq += 1000;
+        passes(&pair, &refusal);
+        cr_assert_eq(next_of(&pair, SIDE_CLIENT), client);
+        close_pair(&pair);
+    }
+}
+
+/* A byte below all that its server has said; the client has it, and says so, of which the server
+ * knows nothing. */
+Test(carrying, keep_alives_are_answered_while_nobody_is_alive)
+{
+    struct pair pair = open_alone("carrying_keep_alive");
+    const uint32_t floor = pair.flow->ack_floor, client = next_of(&pair, SIDE_CLIENT);
+    const uint32_t seen[2] = {as_client_knows(&pair, floor - 1), as_client_knows(&pair, floor)};
+    const uint32_t clock[2] = {7, pair.flow->tsecr_floor + 9 + pair.flow->ts_delta};
+    const struct said asks = {
+        .from = SIDE_SERVER, .seq = floor - 1, .ack = client, .flags = TCP_ACK, .payload_bytes = 1};
+    const struct said answers = {.from = SIDE_CLIENT,
+                                 .seq = client,
+                                 .ack = as_client_knows(&pair, next_of(&pair, SIDE_SERVER)),
+                                 .flags = TCP_ACK,
+                                 .timestamps = clock,
+                                 .sack = seen};
+
+    cr_assert_eq(load_be32(passes(&pair, &asks) + 4), as_client_knows(&pair, floor - 1));
+    passes_as_ever(&pair, &answers);
+    close_pair(&pair);
+}
+
+/* The server takes it where the wire does. */
+Test(carrying, too_large_a_segment_passes_while_nobody_is_alive)
+{
+    struct pair pair = open_alone("carrying_large");
+    struct said said = {.from = SIDE_CLIENT,
+                        .seq = next_of(&pair, SIDE_CLIENT),
+                        .ack = as_client_knows(&pair, next_of(&pair, SIDE_SERVER)),
+                        .flags = TCP_ACK,
+                        .payload_bytes = 1400};
+    struct made made, out;
+
+    alone_record(&pair)->server_mss = 1399;
+    passes(&pair, &said);
+    set_dead(pair.pulse, 0, false);
+    said.seq += 1400;
+    make_said(&pair, &said, &made);
+    cr_assert_eq(kernel_says(&pair, &made, &out), TC_ACT_UNSPEC, "else it is the engine's");
+    close_pair(&pair);
+}
+
+/* A clock of microseconds is that far in 18 minutes. */
+Test(carrying, clocks_that_have_come_far_pass_while_nobody_is_alive)
+{
+    struct pair pair = open_alone("carrying_clock");
+    const uint32_t far[] = {1u << 30, (1u << 30) + 1, 1u << 31, 3u << 30, UINT32_MAX};
+
+    for (size_t i = 0; i < sizeof(far) / sizeof(far[0]); i++) {
+        const uint32_t floor = alone_record(&pair)->tsecr_floor;
+        const uint32_t clock[2] = {floor + far[i], 5};
+        const struct said said = {.from = SIDE_SERVER,
+                                  .seq = next_of(&pair, SIDE_SERVER),
+                                  .ack = next_of(&pair, SIDE_CLIENT),
+                                  .flags = TCP_ACK,
+                                  .payload_bytes = 9,
+                                  .timestamps = clock};
+
+        cr_assert_eq(load_be32(passes(&pair, &said) + 24), clock[0] + pair.flow->ts_delta);
+        cr_assert_eq(alone_record(&pair)->tsecr_floor, floor);
+    }
+    close_pair(&pair);
 }
 
 static uint32_t clients_carried(const struct pair *pair, uint32_t frames)

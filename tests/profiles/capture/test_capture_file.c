@@ -71,16 +71,25 @@ Test(capture_file, pipes)
     }
 }
 
-/* Both are 32 bits without a sign. A time of before 1970, or of the year 586516, would go into a
- * store that cannot be read again. */
+/* Seconds have 32 bits without a sign. A time of before 1970, or of the year 586516, would go into
+ * a store that cannot be read again. */
 Test(capture_file, times_of_all_32_bits)
 {
     static const struct {
         uint32_t later_s, fraction;
-    } rows[] = {{0, 0xffffffff}, {0x80000000u, 999999}, {0xffffffffu - MAKER_FIRST_S, 0xffffffff}};
+        bool nanoseconds;
+        uint32_t us;
+    } rows[] = {{0, 0xffffffff, false, 0},
+                {0, 1000000, false, 0},
+                {0x80000000u, 999999, false, 999999},
+                {0x80000000u, 999999999, true, 999999},
+                {0, 0x80000000u, true, 0},
+                {0xffffffffu - MAKER_FIRST_S, 0xffffffff, true, 0}};
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        struct maker maker = {
-            .link_type = 101, .later_s = rows[i].later_s, .fraction = rows[i].fraction};
+        struct maker maker = {.link_type = 101,
+                              .nanoseconds = rows[i].nanoseconds,
+                              .later_s = rows[i].later_s,
+                              .fraction = rows[i].fraction};
         static const uint8_t packet[20] = {0x45};
         struct error error = {0};
         struct capture_frame frame;
@@ -90,7 +99,7 @@ Test(capture_file, times_of_all_32_bits)
         struct capture_file *file = capture_file_open(maker.path, &error);
         cr_assert_eq(capture_file_next(file, &frame), CAPTURE_FRAME);
         cr_expect_eq(frame.wall_us,
-                     (MAKER_FIRST_S + UINT64_C(0) + rows[i].later_s) * 1000000 + rows[i].fraction,
+                     (MAKER_FIRST_S + UINT64_C(0) + rows[i].later_s) * 1000000 + rows[i].us,
                      "row %zu: %llu", i, (unsigned long long)frame.wall_us);
         capture_file_close(file);
         unlink(maker.path);
