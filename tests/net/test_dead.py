@@ -7,7 +7,6 @@ import concurrent.futures
 import contextlib
 import ctypes
 import errno
-import json
 import os
 import re
 import signal
@@ -35,15 +34,14 @@ PIDFD_GETFD = 438
 SYNS = 8  # a second for each server, and so many at once
 REGULAR = 8  # the same of one of those, where nothing is known of the server
 LONG_BYTES = 400_000_000
-NEAR_BYTES = 1 << 20  # RECORD_NEAR_BYTES of engine/tcp/flow_record.h
 KILLS = int(os.environ.get("DEAD_KILLS", "3"))  # of each kind of sides
 DEAD_FOR_S = int(os.environ.get("DEAD_FOR_S", "8"))
 SLACK_S = 0.25  # what a machine that others use may add
 IN_HAND = 16  # OVERDUE_FRAMES of bridge/workers/worker.c
 
 
-def dead_lab(*extra, mode="normal", sysctls=None):
-    lab = Lab(sides="port", client_sysctls=sysctls, server_sysctls=sysctls)
+def dead_lab(*extra, mode="normal"):
+    lab = Lab(sides="port")
     if lab.stand_in:
         raise runner.Skip("needs the daemon")
     lab.start(mode=mode, extra=extra)
@@ -342,41 +340,6 @@ def test_joined_connections():
             after = lab.client.counter("TcpExtTCPChallengeACK"), received(lab)
             check_equal(after, before, "segments of it that came through")
             fetch.stop(signal.SIGKILL)
-
-
-def loses_of_a_long_queue(lab, kind):
-    """Megabytes wait behind synward, and of those some frames are lost. How many wait, in bytes, and
-    how many were lost, are told by what is returned."""
-    port, side = (PORTS[1], "server") if kind == "upload" else (PORTS[0], "client")
-    queue = "root tbf rate 2gbit burst 256kb limit 16mb"
-    lab.bridge.run("tc", *f"qdisc add dev {port} {queue}".split())
-    lab.block(side, "meta l4proto tcp numgen inc mod 1000 999")
-
-    def waiting():
-        shown = json.loads(lab.bridge.run("tc", "-s", "-j", "qdisc", "show", "dev", port, "root"))
-        return shown[0]["backlog"]
-
-    return waiting, lambda: lab.kept_away(side)
-
-
-def test_joined_connections_of_a_lossy_wire():
-    """What was lost is said again megabytes behind the newest, and nobody but the kernel is there
-    to pass it."""
-    filling = {"net.ipv4.tcp_congestion_control": "reno"}
-    for kind, address in (("download", SERVER4), ("upload", SERVER4), ("download", SERVER6)):
-        with dead_lab("--kernel-path", "on", sysctls=filling) as lab:
-            lab.http()
-            lab.learn("http", 80, address)
-            lab.set_mode("attack")
-            waiting, lost = loses_of_a_long_queue(lab, kind)
-            fetch = lab.start_fetch(kind, 80, address, count=1, bytes=LONG_BYTES, timeout_ms=60000)
-            wait_joined(lab)
-            wait_until(lambda: lab.stats()["kernel"]["carried"] > 500, 10, "it is carried")
-            wait_until(lambda w=waiting: w() > 2 * NEAR_BYTES, 20, "megabytes wait")
-            lab.kill_daemon()
-            before = lost()
-            check_equal(fetch.report()["ok"], 1, f"the {kind}, with its end")
-            check(lost() > before, "frames are lost behind the kill")
 
 
 def wait_joined(lab):

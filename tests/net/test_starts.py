@@ -4,6 +4,7 @@ next one goes on with all of it, from where that has come by then."""
 import contextlib
 import json
 import os
+import re
 import signal
 
 import runner
@@ -13,6 +14,7 @@ from streams import ask
 
 CARRIED = ("--kernel-path", "on")
 NEAR_BYTES = 5_000_000
+LOSSY_BYTES = 300_000_000
 FAR_BYTES = 2_300_000_000  # over 2 GiB: numbers from before it say the opposite
 PLAIN_PORT, JOINED_PORT, FIRST_PORT = 45000, 45001, 45100
 KILLED, HANDED_ON, ENDED = signal.SIGKILL, signal.SIGUSR2, signal.SIGTERM
@@ -212,6 +214,33 @@ def test_several_starts_in_a_row():
 
             beside(lab, joined, port, how, fail, stands_still=True)
             go_on(lab, joined, plain, port)
+
+
+def loses_one_in_100(host):
+    """Of what its own TCP gets."""
+    lost = "numgen random mod 100 < 1 counter drop"
+    chain = "chain in { type filter hook input priority 0; meta l4proto tcp " + lost + "; }"
+    host.run("nft", "table inet loss {\n" + chain + "\n}\n")
+
+
+def test_on_a_lossy_wire():
+    """What was lost of a fast stream is said again megabytes behind the newest, and while there is
+    no daemon nobody but the kernel passes it."""
+    with connections() as (lab, plain, joined):
+        for host in (lab.client, lab.server):
+            loses_one_in_100(host)
+        for how in (KILLED, HANDED_ON):
+            end(lab, how)
+            for one in (joined, plain):
+                one.ask(LOSSY_BYTES)
+                one.take(LOSSY_BYTES)
+            start(lab)
+            joined.go_on()
+            plain.go_on()
+        counted = lab.client.run("nft", "list", "table", "inet", "loss")
+        lost = int(re.search(r"counter packets (\d+)", counted).group(1))
+        check(lost > 0, "segments are lost")
+        return f"{lost} segments lost"
 
 
 def test_starts_that_give_up():
