@@ -497,6 +497,77 @@ Test(capacity, mark_rises_again)
     bench_end(b);
 }
 
+/* Those that have a place get what they want since the last look. */
+static void streams_go_on(struct bench *b, unsigned first, unsigned last)
+{
+    for (unsigned i = first; i <= last; i++) {
+        client(b, i);
+        flow_cold(&b->engine->flows, bench_flow(b))->server_next += 40000;
+    }
+}
+
+static void streams_begin(struct bench *b, unsigned last)
+{
+    for (unsigned i = 1; i <= last; i++) {
+        opens(b, i, REQUEST);
+        is_answered(b, i);
+    }
+}
+
+/* A frame that was lost has lowered it, say, and no place is free for long. */
+Test(capacity, mark_rises_where_all_places_are_used_well)
+{
+    struct bench *b = attacked();
+    unsigned turns = 0;
+
+    streams_begin(b, 3);
+    bench_server(b, HTTP)->capacity.limit = 3;
+    waits(b, 4);
+    while (!had_its_turn(b, 4)) {
+        cr_assert_lt(++turns, 10 * 25, "it waits for 10 s");
+        streams_go_on(b, 1, 3);
+    }
+    cr_assert_gt(turns, 4 * 25);
+    bench_forget(b);
+    bench_end(b);
+}
+
+/* Handed over, where it is its turn; how many of these were in so many rounds of 0.16 s. */
+static unsigned handed_over(struct bench *b, unsigned first, unsigned last, unsigned rounds)
+{
+    unsigned count = 0;
+
+    for (unsigned round = 0; round < rounds; round++) {
+        for (unsigned i = first; i <= last; i++) {
+            if (!had_its_turn(b, i))
+                continue;
+            server_says(b, .flags = "S.", .seq = Y, .ack = X + 1, .options = OFFERS);
+            count++;
+        }
+        streams_go_on(b, 1, 3);
+    }
+    return count;
+}
+
+/* It has as many places as it seemed. */
+Test(capacity, nobody_more_is_tried_while_one_is_stuck)
+{
+    struct bench *b = attacked();
+
+    streams_begin(b, 3);
+    bench_server(b, HTTP)->capacity.limit = 3;
+    for (unsigned i = 4; i <= 7; i++)
+        waits(b, i);
+    cr_assert_eq(handed_over(b, 4, 7, 1000), 1);
+    cr_assert_eq(mark(b), 3);
+    for (unsigned i = 1; i <= 3; i++) {
+        client(b, i);
+        cr_assert_str_eq(bench_flow_state(b), "spliced");
+    }
+    bench_forget(b);
+    bench_end(b);
+}
+
 Test(capacity, never_below_the_peak)
 {
     struct bench *b = attacked();
