@@ -362,6 +362,8 @@ static bool save_at_end(struct run *run, struct error *error)
     run->handed_on = run->next_follows && when_dead_hand_on(run->when_dead, clock_now_us());
     if (run->next_follows && !run->handed_on)
         tell_of_the_cut(run);
+    if (!run->handed_on)
+        kernel_path_halt(run->path);
     workers_halt(run->workers);
     way.goes_on = run->handed_on;
     if (run->handed_on)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "bridge/base/log.h"
+#include "bridge/bpf/object.h"
 
 struct kernel_path {
     enum kernel_path_setting setting;
@@ -67,6 +68,14 @@ bool kernel_path_begin(struct kernel_path *path, struct sides *sides, struct err
     kernel_path_note(path, why.text);
     return path->setting != KERNEL_PATH_ON ||
            error_set(error, EXIT_FAILED, "no kernel path: %s", why.text);
+}
+
+void kernel_path_halt(struct kernel_path *path)
+{
+    if (!path->carrying)
+        return;
+    carrying_lead(path->carrying, 0, 0);
+    bpf_wait_for_the_last();
 }
 
 void kernel_path_close(struct kernel_path *path, bool goes_on)

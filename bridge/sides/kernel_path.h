@@ -29,6 +29,9 @@ struct kernel_path *kernel_path_open(enum kernel_path_setting setting, const str
 /* From here on, instead of what one that is gone has left. Where that cannot be engines write
  * records that nobody reads. False: it was to be on. */
 bool kernel_path_begin(struct kernel_path *path, struct sides *sides, struct error *error);
+/* From here on all goes up: how far a connection has come is what its engine knows when its worker
+ * is halted. */
+void kernel_path_halt(struct kernel_path *path);
 /* When no worker runs any more, and before the sides are closed. `goes_on`: the programs stay
  * attached, as the wire goes on. NULL is fine. */
 void kernel_path_close(struct kernel_path *path, bool goes_on);
