@@ -38,6 +38,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 HEAVY = [
     "test_attacks.py",
     "test_transfer.py",
+    "test_two_ways.py",
     "test_mtu.py",
     "test_auto.py",
     "test_protect.py",

@@ -43,7 +43,7 @@ def speak(connection):
 class TwoWays:
     def __init__(self, lab):
         self.came, self.over = 0, threading.Event()
-        self.socket = connect(lab, PORT, timeout=20)
+        self.socket = connect(lab, PORT, timeout=60)
         self.socket.sendall(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9999999999\r\n\r\n")
         self.threads = [
             threading.Thread(target=send_until, args=(self.socket, self.over)),
@@ -74,7 +74,7 @@ def ask(lab):
 def go_on(streams):
     before = [stream.came for stream in streams]
     wait_until(
-        lambda: all(s.came > b + LEAST_BYTES for s, b in zip(streams, before)), 20, "they go on"
+        lambda: all(s.came > b + LEAST_BYTES for s, b in zip(streams, before)), 60, "they go on"
     )
 
 
