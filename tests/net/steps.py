@@ -40,6 +40,17 @@ def calls(pid):
         raise runner.Skip("knows the system calls of x86-64 only")
     _trace(SEIZE, pid, None, SYSGOOD | EXIT_KILL)
     _trace(INTERRUPT, pid)
+    try:
+        yield from _calls(pid)
+    except GeneratorExit:
+        raise
+    except BaseException:
+        # Whoever waits for its end would take a stop for that.
+        os.kill(pid, signal.SIGKILL)
+        raise
+
+
+def _calls(pid):
     while True:
         _, status = os.waitpid(pid, WALL)
         if os.WIFEXITED(status) or os.WIFSIGNALED(status):
