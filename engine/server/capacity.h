@@ -16,7 +16,6 @@ struct capacity {
     uint32_t limit;    /* its mark, where that is lowered; 0: it is not */
     uint64_t lower_us; /* when it may be lowered further, and raised */
     uint64_t raise_us;
-    uint8_t tries;             /* so often it was raised without evidence since there was some */
     uint64_t room_us;          /* when slow ones were ended there last */
     uint64_t unheard_until_us; /* it had no room for SYNs lately; 0: it had */
     bool by_silence;           /* it was lowered last since SYNs were not answered */

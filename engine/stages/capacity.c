@@ -13,8 +13,6 @@
 #define ASKED_LEAST    8
 #define LOWER_US       500000 /* between two steps down */
 #define RAISE_US       1000000
-#define TRY_US         5000000 /* without evidence: at first, twice as long after each */
-#define TRY_LONGEST    6       /* doublings */
 #define PATIENCE_LEAST FLOW_CLOCK_SECONDS(1)
 #define PATIENCE_TIMES 4
 #define POLL_TIMES     8 /* that many times what is waited for patiently: a long poll, say */
@@ -110,39 +108,16 @@ static void lower(struct engine *engine, struct server *server, uint32_t to, uin
     make_room(engine, server, now_us);
 }
 
-static void raise_by(const struct engine *engine, struct server *server, uint32_t by,
-                     uint64_t now_us)
-{
-    struct capacity *capacity = &server->capacity;
-
-    capacity->limit += by;
-    capacity->raise_us = now_us + RAISE_US;
-    if (capacity->limit >= held_usual_mark(engine, server))
-        capacity->limit = capacity->beside_lasting = 0;
-}
-
 static void raise(struct engine *engine, struct server *server, uint64_t now_us)
 {
     struct capacity *capacity = &server->capacity;
 
     if (!capacity->limit || now_us < capacity->raise_us)
         return;
-    capacity->tries = 0;
-    raise_by(engine, server, 1 + capacity->limit / 8, now_us);
-}
-
-void capacity_try(struct engine *engine, struct server *server, uint64_t now_us)
-{
-    struct capacity *capacity = &server->capacity;
-
-    if (!capacity->limit || capacity_was_told(capacity) || capacity->asked || server->unheard_now ||
-        now_us < capacity->raise_us + ((uint64_t)TRY_US << capacity->tries))
-        return;
-    if (capacity->tries < TRY_LONGEST)
-        capacity->tries++;
-    do
-        raise_by(engine, server, 1, now_us);
-    while (capacity->limit && capacity_for_strangers(capacity) <= server_holds(server));
+    capacity->limit += 1 + capacity->limit / 8;
+    capacity->raise_us = now_us + RAISE_US;
+    if (capacity->limit >= held_usual_mark(engine, server))
+        capacity->limit = capacity->beside_lasting = 0;
 }
 
 /* --- looking for answers --------------------------------------------------------------------- */

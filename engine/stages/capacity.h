@@ -21,11 +21,8 @@
  * The mark falls to what it held when that one came. Where that did not help (what holds the places
  * may be bodies that do not end, which nobody could tell from those that are worked on), it falls
  * by half, and again. It rises by an eighth each second in which somebody is served at once while
- * all places are taken that are for anybody. Where these are held by such as move for long, nobody
- * is served at once, and a mark that a lost frame has lowered would stay: so one more is tried
- * after 5 s in which nobody was found stuck, then after 10 s, and so on, 5 minutes at last. It
- * never falls below the peak of calm, what is there from before the attack, or as many as it is
- * answering at this very moment.
+ * all places are taken that are for anybody. It never falls below the peak of calm, what is there
+ * from before the attack, or as many as it is answering at this very moment.
  *
  * Until that is seen a server of few processes must not have a hundred requests in its queue, where
  * everybody else would stand. So where it answers promptly in calm (in less than a quarter of a
@@ -64,8 +61,6 @@ bool capacity_unheard(struct engine *engine, struct server *server, uint32_t att
 void capacity_answered(struct engine *engine, const struct flow *flow, const struct frame *frame);
 /* The server has greeted this client with a refusal, where it was to be greeted as all are. */
 void capacity_refused(struct engine *engine, const struct flow *flow, uint64_t now_us);
-/* Somebody waits, and whoever holds a place is served well: there may be room for one more. */
-void capacity_try(struct engine *engine, struct server *server, uint64_t now_us);
 /* Looks at all that wait for an answer, if it is time; false: nothing is due. */
 bool capacity_tick(struct engine *engine, uint64_t now_us);
 /* When there is something for capacity_tick() to do; UINT64_MAX: nothing. */

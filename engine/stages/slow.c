@@ -319,15 +319,6 @@ static void ask_for_pace(struct server *server, const struct standing *standing,
     server->pace_us = now_us;
 }
 
-/* Nobody will go soon, whoever waits. */
-static bool all_move(const struct server *server, const struct standing *standing)
-{
-    const uint32_t wait = server->held_waiting[HELD_KNOWN] + server->held_waiting[HELD_FIRST] +
-                          server->held_waiting[HELD_MORE];
-
-    return wait && !standing->slow && standing->young <= standing->all / 2;
-}
-
 void slow_make_room(struct engine *engine, struct server *server, bool is_stuck, uint64_t own,
                     uint64_t now_us)
 {
@@ -350,8 +341,6 @@ void slow_make_room(struct engine *engine, struct server *server, bool is_stuck,
     for (one = watch_first(watch, number); one; one = watch_next(watch, one))
         insert(slowest, look(engine, server, one, &standing, own, is_stuck));
     ask_for_pace(server, &standing, now_us);
-    if (all_move(server, &standing))
-        capacity_try(engine, server, now_us);
     idle = idle_wanted(server, &standing, is_stuck);
     for (uint32_t i = 0; i < most && slowest[i].rank; i++) {
         const struct flow *flow = &engine->flows.flows[slowest[i].watched->flow];
