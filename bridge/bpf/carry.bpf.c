@@ -248,7 +248,7 @@ INLINE bool is_told(struct flow_record *record, int from, const struct segment *
 }
 
 /* A RST counts where its receiver takes it for one (RFC 5961 3.2), which is at a FIN's number, too;
- * a FIN near the newest number, and not behind it. */
+ * a FIN that is believed, near the newest number and not behind it. */
 INLINE void note_end(const struct gate *gate, const struct segment *segment)
 {
     volatile __u8 *ended = &gate->record->ended[gate->from & 1];
@@ -257,7 +257,7 @@ INLINE void note_end(const struct gate *gate, const struct segment *segment)
     if (segment->flags & FLAG_RST) {
         if (next - segment->seq <= fin)
             *ended = RECORD_RST;
-    } else if ((segment->flags & FLAG_FIN) &&
+    } else if ((segment->flags & FLAG_FIN) && is_believed(gate, segment) &&
                segment->seq + segment->payload_bytes + 1 - next <= RECORD_NEAR_BYTES) {
         *ended = RECORD_FIN;
     }

@@ -39,11 +39,17 @@ INLINE bool is_near(const struct gate *gate, const struct segment *segment)
     return segment->seq - (record_next(gate->way) - RECORD_NEAR_BYTES) <= 2 * RECORD_NEAR_BYTES;
 }
 
+/* At the newest number, or behind it, as track_follows(). */
+INLINE bool follows(const struct gate *gate, const struct segment *segment)
+{
+    return record_next(gate->way) - segment->seq <= RECORD_NEAR_BYTES;
+}
+
 /*
- * Whether it may move what is noted of the connection. While a worker is alive all that comes so
- * far is near. Alone what is far passes, too, as on any bridge: its host judges it. Where it is
- * ahead, and knows the other side's number, something was lost before it came here (as in track.c);
- * all else from far is somebody's guess, or said again.
+ * Whether it may move what is noted of the connection. While a worker is alive that was asked
+ * before. Alone all passes, as on any bridge: its host judges it. Where it is ahead, and knows the
+ * other side's number, something was lost before it came here (as in track.c); all else is
+ * somebody's guess, or said again.
  */
 INLINE bool is_believed(const struct gate *gate, const struct segment *segment)
 {
@@ -52,12 +58,12 @@ INLINE bool is_believed(const struct gate *gate, const struct segment *segment)
 
     if (segment->flags & FLAG_RST)
         return false;
-    if (!gate->alone || is_near(gate, segment))
+    if (!gate->alone || follows(gate, segment))
         return true;
     if (spliced && gate->from == FROM_CLIENT)
         theirs += gate->record->delta;
     return segment->seq - record_next(gate->way) <= RECORD_PROGRESS_BYTES &&
-           segment->ack - (theirs - RECORD_NEAR_BYTES) <= 2 * RECORD_NEAR_BYTES;
+           segment->ack - (theirs - RECORD_PROGRESS_BYTES) <= 2 * RECORD_PROGRESS_BYTES;
 }
 
 #endif

@@ -16,6 +16,8 @@
  * other for ever (stages/ack_storm.h). */
 INLINE bool is_storm(struct flow_record *record, const struct segment *segment, __u32 tick)
 {
+    if (segment->flags & FLAG_RST) /* nobody answers it */
+        return false;
     if (segment->payload_bytes || (segment->flags & FLAG_FIN)) {
         if (record->empty)
             record->empty = 0;
@@ -74,7 +76,7 @@ INLINE __u32 judge(struct __sk_buff *skb, const struct gate *gate, const struct 
         return CARRY_up_order;
     if (!alone && learner_wants(record, from, segment))
         return CARRY_up_learning;
-    if (!alone && !is_near(gate, segment))
+    if (!alone && !(spliced ? follows(gate, segment) : is_near(gate, segment)))
         return CARRY_up_numbers;
     if (spliced && is_storm(record, segment, tick))
         return CARRY_up_empty;

@@ -86,7 +86,7 @@ PLAIN_INLINE bool plain_to_client(const struct engine *engine, struct frame *fra
     uint64_t sum;
 
     if ((plain_mode(flow) & mask) != PLAIN_MODE(FLOW_SPLICED, 0, 0, 0) ||
-        !track_is_near(frame, cold->server_next) ||
+        !track_follows(frame, cold->server_next) ||
         frame->seq - flow->ack_floor > SPLICE_FLOOR_FARTHEST - margin ||
         (at && tsval - flow->tsecr_floor > SPLICE_FLOOR_DISTANCE))
         return false;
@@ -126,7 +126,7 @@ PLAIN_INLINE bool plain_to_server(struct frame *frame, const struct flow *flow,
 
     if ((odd &&
          (odd != PLAIN_MODE(0, FLOW_NO_ECN, 0, 0) || (frame_tos(frame) & 3) != ECN_NOT_ECT)) ||
-        !track_is_near(frame, cold->client_next) || !track_client_goes_on(cold, ack))
+        !track_follows(frame, cold->client_next) || !track_client_goes_on(cold, ack))
         return false;
     if (frame->payload_bytes + more > cold->server_mss && !plain_fits_server(frame, cold))
         return false;

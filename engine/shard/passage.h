@@ -18,6 +18,7 @@ struct passage {
     struct flow_key key;
     uint64_t hash; /* of the key, as engine_hash() */
     struct verdict *verdict;
+    uint32_t said_ack; /* of a client's segment on a splice: as it came */
 };
 
 static inline void passage_begin(struct passage *passage, enum side from, uint64_t now_us,

@@ -434,6 +434,7 @@ static void splice_from_client(struct engine *engine, struct passage *passage, s
         stray_note_syn(engine, passage);
     if (flow->flags & FLOW_GREETING_DUE)
         greeting_still_due(engine, passage, flow);
+    passage->said_ack = passage->frame.ack;
     splice_to_server(passage, flow);
     if (client_resets(engine, passage, flow))
         return;

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* track.c - normal mode: flows from their SYN to their end. See track.h. */
+/*
+ * track.c - normal mode: flows from their SYN to their end. See track.h.
+ *
+ * It is longer than most: whom to believe is asked of each side, in each state.
+ */
 #include "engine/stages/track.h"
 
 #include "engine/base/bytes.h"
@@ -151,6 +155,24 @@ static bool near_newest(const struct engine *engine, const struct passage *passa
     return passage->frame.seq - (next - bytes) <= 2 * bytes;
 }
 
+/*
+ * Of a splice: what is ahead of all before says so by an ack near the other side's newest number
+ * (RFC 5961 5 asks it of data). Else who guesses all over the number space is near once, and
+ * carries it on from there with each step.
+ */
+static bool is_walked(const struct passage *passage, const struct flow *flow,
+                      const struct flow_cold *cold)
+{
+    const bool client = passage->from == SIDE_CLIENT;
+    const uint32_t next = client ? cold->client_next : cold->server_next;
+    const uint32_t theirs = client ? cold->server_next : cold->client_next;
+    const uint32_t ack = client ? passage->said_ack - flow->delta : passage->frame.ack;
+
+    return (flow->flags & FLOW_EDIT) && seq_before(next, passage->frame.seq) &&
+           (!(passage->frame.flags & TCP_ACK) ||
+            ack - (theirs - TRACK_PROGRESS_BYTES) > 2 * TRACK_PROGRESS_BYTES);
+}
+
 /* Who moves a splice's server numbers far moves its floor of acks, and its server is not heard any
  * more: he must know the client's. For a minute after a start that knew no better the first
  * segments of older connections say how far those have come. */
@@ -160,7 +182,8 @@ static bool server_credible(const struct engine *engine, const struct passage *p
     const struct flow_cold *cold = flow_cold(&engine->flows, flow);
     const uint32_t behind = cold->client_next - passage->frame.ack;
 
-    if (!(flow->flags & FLOW_EDIT) || near_newest(engine, passage, flow, TRACK_NEAR_BYTES) ||
+    if (!(flow->flags & FLOW_EDIT) ||
+        (near_newest(engine, passage, flow, TRACK_NEAR_BYTES) && !is_walked(passage, flow, cold)) ||
         (near_newest(engine, passage, flow, TRACK_PROGRESS_BYTES) && behind <= TRACK_NEAR_BYTES))
         return true;
     return engine->came_late && passage->now_us - engine->began_us < RESUMES_US &&
@@ -183,7 +206,7 @@ static bool credible(const struct engine *engine, const struct passage *passage,
         return false;
     if (passage->from == SIDE_SERVER)
         return server_credible(engine, passage, flow);
-    if (!near_newest(engine, passage, flow, TRACK_PROGRESS_BYTES))
+    if (!near_newest(engine, passage, flow, TRACK_PROGRESS_BYTES) || is_walked(passage, flow, cold))
         return false;
     return !cold->server_next ||
            ((passage->frame.flags & TCP_ACK) && /* a SYN's ack of 0 says nothing */

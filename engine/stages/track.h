@@ -19,6 +19,13 @@
  */
 #define TRACK_NEAR_BYTES (1u << 20)
 
+/* At or behind it: what moves a splice's number by its own length at most, and can be no guess that
+ * carries it away. */
+static inline bool track_follows(const struct frame *frame, uint32_t next)
+{
+    return next - frame->seq <= TRACK_NEAR_BYTES;
+}
+
 /* How far from the newest number a client's segment moves it (a full TAP may lose 64 MiB in a row).
  */
 #define TRACK_PROGRESS_BYTES (1u << 26)

@@ -23,6 +23,7 @@ from lab import PROJECT, Failure, check, run
 
 VM = os.path.join(PROJECT, "build/vm")
 QEMU = "qemu-system-x86_64"
+PATIENCE_S = 120  # with a command: a machine in a machine may have next to no processor
 BOOT_TIMEOUT_S = 60  # 3 s on an idle machine
 ROOM_FOR_MESSAGES = 600
 MEMORY_MIB = 192
@@ -133,7 +134,7 @@ class Guest:
         self._wire.sendall(f"{self._asked} {command}\n".encode())
         return self._asked
 
-    def finish(self, number, timeout=30, ok=True):
+    def finish(self, number, timeout=PATIENCE_S, ok=True):
         """What the command printed; with ok=False (exit code, what it printed)."""
         end, said = time.monotonic() + timeout, []
         while True:
@@ -150,7 +151,7 @@ class Guest:
         )
         return text
 
-    def run(self, command, timeout=30, ok=True):
+    def run(self, command, timeout=PATIENCE_S, ok=True):
         return self.finish(self.start(command), timeout, ok)
 
     def program(self, name, *arguments, timeout=60, **options):

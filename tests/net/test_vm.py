@@ -312,7 +312,7 @@ class Between(Guest):
         )
 
     def end(self, how):
-        return self.run(f"kill -{how} %1; wait %1; echo $?; rm -f /tmp/control", timeout=30)
+        return self.run(f"kill -{how} %1; wait %1; echo $?; rm -f /tmp/control")
 
 
 def bridge_of_cards(lab):

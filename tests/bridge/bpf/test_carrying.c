@@ -792,6 +792,33 @@ Test(carrying, guesses_pass_while_nobody_is_alive_and_move_nothing)
     close_pair(&pair);
 }
 
+/* Who is near once, somewhere in all the number space, does not carry the number along from there.
+ */
+Test(carrying, blind_walks_move_nothing_while_nobody_is_alive)
+{
+    for (int side = 0; side < 2; side++) {
+        struct pair pair = open_alone("carrying_walk");
+        const enum side from = side ? SIDE_SERVER : SIDE_CLIENT;
+        const uint32_t floor = alone_record(&pair)->ack_floor, next = next_of(&pair, from);
+        const uint32_t theirs = side ? next_of(&pair, SIDE_CLIENT)
+                                     : as_client_knows(&pair, next_of(&pair, SIDE_SERVER));
+
+        for (uint32_t step = 0; step < 2 * 4096; step++) {
+            const struct said guess = {.from = from,
+                                       .seq = (step / 2) << 20,
+                                       .ack = theirs + (step % 2 ? 1u << 28 : 3u << 30),
+                                       .flags = (uint8_t)(TCP_ACK | (step % 3 ? 0 : TCP_FIN)),
+                                       .payload_bytes = 1};
+
+            passes(&pair, &guess);
+        }
+        cr_assert_leq(next_of(&pair, from) - next, 1u, "one of them follows");
+        cr_assert_eq(alone_record(&pair)->ack_floor, floor);
+        cr_assert_eq(left_of(&pair, from), RECORD_LIVES);
+        close_pair(&pair);
+    }
+}
+
 /* What was lost before it came here leaves a gap, and who is behind it knows the other side. */
 Test(carrying, what_comes_behind_a_gap_counts_while_nobody_is_alive)
 {
@@ -805,10 +832,10 @@ Test(carrying, what_comes_behind_a_gap_counts_while_nobody_is_alive)
                             .flags = TCP_ACK,
                             .payload_bytes = 100};
 
-        said.ack += 2 * RECORD_NEAR_BYTES;
+        said.ack += 2 * RECORD_PROGRESS_BYTES;
         passes(&pair, &said);
         cr_assert_eq(next_of(&pair, from), next);
-        said.ack -= 2 * RECORD_NEAR_BYTES;
+        said.ack -= 2 * RECORD_PROGRESS_BYTES;
         said.seq++;
         passes(&pair, &said);
         cr_assert_eq(next_of(&pair, from), next);

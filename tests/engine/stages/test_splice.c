@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Tests of engine/stages/splice.c: every number that is edited between the two halves, and the
- * checksums after each edit. */
+/*
+ * Tests of engine/stages/splice.c: every number that is edited between the two halves, and the
+ * checksums after each edit.
+ *
+ * It is longer than most: each number, and who may move it.
+ */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <string.h>
@@ -379,6 +383,46 @@ Test(splice, who_does_not_know_the_clients_numbers_moves_nothing_of_the_servers)
     to_client(b, .flags = "P.", .seq = c + 1, .ack = X + 19, .payload = "data");
     client_says(b, .flags = ".", .seq = X + 19, .ack = c + 5);
     to_server(b, .flags = ".", .seq = X + 19, .ack = Y + 5);
+    bench_end(b);
+}
+
+/* Blind segments all over the number space, a step of 1 MiB apart: one of them is near, and the
+ * next ones must not be near to where that has carried the number. */
+Test(splice, blind_walks_in_the_clients_name_reset_nobody)
+{
+    struct bench *b = bench_new(SETTING_ATTACK);
+    const uint32_t c = open_http(b, OFFERS, OFFERS),
+                   next = flow_cold(&b->engine->flows, bench_flow(b))->client_next;
+
+    for (uint32_t step = 0; step < 2 * 4096; step++) {
+        client_says(b, .flags = ".", .seq = (step / 2) << 20, .payload = "x",
+                    .ack = c + 1 + (step % 2 ? 1u << 28 : 3u << 30));
+        bench_forget(b);
+    }
+    cr_assert_leq(flow_cold(&b->engine->flows, bench_flow(b))->client_next - next, 1u);
+    client_says(b, .flags = "R", .seq = (4095u << 20) + 1);
+    bench_forget(b);
+    cr_assert_str_eq(bench_flow_state(b), "spliced");
+    bench_end(b);
+}
+
+Test(splice, blind_walks_in_the_servers_name_move_no_floor)
+{
+    struct bench *b = bench_new(SETTING_ATTACK);
+    const uint32_t c = open_http(b, OFFERS, OFFERS);
+    const struct flow_cold *cold = flow_cold(&b->engine->flows, bench_flow(b));
+    const uint32_t next = cold->server_next, floor = bench_flow(b)->ack_floor;
+
+    for (uint32_t step = 0; step < 2 * 4096; step++) {
+        server_says(b, .flags = ".", .seq = (step / 2) << 20, .payload = "x",
+                    .ack = X + 19 + (step % 2 ? 1u << 28 : 3u << 30));
+        bench_forget(b);
+    }
+    cr_assert_leq(cold->server_next - next, 1u);
+    cr_assert_eq(bench_flow(b)->ack_floor, floor);
+    server_says(b, .flags = "P.", .seq = cold->server_next, .ack = X + 19, .payload = "data");
+    to_client(b, .flags = "P.", .seq = c + 1 + cold->server_next - 4 - (Y + 1), .ack = X + 19,
+              .payload = "data");
     bench_end(b);
 }
 
