@@ -5,11 +5,11 @@ failed.
     ok NAME (details, seconds)
     FAILED NAME: why
     skipped NAME: why
-    again NAME: why                     it failed, and the machine stood still meanwhile
+    again NAME: why                     it failed, as the machine stood still or its clock jumped
     N passed, N failed
 
-What fails while the machine stands still is tried again, as its times may not be ours
-(standstill.py says how that is known); what fails otherwise has failed.
+What fails while the machine stands still, or its wall clock is stepped, is tried again, as its
+times may not be ours (standstill.py says how the first is known); what fails otherwise has failed.
 """
 import os
 import sys
@@ -19,6 +19,7 @@ import traceback
 import lab as lab_module
 import standstill
 
+STEP_S = 0.5
 TRIES = 3  # in all, where each of them fails while the machine stands still
 
 
@@ -46,21 +47,26 @@ def attempt(function):
         return False, f"{what}{error} (at {way_to(error)}{seen})"
 
 
+def clocks_apart_s():
+    """What changes is a step of the wall's clock, as by who had the whole machine stand still."""
+    return time.time() - time.monotonic()
+
+
 def run_once(name, function, last):
     """True, False, None where it was skipped; "again" where nothing can be said, unless it is the
     last time. What the daemon itself has done wrong is said by no time."""
-    begin = time.monotonic()
+    begin, apart_s = time.monotonic(), clocks_apart_s()
     result, text = attempt(function)
-    end = time.monotonic()
+    end, stepped_s = time.monotonic(), abs(clocks_apart_s() - apart_s)
     faults = lab_module.close_all()
     if result:
         print(
             f"ok {name} ({text + ', ' if text else ''}{time.monotonic() - begin:.1f} s)", flush=True
         )
         return True
-    still_s = standstill.longest_s(begin, end) if result is False and not faults else 0
-    if still_s:
-        faults.append(f"the machine stood still for {still_s:.1f} s")
+    still_s = standstill.longest_s(begin, end)
+    if result is False and not faults and (still_s or stepped_s > STEP_S):
+        faults.append(f"the machine stood still for {still_s:.1f} s, its clock {stepped_s:.1f} s")
         result = False if last else "again"
     kind = {None: "skipped", False: "FAILED", "again": "again"}[result]
     print(f"{kind} {name}: {'; '.join([text] + faults)}".replace("\n", " | "), flush=True)
