@@ -39,10 +39,31 @@ INLINE bool is_near(const struct gate *gate, const struct segment *segment)
     return segment->seq - (record_next(gate->way) - RECORD_NEAR_BYTES) <= 2 * RECORD_NEAR_BYTES;
 }
 
-/* At the newest number, or behind it, as track_follows(). */
+/* At the newest number, or behind it: what a fast stream says again is megabytes behind, and moves
+ * nothing. A FIN as track_follows(). */
 INLINE bool follows(const struct gate *gate, const struct segment *segment)
 {
-    return record_next(gate->way) - segment->seq <= RECORD_NEAR_BYTES;
+    const __u32 most = segment->flags & FLAG_FIN ? RECORD_NEAR_BYTES : RECORD_PROGRESS_BYTES;
+
+    return record_next(gate->way) - segment->seq <= most;
+}
+
+/* By its ack, as it came: no guess, or one in 32 (as is_walked() of track.c). */
+INLINE bool knows_other_side(const struct gate *gate, const struct segment *segment)
+{
+    __u32 theirs = record_next(read_way(gate->record, !gate->from));
+
+    if ((gate->record->flags & RECORD_EDIT) && gate->from == FROM_CLIENT)
+        theirs += gate->record->delta;
+    return segment->ack - (theirs - RECORD_PROGRESS_BYTES) <= 2 * RECORD_PROGRESS_BYTES;
+}
+
+/* While a worker is alive all else is for the engine to judge. */
+INLINE bool is_plainly_next(const struct gate *gate, const struct segment *segment)
+{
+    return follows(gate, segment) ||
+           (is_near(gate, segment) &&
+            (!(gate->record->flags & RECORD_EDIT) || knows_other_side(gate, segment)));
 }
 
 /*
@@ -53,17 +74,11 @@ INLINE bool follows(const struct gate *gate, const struct segment *segment)
  */
 INLINE bool is_believed(const struct gate *gate, const struct segment *segment)
 {
-    const __u32 spliced = gate->record->flags & RECORD_EDIT;
-    __u32 theirs = record_next(read_way(gate->record, !gate->from));
-
     if (segment->flags & FLAG_RST)
         return false;
-    if (!gate->alone || follows(gate, segment))
-        return true;
-    if (spliced && gate->from == FROM_CLIENT)
-        theirs += gate->record->delta;
-    return segment->seq - record_next(gate->way) <= RECORD_PROGRESS_BYTES &&
-           segment->ack - (theirs - RECORD_PROGRESS_BYTES) <= 2 * RECORD_PROGRESS_BYTES;
+    return !gate->alone || follows(gate, segment) ||
+           (segment->seq - record_next(gate->way) <= RECORD_PROGRESS_BYTES &&
+            knows_other_side(gate, segment));
 }
 
 #endif

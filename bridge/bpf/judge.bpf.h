@@ -76,7 +76,7 @@ INLINE __u32 judge(struct __sk_buff *skb, const struct gate *gate, const struct 
         return CARRY_up_order;
     if (!alone && learner_wants(record, from, segment))
         return CARRY_up_learning;
-    if (!alone && !(spliced ? follows(gate, segment) : is_near(gate, segment)))
+    if (!alone && !is_plainly_next(gate, segment))
         return CARRY_up_numbers;
     if (spliced && is_storm(record, segment, tick))
         return CARRY_up_empty;
