@@ -181,7 +181,9 @@ def lossy(mode, lacking=None):
             check_equal(result["ok"], 1, f"{LOSSY_BYTES} bytes ({result})")
         after = kernel(lab)
         carried, up = after["carried"] - before["carried"], went_up(before, after)
-        check(carried > 9 * sum(up.values()), f"{carried} carried, went up: {up}")
+        # What goes up shuts the gate for those behind it until the worker has run. How many these
+        # are is a matter of time: 0.5 to 17 of 100 on one machine.
+        check(carried > 2 * sum(up.values()), f"{carried} carried, went up: {up}")
         return f"{carried} carried, {sum(up.values())} went up, {lab.lost()} lost"
 
 
