@@ -13,7 +13,7 @@ from services import Service, connect
 CARRIED = ("--kernel-path", "on")
 PORT, CONNECTIONS, RESTARTS = 8080, 8, 3
 PIECE = bytes(1 << 18)
-LEAST_BYTES = 30_000_000  # each way: more than is under way, or waits in a host
+LEAST_BYTES = 30_000_000  # of the server: more than is under way, or waits in a host
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"
 
 
