@@ -251,8 +251,8 @@ void doctor_machine(struct findings *findings)
 {
     findings->subject = NULL;
     check_privileges(findings);
-    check_io_uring(findings);
     check_interfaces(findings);
+    check_io_uring(findings); /* behind what loads programs: a ring that goes interrupts that */
     check_kernel(findings);
     check_bridge_filter(findings);
     check_clock(findings);

@@ -166,10 +166,15 @@ struct program {
     uint32_t instead; /* the handle of the one that it takes the place of; 0: of none */
 };
 
+/* The verifier gives up with EAGAIN whenever the thread is to look at something: not at signals
+ * only, also at a ring that it has closed and that the kernel is still taking down. */
+#define LOAD_ATTEMPTS 1000
+
 /* Returns a file, or -1 with errno. */
 static int load(const struct program *program)
 {
     union bpf_attr request;
+    int file = -1;
 
     memset(&request, 0, sizeof(request));
     request.prog_type = BPF_PROG_TYPE_SCHED_CLS;
@@ -177,7 +182,12 @@ static int load(const struct program *program)
     request.insn_cnt = program->instructions;
     request.license = (uintptr_t) "GPL";
     memcpy(request.prog_name, PROGRAM_NAME, sizeof(PROGRAM_NAME));
-    return (int)syscall(SYS_bpf, BPF_PROG_LOAD, &request, sizeof(request));
+    for (int i = 0; i < LOAD_ATTEMPTS; i++) {
+        file = (int)syscall(SYS_bpf, BPF_PROG_LOAD, &request, sizeof(request));
+        if (file >= 0 || errno != EAGAIN)
+            break;
+    }
+    return file;
 }
 
 static int fill_bpf(struct nl_msg *message, const struct program *program, int file)

@@ -61,9 +61,11 @@ def test_nothing_is_wrong_and_nothing_is_changed():
         wrong = [f for f in found.values() if f["level"] == "wrong"]
         check_equal(wrong, [], "wrong")
         for name in ("port", "lro", "carrier", "host"):
-            check_equal(found[(client, name)]["level"], "ok", f"{name} of a free port")
+            finding = found[(client, name)]
+            check_equal(finding["level"], "ok", f"{name} of a free port: {finding['text']}")
         for name in ("privileges", "io_uring", "bpf", "tun", "tc"):
-            check_equal(found[(None, name)]["level"], "ok", f"{name} of a machine that runs it")
+            finding = found[(None, name)]
+            check_equal(finding["level"], "ok", f"{name} of this machine: {finding['text']}")
         after = lab.bridge.run("ip", "-d", "address"), lab.bridge.run("tc", "qdisc")
         check_equal(after, before, "interfaces and qdiscs")
 
