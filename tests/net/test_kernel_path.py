@@ -34,6 +34,7 @@ from kernelpath import answering, kernel, need_path, went_up
 from streams import stream_that_lasts
 
 BULK_BYTES = 600_000_000  # 20 to 140 frames before a connection is carried are less than 1 %
+LOSSY_ROUNDS, LOSSY_CARRIED = 5, 30  # in one of them so many for each that goes up
 LOSSY_BYTES = 10_000_000
 LONG_BYTES = 2_000_000_000
 SHORT_ONES = 1000
@@ -165,26 +166,34 @@ def test_full_checksums_of_either_host():
     )
 
 
+def lossy_round(lab):
+    """(frames that were carried, those that went up by reason) of two downloads and uploads."""
+    before = kernel(lab)
+    running = [
+        lab.start_fetch(kind, 80, address, count=1, bytes=LOSSY_BYTES, timeout_ms=60000)
+        for address in (SERVER4, SERVER6)
+        for kind in ("download", "upload")
+    ]
+    for fetch in running:
+        result = fetch.report()
+        check_equal(result["ok"], 1, f"{LOSSY_BYTES} bytes ({result})")
+    after = kernel(lab)
+    return after["carried"] - before["carried"], went_up(before, after)
+
+
 def lossy(mode, lacking=None):
     """SACKs, retransmissions and holes are carried, too."""
     with path_lab(mode, lacking=lacking) as lab:
         lab.single_segments()
         lab.lose(2)
-        before = kernel(lab)
-        running = [
-            lab.start_fetch(kind, 80, address, count=1, bytes=LOSSY_BYTES, timeout_ms=60000)
-            for address in (SERVER4, SERVER6)
-            for kind in ("download", "upload")
-        ]
-        for fetch in running:
-            result = fetch.report()
-            check_equal(result["ok"], 1, f"{LOSSY_BYTES} bytes ({result})")
-        after = kernel(lab)
-        carried, up = after["carried"] - before["carried"], went_up(before, after)
-        # What goes up shuts the gate for those behind it until the worker has run. How many these
-        # are is a matter of time: 0.5 to 17 of 100 on one machine.
-        check(carried > 2 * sum(up.values()), f"{carried} carried, went up: {up}")
-        return f"{carried} carried, {sum(up.values())} went up, {lab.lost()} lost"
+        # A stream that begins while the worker has others to write goes through it until it has
+        # caught up once, and its acks come before what they answer counts as written: 0.5 to 30 of
+        # 100 went up so, whatever is lost. That is a matter of time, what losses do is none.
+        for _ in range(LOSSY_ROUNDS):
+            carried, up = lossy_round(lab)
+            if carried > LOSSY_CARRIED * sum(up.values()):
+                return f"{carried} carried, {sum(up.values())} went up, {lab.lost()} lost"
+        raise Failure(f"in {LOSSY_ROUNDS} rounds, the last: {carried} carried, went up: {up}")
 
 
 def test_loss_in_normal_mode():
