@@ -179,6 +179,17 @@ static void asks(struct bench *b, struct pair *pair)
     bench_put(b, SIDE_CLIENT);
 }
 
+static void choose_client(struct pair *pair, char *client, size_t room, unsigned port)
+{
+    struct bench *benches[] = {pair->kernel, pair->plain};
+
+    snprintf(client, room, pair->v6 ? "[2001:db8:1::7]:%u" : "198.51.100.7:%u", port);
+    for (int i = 0; i < 2; i++) {
+        benches[i]->client = client;
+        benches[i]->server = pair->v6 ? HTTP6 : HTTP;
+    }
+}
+
 /* The same request to both; the SYNs are out. */
 static void begin(struct pair *pair)
 {
@@ -189,16 +200,15 @@ static void begin(struct pair *pair)
     static char answers[80], client[40];
 
     snprintf(answers, sizeof(answers), combinations[which].answers, pair->v6 ? 1440u : 1460u);
-    snprintf(client, sizeof(client), pair->v6 ? "[2001:db8:1::7]:%u" : "198.51.100.7:%u",
-             (unsigned)port++);
+    do /* a server's answer to another port than was asked from is of a connection to it */
+        choose_client(pair, client, sizeof(client), port++);
+    while (bench_flow(pair->kernel));
     pair->offers = combinations[which].offers;
     pair->answers = answers;
     /* A cookie without timestamps does not know of it. */
     pair->ecn = pair->ecn && strstr(pair->offers, "ts=");
     for (int i = 0; i < 2; i++) {
         random_of_test = before;
-        benches[i]->client = client;
-        benches[i]->server = pair->v6 ? HTTP6 : HTTP;
         asks(benches[i], pair);
     }
     same_frames(pair, SIDE_SERVER);
@@ -730,13 +740,20 @@ static void is_answered(struct pair *pair, const struct said *said)
     cr_assert_eq(pair->kernel->queued, 0);
 }
 
-/* No server is left alone for what was said to it before (preparing.h). */
+/* No server is left alone for what was said to it before (preparing.h), or for a RST that it has
+ * said (server/doubt.h). */
 static void forgive(const struct pair *pair)
 {
     static const char *const servers[] = {HTTP, HTTP6};
+    struct bench *benches[] = {pair->kernel, pair->plain};
 
-    for (int i = 0; i < 2; i++)
-        bench_server(pair->kernel, servers[i])->preparations = (struct server_preparations){0};
+    for (int i = 0; i < 4; i++) {
+        struct server *server = bench_server(benches[i / 2], servers[i % 2]);
+
+        server->preparations = (struct server_preparations){0};
+        server->doubt = (struct doubt){0};
+        server->doubted = false;
+    }
 }
 
 static bool say_at_random(struct pair *pair)
