@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/bpf.h>
+#include <linux/membarrier.h>
 #include <linux/sockios.h>
 #include <seccomp.h>
 #include <stddef.h>
@@ -200,6 +201,14 @@ static int add_maps(scmp_filter_ctx context, bool maps)
     return code;
 }
 
+/* At its end it waits until no program runs any more (bridge/bpf/object.c). */
+static int add_grace(scmp_filter_ctx context)
+{
+    return add_if(
+        context, SCMP_ACT_ALLOW, SCMP_SYS(membarrier),
+        (struct scmp_arg_cmp){.arg = 0, .op = SCMP_CMP_EQ, .datum_a = MEMBARRIER_CMD_GLOBAL});
+}
+
 /* fstat() is a look at an open file by an empty name; the answers' rest is counted; stdio asks
  * whether it writes to a terminal, and how a file is open. */
 static int add_looks(scmp_filter_ctx context)
@@ -238,6 +247,8 @@ static int fill_bridge(scmp_filter_ctx context, enum sandbox_role role, bool map
         code = ADD_ALL(context, SCMP_ACT_ALLOW, calls_of_main);
     if (code == 0 && !worker)
         code = add_looks(context);
+    if (code == 0 && role == SANDBOX_MAIN && maps)
+        code = add_grace(context);
     if (code == 0 && role == SANDBOX_WEB)
         code = ADD_ALL(context, SCMP_ACT_ALLOW, calls_of_web);
     if (code == 0)
