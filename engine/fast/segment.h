@@ -121,12 +121,14 @@ PLAIN_INLINE bool plain_to_server(struct frame *frame, const struct flow *flow,
     uint32_t odd = (plain_mode(flow) & mask) ^ PLAIN_MODE(FLOW_SPLICED, 0, 0, 0);
     uint8_t *tcp = frame_tcp(frame), *at = plain_tsval(frame);
     uint32_t more = at && !cold->timestamps ? TIMESTAMPS_BYTES : 0;
-    uint32_t ack = seq_max(frame->ack - flow->delta, flow->ack_floor);
+    const uint32_t ack = frame->ack - flow->delta;
     uint64_t sum;
 
     if ((odd &&
          (odd != PLAIN_MODE(0, FLOW_NO_ECN, 0, 0) || (frame_tos(frame) & 3) != ECN_NOT_ECT)) ||
         !track_follows(frame, cold->client_next) || !track_client_goes_on(cold, ack))
+        return false;
+    if (seq_before(ack, flow->ack_floor)) /* of our greeting, or nobody's: splice_ack() */
         return false;
     if (frame->payload_bytes + more > cold->server_mss && !plain_fits_server(frame, cold))
         return false;

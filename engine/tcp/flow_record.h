@@ -109,6 +109,7 @@ struct record_figures {
 #define RECORD_AHEAD_BYTES      (1u << 27)
 #define RECORD_FLOOR_DISTANCE   (1u << 30)
 #define RECORD_FLOOR_FARTHEST   (RECORD_FLOOR_DISTANCE + RECORD_FLOOR_DISTANCE / 2)
+#define RECORD_FLOOR_REACH      (1u << 16)
 #define RECORD_WATCH_BYTES      4096u
 #define RECORD_TIMESTAMPS_BYTES 12u
 /* In a tick of 65,536 us. An end that acknowledges a stream says that many only between data. */

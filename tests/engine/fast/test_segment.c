@@ -136,6 +136,7 @@ static void make_segment(struct pair *pair, enum side from)
     uint32_t bytes = one_in(pair, 6) ? 0 : 1 + below(pair, one_in(pair, 4) ? sizeof(payload) : 120);
     uint32_t acked =
         pair->state == FLOW_SPLICED ? cold->server_next + flow->delta : cold->server_next;
+    const uint32_t lifted = flow->ack_floor + flow->delta - SPLICE_FLOOR_REACH;
     const char *said = flags[below(pair, one_in(pair, 5) ? 13 : 6)];
 
     if (client && said[0] == 'S') /* is judged before both ways part: dispatch.c syn_on_flow() */
@@ -145,7 +146,7 @@ static void make_segment(struct pair *pair, enum side from)
         (struct frame_words){
             .flags = said,
             .seq = around(pair, client ? cold->client_next : cold->server_next),
-            .ack = client ? around(pair, acked) : cold->client_next,
+            .ack = client ? around(pair, one_in(pair, 10) ? lifted : acked) : cold->client_next,
             .window = (uint16_t)(1 + below(pair, 65535)),
             .options = random_options(pair, flow),
             .payload = payload,

@@ -426,6 +426,31 @@ Test(splice, blind_walks_in_the_servers_name_move_no_floor)
     bench_end(b);
 }
 
+/* rule 2.4: one in two guesses would be right at the server, were each below the floor lifted to it
+ * (RFC 5961 5.2). What a client has of our greeting is. */
+static void acknowledges(struct bench *b, uint32_t ack, uint32_t arrives_as)
+{
+    client_says(b, .flags = "P.", .seq = X + 19, .ack = ack, .payload = "guess");
+    to_server(b, .flags = "P.", .seq = X + 19, .ack = arrives_as, .payload = "guess");
+    client_says(b, .flags = ".", .seq = X + 19, .ack = ack);
+    to_server(b, .flags = ".", .seq = X + 19, .ack = arrives_as);
+}
+
+Test(splice, rule_2_4_acks_far_below_the_floor_are_the_servers_to_judge)
+{
+    static const uint32_t far[] = {
+        SPLICE_FLOOR_REACH + 1, 1u << 20, 1u << 28, 1u << 30, 1u << 31, 3u << 30};
+    struct bench *b = bench_new(SETTING_ATTACK);
+    const uint32_t c = open_http(b, OFFERS, OFFERS);
+
+    acknowledges(b, c + 1, Y + 1);
+    acknowledges(b, c, Y + 1);
+    acknowledges(b, c + 1 - SPLICE_FLOOR_REACH, Y + 1);
+    for (size_t i = 0; i < sizeof(far) / sizeof(far[0]); i++)
+        acknowledges(b, c + 1 - far[i], Y + 1 - far[i]);
+    bench_end(b);
+}
+
 /* Both sides have gone on while nobody followed them. */
 Test(splice, one_that_was_taken_over_says_how_far_it_is)
 {
