@@ -84,7 +84,7 @@ class Beat:
         self.receiver.close()
 
     def __enter__(self):
-        wait_until(lambda: len(self.came) > 20, 5, "datagrams come")
+        wait_until(lambda: len(self.came) > 20, 20, "datagrams come")
         return self
 
     def __exit__(self, *_):

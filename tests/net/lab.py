@@ -530,7 +530,7 @@ class Lab:
             path = os.path.join(TRACE, f"{namespace.name}-{end}.pcap")
             options = ["-U", "--immediate-mode", "-s", "200", "-Z", "root", "-w", path]
             tcpdump = self._spawn(namespace, ["tcpdump", "-i", interface, *options])
-            wait_until(lambda t=tcpdump: "listening on" in t.errors(), 5, "tcpdump listens")
+            wait_until(lambda t=tcpdump: "listening on" in t.errors(), 20, "tcpdump listens")
 
     def side_names(self):
         """What synward is told: (client side, server side)."""
@@ -760,14 +760,14 @@ class Lab:
             return profile and profile["evidence"]["armed"]
 
         try:
-            wait_until(armed, 4, "armed")
+            wait_until(armed, 20, "armed")
         except Failure:
             profile = self.profile(port, address, vlan)
             raise Failure(
                 f"[{address}]:{port} is not armed: {profile and profile['evidence']}"
             ) from None
 
-    def wait_no_flows(self, timeout_s=5):
+    def wait_no_flows(self, timeout_s=20):
         """Nothing but closing entries is left (those keep the offsets of connections that have
         ended)."""
 

@@ -124,7 +124,7 @@ def test_rules_of_the_operator():
             "fetches while the longer prefix is allowed",
         )
         lab.cli("sources", "remove", CLIENT4)
-        wait_until(lambda: not lab.cli("sources")["sources"], 5, "the rule is over")
+        wait_until(lambda: not lab.cli("sources")["sources"], 20, "the rule is over")
         check_equal(lab.fetch("http", 80, count=5)["failed"], 0, "fetches after it")
 
 

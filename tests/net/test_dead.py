@@ -68,7 +68,7 @@ def test_killed():
         time.sleep(0.2)
         begin = time.monotonic()
         lab.kill_daemon()
-        wait_until(lambda: len(beat.since(begin)) > 200, 5, "datagrams go by")
+        wait_until(lambda: len(beat.since(begin)) > 200, 20, "datagrams go by")
         hole = beat.longest_gap_s(begin)
         check(hole < 0.5 + SLACK_S, f"a hole of {hole * 1000:.0f} ms")
         for port in PORTS:  # or a card would drop what is for the servers
@@ -76,7 +76,7 @@ def test_killed():
         check_equal(lab.fetch("http", 80, count=5)["failed"], 0, "new connections")
         begin = time.monotonic()
         start_again(lab)
-        wait_until(lambda: len(beat.since(begin)) > 200, 5, "datagrams come")
+        wait_until(lambda: len(beat.since(begin)) > 200, 20, "datagrams come")
         again = beat.longest_gap_s(begin)
         check(again < 0.5 + SLACK_S, f"a hole of {again * 1000:.0f} ms at the start")
         check_equal(fetch.report()["ok"], 1, "the stream over both")
@@ -149,16 +149,16 @@ def test_stopped():
         hole = beat.longest_gap_s(begin)
         check(DEAD_S - 0.5 < hole < DEAD_S + 0.5 + SLACK_S, f"a hole of {hole:.2f} s")
         goes = time.monotonic()
-        wait_until(lambda: len(beat.since(goes)) > 300, 5, "datagrams come")
+        wait_until(lambda: len(beat.since(goes)) > 300, 20, "datagrams come")
         numbers = [number for number, _, _ in beat.came]
         check_equal(len(numbers), len(set(numbers)), "datagrams that came twice")
         # What the worker had in hand when it was stopped it sends when it goes on.
         late = sorted(received - sent for _, sent, received in beat.since(begin + 1))[-1 - IN_HAND]
         check(late < 1, f"one came {late:.2f} s late")
-        wait_until(lambda: dead_of(lab)["times"] == 1, 5, "status tells of it")
+        wait_until(lambda: dead_of(lab)["times"] == 1, 20, "status tells of it")
         check(dead_of(lab)["passed"] > 200, f"{dead_of(lab)}")
         check(lab.stats()["frames"]["stale"] > 0, "what had waited was counted")
-        wait_until(lambda: "went by unseen" in lab.daemon.errors(), 5, "the log tells of it")
+        wait_until(lambda: "went by unseen" in lab.daemon.errors(), 20, "the log tells of it")
         check("1 times" in lab.cli_text("status"), "for people, too")
         check_equal(lab.fetch("http", 80, count=5)["failed"], 0, "fetches afterwards")
         return f"a hole of {hole:.2f} s, the latest {late * 1000:.0f} ms late"
@@ -175,7 +175,7 @@ def test_stopped_for_a_second():
             seen = len(beat.since(begin + 0.2))
             os.kill(pid, signal.SIGCONT)
             check_equal(seen, 0, "datagrams that went by")
-            wait_until(lambda b=begin: len(beat.since(b)) > 200, 5, "datagrams come")
+            wait_until(lambda b=begin: len(beat.since(b)) > 200, 20, "datagrams come")
         check_equal(dead_of(lab)["times"], 0, "times that no worker was alive")
 
 
@@ -224,7 +224,7 @@ def test_worker_that_is_stuck():
         check(DEAD_S - 0.5 < hole < DEAD_S + 0.5 + SLACK_S, f"a hole of {hole:.2f} s")
         wait_until(lambda: not lab.cli("status")["unanswered"], 10, "it answers again")
         begin = time.monotonic()
-        wait_until(lambda: len(beat.since(begin)) > 200, 5, "datagrams come")
+        wait_until(lambda: len(beat.since(begin)) > 200, 20, "datagrams come")
         return f"a hole of {hole:.2f} s"
 
 
@@ -268,7 +268,7 @@ def test_flows_go_on_beside_a_flood():
     with dead_lab("--kernel-path", "on") as lab, Streams(lab) as streams:
         with syns_counted(lab) as count:
             flood = lab.start_flood(80, rate=20000, count=140000)
-            wait_until(lambda: lab.stats()["cookies"]["sent"] > 1000, 5, "it is answered")
+            wait_until(lambda: lab.stats()["cookies"]["sent"] > 1000, 20, "it is answered")
             check_equal(count(), 0, "SYNs before the kill")
             begin, slowest = lab.kill_daemon(), 0.0
             while flood.running():
@@ -343,7 +343,7 @@ def test_joined_connections():
 
 
 def wait_joined(lab):
-    wait_until(lambda: any(flow["state"] == "spliced" for flow in lab.flows()), 5, "it is joined")
+    wait_until(lambda: any(flow["state"] == "spliced" for flow in lab.flows()), 20, "it is joined")
 
 
 def outlives(*extra, programs=(SYNWARD, SYNWARD)):
@@ -382,7 +382,7 @@ def killed_often(lab, times, *extra):
         for _ in range(times):
             killed = lab.kill_daemon()
             streams.go_on()
-            wait_until(lambda k=killed: len(beat.since(k)) > 50, 5, "datagrams go by")
+            wait_until(lambda k=killed: len(beat.since(k)) > 50, 20, "datagrams go by")
             newest = max(sent for _, sent, _ in beat.came)
             lost = beat.lost(killed - 1, newest)
             holes.append(1000 * beat.longest_loss_s(killed, newest))
@@ -465,8 +465,12 @@ def test_killed_under_attack():
             lab.learn("http", 80, address)
         lab.set_mode("attack")
         before = lab.stats()["kernel"]["answered"]
-        check_equal(lab.fetch("http", 80, count=3)["failed"], 0, "fetches before")
-        check(lab.stats()["kernel"]["answered"] >= before + 3, "the kernel answers SYNs")
+
+        def answers_them():
+            check_equal(lab.fetch("http", 80, count=3)["failed"], 0, "fetches before")
+            return lab.stats()["kernel"]["answered"] >= before + 3
+
+        wait_until(answers_them, 10, "the kernel answers SYNs")
         accepted = http.accepted()
         lab.kill_daemon()
         for address in (SERVER4, SERVER6):
@@ -523,7 +527,7 @@ def test_connections_that_end_while_it_stands_still():
             finally:
                 os.kill(lab.daemon.pid, signal.SIGCONT)
         check(came > count, f"{came} bytes of {count}")
-        wait_until(lambda: states_of(lab, 45000) == ["closing"], 5, "it is over")
+        wait_until(lambda: states_of(lab, 45000) == ["closing"], 20, "it is over")
         check_equal(dead_of(lab)["times"], 1, "times that nobody was alive")
         check(answer_bytes(ask(lab, 1000, 45000)) > 1000, "a new one from the same port")
 
@@ -586,17 +590,17 @@ def test_port_that_has_come_back():
             lab.http()
             if what == "link":
                 lab.bridge.run("ip", "link", "del", PORTS[0])
-                wait_until(lambda: "vanished" in lab.daemon.errors(), 5, "the log says so")
+                wait_until(lambda: "vanished" in lab.daemon.errors(), 20, "the log says so")
                 lab.lay_wire(PORTS[0])
             else:
                 lab.bridge.run("tc", "qdisc", "del", "dev", PORTS[0], "clsact")
-            wait_until(lambda: "joined again" in lab.daemon.errors(), 5, f"{what}: joined again")
+            wait_until(lambda: "joined again" in lab.daemon.errors(), 20, f"{what}: joined again")
             lab._addresses(1500)
             check_equal(lab.fetch("http", 80, count=5)["failed"], 0, "fetches")
             with Beat(lab) as beat:
                 begin = time.monotonic()
                 lab.kill_daemon()
-                wait_until(lambda: len(beat.since(begin)) > 200, 5, "datagrams go by")
+                wait_until(lambda: len(beat.since(begin)) > 200, 20, "datagrams go by")
                 hole = beat.longest_gap_s(begin)
                 check(hole < 0.5 + SLACK_S, f"a hole of {hole * 1000:.0f} ms")
 
@@ -622,7 +626,7 @@ def test_start_that_fails():
             done = run(*lab.daemon_command(extra=extra), ok=False, timeout=20)
             check(done.returncode != 0, f"{extra} is refused: {done.returncode}")
             begin = time.monotonic()
-            wait_until(lambda b=begin: len(beat.since(b)) > 200, 5, f"goes on after {extra}")
+            wait_until(lambda b=begin: len(beat.since(b)) > 200, 20, f"goes on after {extra}")
             streams.go_on()
         check_equal(lab.fetch("http", 80, count=5)["failed"], 0, "new connections")
         start_again(lab)

@@ -32,7 +32,7 @@ def learned(lab, mode="auto", queries=24, extra=(), **options):
         raise runner.Skip("needs the daemon")
     lab.start(mode=mode, extra=extra)
     server = lab._server("dns_server", PORT, options)
-    wait_until(lambda: lab.server.listens(PORT), 5, "it listens")
+    wait_until(lambda: lab.server.listens(PORT), 20, "it listens")
     learn(lab, queries)
     return server
 
@@ -104,7 +104,7 @@ def test_flood_that_the_server_cannot_answer():
         lab.cli("profiles", "set", f"{SERVER4}:53/udp", "trigger.query_rate=off")
         server.stop()
         server = lab._server("dns_server", PORT, {"answer_udp": "no"})
-        wait_until(lambda: lab.server.listens(PORT), 5, "it listens")
+        wait_until(lambda: lab.server.listens(PORT), 20, "it listens")
         reached = server.counts()["accepted"]
         lab.flood(PORT, count=20000, rate=20000, dns="yes")
         reached = server.counts()["accepted"] - reached

@@ -305,7 +305,7 @@ def test_server_killed_in_the_middle():
         download.socket.sendall(BULK)
         download.socket.recv(1000)
         upload.socket.sendall(POST)
-        wait_until(lambda: open_connections(servers[81]) == 1, 5, "the upload reaches the server")
+        wait_until(lambda: open_connections(servers[81]) == 1, 20, "the upload reaches the server")
         servers[81].popen.send_signal(signal.SIGSTOP)  # so that unread data is there when it dies
         upload.socket.sendall(b"x" * 65536)
         for server in servers.values():
@@ -343,7 +343,7 @@ def test_server_host_that_comes_back():
         begin = time.monotonic()
         patient.socket.sendall(GET)
         forgotten.socket.sendall(b"x" * 1000)
-        wait_until(lambda: time.monotonic() - begin > 0.5, 5, "some repeats are lost")
+        wait_until(lambda: time.monotonic() - begin > 0.5, 20, "some repeats are lost")
         back_again(lab.server)
         return dict(
             zip(
@@ -389,7 +389,7 @@ def test_server_host_that_is_gone_for_long():
         check_dead(lab, "does not answer")
         later = Client(lab, 80).connect()
         back_again(lab.server)
-        wait_until(lambda: Client(lab, 80).visit()[0] == "answered", 5, "served again")
+        wait_until(lambda: Client(lab, 80).visit()[0] == "answered", 20, "served again")
         check_dead(lab, None)
         return {"first": first[0], "later": later}
 
@@ -512,7 +512,7 @@ def test_request_repeated_after_its_connection_closed():
                 old.handshake()
                 request = talk(old)
                 end(old)
-                wait_until(lambda: open_connections(servers[port]) == 0, 5, "the connection ends")
+                wait_until(lambda: open_connections(servers[port]) == 0, 20, "the connection ends")
                 before = servers[port].counts()
                 repeat(old, request)
                 again = raw.connection(port)
@@ -522,7 +522,7 @@ def test_request_repeated_after_its_connection_closed():
                 talk(again)
                 end(again)
                 repeat(old, request)
-                wait_until(lambda: open_connections(servers[port]) == 0, 5, "the connection ends")
+                wait_until(lambda: open_connections(servers[port]) == 0, 20, "the connection ends")
                 after = servers[port].counts()
                 repeated += 2 * COPIES
                 for what in ("accepted", "requests"):

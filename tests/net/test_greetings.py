@@ -134,11 +134,11 @@ def test_changed_greeting_is_replaced_by_three_networks():
             lab.fetch("pop3", 110, source=source, timeout_ms=3000)
         wait_until(
             lambda: says(lab, "+OK a new version is ready\r\n"),
-            3,
+            20,
             "the new greeting after three from different prefixes",
         )
         check(lab.profile(110)["evidence"]["armed"], "the request check stays")
-        wait_until(lambda: lab.fetch("pop3", 110)["ok"], 2, "clients hear the new greeting")
+        wait_until(lambda: lab.fetch("pop3", 110)["ok"], 20, "clients hear the new greeting")
         check_equal(lab.fetch("pop3", 110, count=5)["failed"], 0, "those that follow")
         lab.set_mode("normal")
         lab.learn("pop3", 110, count=16)
@@ -177,14 +177,14 @@ def test_upgraded_server_is_relearned_by_itself():
                 0,
                 "sessions with the old greeting",
             )
-        wait_until(lambda: says(lab, "+OK another one\r\n"), 3, "the new greeting")
-        wait_until(lambda: lab.fetch("pop3", 110)["ok"], 2, "clients hear it")
+        wait_until(lambda: says(lab, "+OK another one\r\n"), 20, "the new greeting")
+        wait_until(lambda: lab.fetch("pop3", 110)["ok"], 20, "clients hear it")
         check_equal(lab.fetch("pop3", 110, count=12)["failed"], 0, "those that follow")
         lab.wait_armed(110)
         check_greeting_profile(lab, "stable", "+OK another one\r\n")
         check_equal(lab.server_mode(110), "attack", "mode")
         for word in ("not the learned one", "no longer armed", "the profile is armed"):
-            wait_until(lambda: logged(lab, word), 3, f"'{word}' in the log")
+            wait_until(lambda: logged(lab, word), 20, f"'{word}' in the log")
 
 
 def test_one_prefix_cannot_disarm():
@@ -207,7 +207,7 @@ def test_apop_greeting_is_never_faked():
         if not lab.stand_in:
             wait_until(
                 lambda: lab.profile(110) and lab.profile(110)["evidence"]["requests"] >= 8,
-                4,
+                20,
                 "the requests are learned",
             )
             kind = lab.profile(110)["application"]["greeting"]["kind"]

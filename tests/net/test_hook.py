@@ -542,7 +542,7 @@ def test_port_used_again():
         attack(lab)
         before = hooked(lab)
         for _ in range(2):
-            client = wait_until(lambda: from_one_port(lab), 5, "the port is free")
+            client = wait_until(lambda: from_one_port(lab), 20, "the port is free")
             client.sendall(REQUEST)
             while client.recv(1000):
                 pass

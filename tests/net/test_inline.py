@@ -169,7 +169,7 @@ def test_the_servers_behind_it_are_protected():
         protected(lab)
         accepted = server.counts()["accepted"]
         flood = lab.flood(80, count=20000, rate=40000)
-        check(lab.stats()["cookies"]["sent"] > 10000, f"SYNs answered: {flood}")
+        wait_until(lambda: lab.stats()["cookies"]["sent"] > 10000, 10, f"SYNs answered: {flood}")
         check_equal(server.counts()["accepted"], accepted, "what the flood came to at the server")
         check_equal(lab.fetch("http", 80, count=10)["failed"], 0, "fetches after the flood")
         # The addresses of the hosts' cards have come meanwhile, nothing else.

@@ -599,12 +599,12 @@ def test_port_that_vanishes_and_comes_back():
             )
             fetch.stop(signal.SIGKILL)
             lab.bridge.run("ip", "link", "del", port)
-            wait_until(lambda: not is_on(lab), 5, "the path has ended")
+            wait_until(lambda: not is_on(lab), 20, "the path has ended")
             why = lab.cli("status")["kernel_path"]["why"]
             check(f"{port} is gone" in why, f"{why} names it")
             lab.lay_wire(port)
             begin = time.monotonic()
-            wait_until(lambda: is_on(lab), 5, "the path is back")
+            wait_until(lambda: is_on(lab), 20, "the path is back")
             took.append(time.monotonic() - begin)
             lab._addresses(1500)
             # Until it is known what of before has come up, and what never will.
@@ -804,8 +804,8 @@ def flooded(lab, port, address, kind, count=90_000):
     def grown(name):
         return lab.stats()["cookies"][name] - cookies[name]
 
-    wait_until(lambda: grown("sent") >= 0.99 * count, 5, f"cookies sent ({cookies})")
-    wait_until(lambda: grown("accepted") >= 300, 5, f"cookies that came back ({cookies})")
+    wait_until(lambda: grown("sent") >= 0.99 * count, 20, f"cookies sent ({cookies})")
+    wait_until(lambda: grown("accepted") >= 300, 20, f"cookies that came back ({cookies})")
     after = kernel(lab)
     return after["answered"] - before["answered"], went_up(before, after)
 

@@ -88,7 +88,7 @@ def stopped_often(kind):
         ticking.go_on(1)
         lab.set_mode("attack")
         ticking.add(KINDS[kind][1], connect(lab, 80))
-        wait_until(lambda: joined(lab), 5, "one is joined")
+        wait_until(lambda: joined(lab), 20, "one is joined")
         check((joined(lab) == [0]) == (kind == "hook"), f"as it should be: {joined(lab)}")
         carried_alone(lab, ticking)
         stops = []

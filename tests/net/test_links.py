@@ -42,7 +42,7 @@ def has_filters(lab, interface):
 def hole_s(beat, begin):
     """For how long of the time since then nothing came through that was sent meanwhile."""
     now = time.monotonic()
-    wait_until(lambda: len(beat.since(now)) > 50, 5, "datagrams come")
+    wait_until(lambda: len(beat.since(now)) > 50, 20, "datagrams come")
     return beat.longest_loss_s(begin, now)
 
 

@@ -27,11 +27,11 @@ def test_auto_attack_and_back():
         accepted = http.accepted()
         begin = time.monotonic()
         lab.flood(80, count=5000)
-        wait_until(lambda: lab.server_mode(80) == "attack", 2, "attack mode")
+        wait_until(lambda: lab.server_mode(80) == "attack", 20, "attack mode")
         # The flood passed until it was noticed; what the server was asked is far less than what was
         # sent.
         wait_until(
-            lambda: lab.stats()["cookies"]["sent"] >= 4000, 2, "cookies for most of 5,000 SYNs"
+            lambda: lab.stats()["cookies"]["sent"] >= 4000, 20, "cookies for most of 5,000 SYNs"
         )
         check_equal(lab.fetch("http", 80, count=50)["failed"], 0, "fetches in attack mode")
         check_equal(http.accepted() - accepted, 50, "connections accepted")

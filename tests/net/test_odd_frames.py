@@ -102,7 +102,7 @@ def one_form(lab, name, port):
     raw.form = form
     check_equal(lab.server_mode(port, address), "normal", f"mode before the flood ({name})")
     flood(lab, raw, port)
-    wait_until(lambda: attacked(lab, port, address), 5, f"attack mode by a flood of: {name}")
+    wait_until(lambda: attacked(lab, port, address), 20, f"attack mode by a flood of: {name}")
     served(raw, port)
     check_equal(http.accepted() - accepted, 1, f"connections at the server ({name})")
     raw.close()

@@ -136,7 +136,7 @@ def test_by_keyboard():
         seen.press(Keys.TAB)
         check_equal(seen.script(f"{focused}.id"), "find", "the next one")
         seen.press("2:80")
-        wait_until(lambda: len(seen.all(".card")) == 1, 5, "one server is found")
+        wait_until(lambda: len(seen.all(".card")) == 1, 20, "one server is found")
         seen.press(Keys.TAB)
         check_equal(seen.script(f"{focused}.tagName"), "SUMMARY", "then its card")
         seen.press(Keys.ENTER)
@@ -144,7 +144,7 @@ def test_by_keyboard():
         # What has the focus keeps it when the cards change their places.
         seen.script("document.getElementById('find').value = ''")
         lab.flood(110, count=10000)
-        wait_until(lambda: seen.text(f"{CARD % 110} .mode") == "attack", 5, "the attack")
+        wait_until(lambda: seen.text(f"{CARD % 110} .mode") == "attack", 20, "the attack")
         check_equal(seen.script(f"{focused}.tagName"), "SUMMARY", "the focus")
         names = seen.script(
             """

@@ -470,7 +470,7 @@ def test_a_port_that_comes_back():
         lab.start()
         lab.http()
         rejoin(lab)
-        wait_until(lambda: "joined again" in lab.daemon.errors(), 3, "p0 is joined again")
+        wait_until(lambda: "joined again" in lab.daemon.errors(), 20, "p0 is joined again")
         check_equal(lab.fetch("http", 80, count=20)["failed"], 0, "fetches afterwards")
         bridge_ip(lab, "link", "set", "p0", "name", "renamed")
         check_equal(
@@ -489,7 +489,7 @@ def test_a_port_that_comes_back_taken():
         bridge_ip(lab, "link", "add", "other0", "type", "veth", "peer", "name", "other1")
         lab.bridge.run("tc", "qdisc", "add", "dev", "other0", "clsact")
         bridge_ip(lab, "link", "set", "other0", "name", "p0")
-        wait_until(lambda: "cannot be joined" in lab.daemon.errors(), 3, "the log says so")
+        wait_until(lambda: "cannot be joined" in lab.daemon.errors(), 20, "the log says so")
         for way in ("up", "down", "up"):
             bridge_ip(lab, "link", "set", "p0", way)
         lab.cli("status")
@@ -556,7 +556,7 @@ def test_a_tap_without_a_guest():
         host.settimeout(3)
         wait_until(
             lambda: "carrier, and a probe passed" in lab.daemon.errors(),
-            3,
+            20,
             "vm1 has carrier, and is proved",
         )
         frame = bytes.fromhex("02aaaaaaaaaa02bbbbbbbbbb88b5") + b"from the guest".ljust(200)

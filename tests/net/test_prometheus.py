@@ -33,7 +33,7 @@ def attacked_lab(lab):
     lab.http()
     lab.learn("http", 80)
     lab.flood(80, count=20000)
-    wait_until(lambda: lab.server_mode(80) == "attack", 5, "the server is protected")
+    wait_until(lambda: lab.server_mode(80) == "attack", 20, "the server is protected")
     check_equal(lab.fetch("http", 80, count=20)["failed"], 0, "fetches")
 
     def refused():

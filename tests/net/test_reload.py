@@ -154,13 +154,13 @@ def test_sighup_and_events():
     with Lab() as lab:
         config = Config(lab, "mode = auto")
         watch = lab.spawn("sh", "-c", f"exec {SYNWARD} watch --json --control {lab.control} >&2")
-        wait_until(lambda: "watch" in said(watch), 5, "it watches")
+        wait_until(lambda: "watch" in said(watch), 20, "it watches")
         config.write("mode = attack")
         lab.daemon.popen.send_signal(signal.SIGHUP)
-        wait_until(lambda: lab.cli("status")["mode"] == "attack", 5, "the mode of the file")
+        wait_until(lambda: lab.cli("status")["mode"] == "attack", 20, "the mode of the file")
         config.write("mode = calm")
         lab.daemon.popen.send_signal(signal.SIGHUP)
-        wait_until(lambda: '"refused"' in said(watch), 5, "it is refused")
+        wait_until(lambda: '"refused"' in said(watch), 20, "it is refused")
         events = [json.loads(line) for line in said(watch).splitlines()]
         told = [(e["state"], e.get("value")) for e in events if e["event"] == "config"]
         check_equal(told, [("reloaded", 1), ("refused", None)], "events")
@@ -176,7 +176,7 @@ def test_no_frame_is_lost():
         lab.set_mode("attack")
         python = (sys.executable, "-c")
         receiver = lab.spawn(*python, RECEIVER, SERVER4, DATAGRAMS, side="server")
-        wait_until(lambda: "bound" in said(receiver), 5, "the receiver is bound")
+        wait_until(lambda: "bound" in said(receiver), 20, "the receiver is bound")
         sender = lab.spawn(*python, SENDER, SERVER4, DATAGRAMS)
         for number in range(RELOADS):
             config.reload(
@@ -203,7 +203,7 @@ def test_a_server_that_comes_later():
         lab.http()
         with contextlib.suppress(Exception):
             lab.fetch("http", port=80, count=3)
-        wait_until(lambda: lab.server_mode(80) == "attack", 5, "the mode of the file")
+        wait_until(lambda: lab.server_mode(80) == "attack", 20, "the mode of the file")
         check_equal(lab.fetch("http", port=80, count=5)["failed"], 0, "fetches")
         done = run(
             *(SYNWARD, "profiles", "set", f"{SERVER4}:80", "check=protocol"),

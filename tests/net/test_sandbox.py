@@ -39,7 +39,7 @@ def running(sides="netns", mode="auto", extra=(), **options):
         if lab.stand_in:
             raise runner.Skip("needs the daemon")
         lab.start(mode=mode, extra=extra)
-        wait_until(lambda: lab.cli("status")["uptime_s"] >= 0, 5, "the daemon answers")
+        wait_until(lambda: lab.cli("status")["uptime_s"] >= 0, 20, "the daemon answers")
         yield lab
 
 
@@ -201,7 +201,7 @@ def test_the_keeper_ends_with_the_daemon():
         with running("port") as lab:
             keeper = keeper_of(lab.daemon.pid)
             lab.daemon.stop(how)
-            wait_until(lambda k=keeper: not os.path.exists(f"/proc/{k}"), 5, "the keeper is gone")
+            wait_until(lambda k=keeper: not os.path.exists(f"/proc/{k}"), 20, "the keeper is gone")
 
 
 def test_the_wire_outlives_the_keeper():
@@ -209,7 +209,7 @@ def test_the_wire_outlives_the_keeper():
         lab.http()
         check_equal(lab.fetch("http", 80, count=5)["failed"], 0, "fetches")
         os.kill(keeper_of(lab.daemon.pid), signal.SIGKILL)
-        wait_until(lambda: not lab.cli("status")["sandbox"]["keeper"], 5, "status tells it")
+        wait_until(lambda: not lab.cli("status")["sandbox"]["keeper"], 20, "status tells it")
         check("keeper is gone" in lab.daemon.errors(), "the log tells it")
         check("its keeper is gone" in lab.cli_text("status"), "the line in status")
         for side in lab.cli("status")["sides"].values():

@@ -62,10 +62,10 @@ def test_listeners_that_come_while_it_runs():
         stack_lab(lab)
         with lab.server.inside():
             kept = [socket.create_server((SERVER4, 3000))]
-        wait_until(lambda: known(lab, 3000) == [SERVER4], 5, "the first one is known")
+        wait_until(lambda: known(lab, 3000) == [SERVER4], 20, "the first one is known")
         with lab.server.inside():
             kept += [socket.create_server((SERVER4, 3000 + i)) for i in range(1, 100)]
-        wait_until(lambda: known(lab, 3099) == [SERVER4], 5, "the last one is known")
+        wait_until(lambda: known(lab, 3099) == [SERVER4], 20, "the last one is known")
         names = {server["port"] for server in lab.cli("status")["servers"]}
         check_equal(len(names & set(range(3000, 3100))), 100, "ports that are known")
         for listening in kept:
@@ -97,7 +97,7 @@ def test_the_program_is_named():
 def fill(lab, port, backlog):
     """A server that accepts nobody, whose queue real clients fill."""
     listen(lab, FILLER, port, backlog)
-    wait_until(lambda: known(lab, port), 5, "the server is known")
+    wait_until(lambda: known(lab, port), 20, "the server is known")
     with lab.client.inside():
         return [
             socket.create_connection((SERVER4, port), timeout=5) for _ in range(backlog * 9 // 10)
@@ -108,7 +108,7 @@ def test_a_server_that_stops_accepting():
     with Lab() as lab:
         stack_lab(lab)
         clients = fill(lab, 5000, 100)
-        wait_until(lambda: lab.server_mode(5000) == "attack", 5, "attack mode")
+        wait_until(lambda: lab.server_mode(5000) == "attack", 20, "attack mode")
         server = next(
             s for s in lab.cli("status")["servers"] if s["port"] == 5000 and s["server"] == SERVER4
         )
@@ -129,7 +129,7 @@ def test_a_port_that_nobody_listens_on_any_more():
         lab.learn("http", 80)
         lab.set_mode("attack")
         http.stop()
-        wait_until(lambda: not lab.server.listens(80), 5, "nobody listens")
+        wait_until(lambda: not lab.server.listens(80), 20, "nobody listens")
 
         # A few are passed on, and answered by the server itself; whoever refuses them, they are
         # refused.
@@ -138,7 +138,7 @@ def test_a_port_that_nobody_listens_on_any_more():
             return lab.stats()["drops"]["unlistened"]
 
         wait_until(refused, 10, "synward refuses")
-        wait_until(lambda: "nobody listens" in dead(lab, 80), 5, "status says why")
+        wait_until(lambda: "nobody listens" in dead(lab, 80), 20, "status says why")
         resets = lab.server.counter("TcpOutRsts")
         flood = lab.flood(80, count=5000)
         # What it has sent last still stands in the queue of the TAP when it ends.
@@ -184,9 +184,9 @@ def test_a_stack_that_is_named():
     with Lab(sides="tap") as lab:
         stack_lab(lab, extra=("--server-stack", lab.server.name))
         lab.http()
-        wait_until(lambda: SERVER4 in known(lab, 80), 5, "known before its first connection")
+        wait_until(lambda: SERVER4 in known(lab, 80), 20, "known before its first connection")
         clients = fill(lab, 5000, 50)
-        wait_until(lambda: lab.server_mode(5000) == "attack", 5, "attack mode")
+        wait_until(lambda: lab.server_mode(5000) == "attack", 20, "attack mode")
         for client in clients:
             client.close()
 

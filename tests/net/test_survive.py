@@ -55,7 +55,7 @@ def test_sighup_changes_nothing():
         lab.http()
         lab.learn("http", 80)
         lab.daemon.popen.send_signal(signal.SIGHUP)
-        wait_until(lambda: "SIGHUP" in lab.daemon.errors(), 5, "SIGHUP is in the log")
+        wait_until(lambda: "SIGHUP" in lab.daemon.errors(), 20, "SIGHUP is in the log")
         check_equal(lab.fetch("http", port=80, count=5)["failed"], 0, "fetches after SIGHUP")
         check_equal(lab.stop_daemon()[0], 0, "exit code")
 
@@ -230,7 +230,7 @@ def test_words_survive_a_restart():
         lab.cli("sources", "add", "198.51.100.0/24", "--for", "600")
         lab.cli("sources", "allow", "fd99::/64")
         said = rules(lab)
-        wait_until(lambda: os.path.exists(state) and "fd99::" in open(state).read(), 5, "kept")
+        wait_until(lambda: os.path.exists(state) and "fd99::" in open(state).read(), 20, "kept")
         check_equal(os.stat(state).st_mode & 0o777, 0o600, "its mode")
         for how in (signal.SIGKILL, signal.SIGTERM):
             lab.restart("attack", how)
@@ -290,7 +290,7 @@ def test_with_what_the_unit_leaves_it():
                 *whole(*args, **options),
             ]
             lab.start(mode="normal", extra=("--server-stack", lab.server.name))
-            found = wait_until(lambda: lab.cli("status"), 5, "the daemon answers")["sandbox"]
+            found = wait_until(lambda: lab.cli("status"), 20, "the daemon answers")["sandbox"]
             check_equal((found["state"], found["why"]), ("on", None), "the sandbox")
             lab.http()
             lab.learn("http", 80)

@@ -184,7 +184,9 @@ def catch(lab, service, where, address=SERVER4):
     crowd.go(place.blocked_from, place.steps)
     if place.side:
         enough = CROWD if lab.lost() == 0 else CROWD * 8 // 10
-        wait_until(lambda: lab.kept_away(place.side) >= enough, 5, f"{enough} frames are kept away")
+        wait_until(
+            lambda: lab.kept_away(place.side) >= enough, 20, f"{enough} frames are kept away"
+        )
     return crowd
 
 
@@ -286,7 +288,7 @@ def under_way(lab, running):
             [moved for moved in re.findall(r"segs_out:(\d+)", text) if int(moved) > 20]
         ) >= len(running)
 
-    wait_until(moving, 5, "four transfers are under way")
+    wait_until(moving, 20, "four transfers are under way")
 
 
 def finish_transfers(running, what):

@@ -185,7 +185,7 @@ def restarts_under_traffic(
     talk.close()
     # Of a flood some SYNs go by while nobody is there (--when-dead), and are answered.
     strangers = {"half-open", "picked-up", "closing"}
-    wait_until(lambda: not kinds(lab) - strangers, 5, "no flow is held")
+    wait_until(lambda: not kinds(lab) - strangers, 20, "no flow is held")
     return f"longest pause {talk.longest_s:.2f} s, nobody was there for {away_s:.2f} s"
 
 
@@ -348,7 +348,7 @@ def asked_for_over_a_restart(how=signal.SIGTERM):
         with unanswered(lab, raw.source):
             for half in halves:
                 half.say_all()
-            wait_until(lambda: in_state(lab, "opening") == len(halves), 5, "all are asked for")
+            wait_until(lambda: in_state(lab, "opening") == len(halves), 20, "all are asked for")
             check_equal(lab.daemon.stop(how)[0], 0, "exit code")
         lab._start_daemon("attack", ())  # pylint: disable=protected-access
         for half in halves:

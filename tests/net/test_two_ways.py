@@ -102,7 +102,7 @@ def test_over_orderly_ends():
             go_on(lab, streams)
         for stream in streams:
             stream.end()
-        lab.wait_no_flows(10)
+        lab.wait_no_flows()
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ def ways_of_answers(lab, raw):
     """How many answers were made in the kernel, and how many frames left by the port meanwhile."""
     made, left = kernel(lab)["answered"], left_by(lab)
     answered(raw)
-    wait_until(lambda: kernel(lab)["answered"] - made >= 0.9 * SYNS, 5, "answers in the kernel")
+    wait_until(lambda: kernel(lab)["answered"] - made >= 0.9 * SYNS, 20, "answers in the kernel")
     return kernel(lab)["answered"] - made, left_by(lab) - left
 
 

@@ -155,7 +155,7 @@ def test_a_token_of_a_file_and_a_socket_for_a_group():
             check(page.server(), "the token of the file is that of clients")
         with lab.client.inside():
             process = lab.spawn(SYNWARD, "web", "--control", lab.control)
-        wait_until(lambda: os.path.exists(place), 5, "the socket is there")
+        wait_until(lambda: os.path.exists(place), 20, "the socket is there")
         check_equal(os.stat(place).st_mode & 0o7, 0, "what others may do with the socket")
         answer = run("curl", "-s", "--unix-socket", place, "http://localhost/state")
         check("servers" in json.loads(answer), answer[:200])
@@ -290,7 +290,7 @@ def test_two_hundred_clients_and_the_daemon_does_not_notice():
                 clients.append(page.connect())
                 clients[-1].sendall(f"{stream}\r\n".encode() if i % 2 else b"GET / HT")
             # Who makes room for another who is then refused leaves a place.
-            wait_until(lambda: files_of(page.pid) >= 170, 5, "two hundred are let in")
+            wait_until(lambda: files_of(page.pid) >= 170, 20, "two hundred are let in")
             check(files_of(page.pid) < 230, "and not more")
             check(page.process.resident_kib() < 65536, "its memory")
             now = files_of(lab.daemon.pid)
@@ -332,7 +332,7 @@ def test_it_has_no_privilege():
             files = [p for p in opened if p.startswith("/") and p != "/dev/null"]
             check(all(p.startswith(lab.folder) and "web" in p for p in files), f"files: {files}")
             check_equal(page.stop()[0], 0, "exit code")
-            wait_until(lambda: not os.path.exists(f"/proc/{connector}"), 5, "so has its helper")
+            wait_until(lambda: not os.path.exists(f"/proc/{connector}"), 20, "so has its helper")
 
 
 def test_a_daemon_that_begins_again():
