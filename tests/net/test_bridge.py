@@ -75,7 +75,7 @@ def test_memory_with_many_flows():
         lab.learn("http", 80)
         before = lab.resident_kib()
         lab.flood(80, count=FLOWS + FLOWS // 10, rate=100_000)
-        check(len(lab.flows()) >= FLOWS, "flows")
+        wait_until(lambda: len(lab.flows()) >= FLOWS, 20, "flows")
         wait_until(
             lambda: lab.resident_kib() <= RESIDENT_MAX_KIB,
             20,
@@ -134,7 +134,7 @@ def test_memory_with_all_slots_taken():
             lab.http(port)
             lab.learn("http", port)
         lab.flood(80, count=FLOWS + FLOWS // 10, rate=100_000)
-        check(len(lab.flows()) >= FLOWS, "flows")
+        wait_until(lambda: len(lab.flows()) >= FLOWS, 20, "flows")
         lab.set_mode("attack")
         before = lab.resident_kib()
         kept = keep_requests(lab, KEPT_BY_STRANGERS)
