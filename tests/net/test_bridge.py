@@ -140,7 +140,10 @@ def test_memory_with_all_slots_taken():
         kept = keep_requests(lab, KEPT_BY_STRANGERS)
         check(kept > KEPT_BY_STRANGERS * 0.98, f"{kept} requests were kept")
         full = lab.resident_kib()
-        check(full <= RESIDENT_MAX_KIB + SLOTS_KIB, f"{full} KiB are resident")
+        # What was taken for lost, and begun anew, may have been read late.
+        kept = max(kept, lab.stats()["requests"]["need_more"])
+        slots_kib = SLOTS_KIB * max(kept, KEPT_BY_STRANGERS) // KEPT_BY_STRANGERS
+        check(full <= RESIDENT_MAX_KIB + slots_kib, f"{full} KiB are resident, {kept} are kept")
         return f"{before >> 10} MiB with {FLOWS} flows, {full >> 10} with {kept} requests kept"
 
 
