@@ -175,7 +175,7 @@ class Process:
     def running(self):
         return self.popen.poll() is None
 
-    def stop(self, how=signal.SIGTERM, timeout=5):
+    def stop(self, how=signal.SIGTERM, timeout=END_S):
         """Ends it; returns (exit code, standard output)."""
         if self.running():
             self.popen.send_signal(how)
@@ -471,7 +471,7 @@ class Lab:
         for port in PORTS:
             wait_until(
                 lambda p=port: "state UP" in self.bridge.run("ip", "link", "show", p),
-                5,
+                20,
                 f"{port} is up",
             )
         if self.sides == "inline":
@@ -576,7 +576,7 @@ class Lab:
             check(self.daemon.running(), f"synward ended: {self.daemon.errors()}")
             return listens(self.control)
 
-        wait_until(ready, 10, "somebody listens at the control socket")
+        wait_until(ready, END_S, "somebody listens at the control socket")
 
     def _addresses(self, mtu):
         """Neighbours are set by hand: no test then waits for, or loses a packet to, address
@@ -698,7 +698,7 @@ class Lab:
         killed = time.monotonic()
         self.stop_daemon(signal.SIGKILL)
         for child in children:
-            wait_until(lambda c=child: not os.path.exists(f"/proc/{c}"), 10, "the keeper is gone")
+            wait_until(lambda c=child: not os.path.exists(f"/proc/{c}"), 20, "the keeper is gone")
         return killed
 
     # the daemon's answers
@@ -837,7 +837,7 @@ class Lab:
             check(process.running(), f"{script}: {process.errors()}")
             return self.server.listens(port)
 
-        wait_until(ready, 15, f"{script} listens on {port}")
+        wait_until(ready, END_S, f"{script} listens on {port}")
         return process
 
     def nginx(self, *command):
