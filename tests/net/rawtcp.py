@@ -23,6 +23,8 @@ from lab import CLIENT_IF, RAW4, RAW6, SERVER4, SERVER_IF, Failure
 
 FIN, SYN, RST, PSH, ACK, ECE, CWR = 0x01, 0x02, 0x04, 0x08, 0x10, 0x40, 0x80
 
+EVENT_S = 20  # for what is to come: a busy machine may take its time
+
 # What a client may offer, by name: the option list of its SYN, in the order of Linux.
 EVERYTHING = ("mss", "sack", "timestamps", "nop", "window_scale")
 CLIENTS = {
@@ -223,11 +225,12 @@ class RawClient:
             if wanted(segment):
                 return self.waiting.pop(i)
         end = time.monotonic() + timeout_s
-        while (left := end - time.monotonic()) > 0:
-            self.socket.settimeout(left)
+        while True:
+            # What is there when the time is over came in time: a busy machine reads late.
+            self.socket.settimeout(max(0.0, end - time.monotonic()))
             try:
                 frame, (_, _, packet_type, *_) = self.socket.recvfrom(70000)
-            except TimeoutError:
+            except (TimeoutError, BlockingIOError):
                 return None
             segment = parse(frame) if packet_type != socket.PACKET_OUTGOING else None
             if segment is None or segment.source != self.server:
@@ -236,7 +239,6 @@ class RawClient:
                 return segment
             self.waiting.append(segment)
             del self.waiting[:-1000]
-        return None
 
     def connection(self, port, **options):
         self.next_port += 1
@@ -324,7 +326,7 @@ class Connection:
             self.ts_recent = segment.option("timestamps")[0]
         return segment
 
-    def receive_synack(self, timeout_s=2.0):
+    def receive_synack(self, timeout_s=EVENT_S):
         segment = self.receive(timeout_s, lambda s: s.flags & (SYN | ACK) == SYN | ACK)
         if segment is None:
             raise Failure(f"no SYN-ACK from port {self.dport} within {timeout_s} s")
@@ -333,7 +335,7 @@ class Connection:
         self.synack, self.ack = segment, (segment.seq + 1) & 0xFFFFFFFF
         return segment
 
-    def handshake(self, timeout_s=2.0):
+    def handshake(self, timeout_s=EVENT_S):
         self.syn()
         synack = self.receive_synack(timeout_s)
         self.segment(ACK)
@@ -344,7 +346,7 @@ class Connection:
         if advance:
             self.seq = (self.seq + len(data)) & 0xFFFFFFFF
 
-    def read(self, enough, timeout_s=5.0):
+    def read(self, enough, timeout_s=EVENT_S):
         """Reads and acknowledges data in order until enough(data) is true; returns it. A reset or
         silence is a Failure."""
         data, end = b"", time.monotonic() + timeout_s
@@ -367,10 +369,10 @@ class Connection:
                 raise Failure(f"closed after {data[-80:]!r}")
         return data
 
-    def line(self, timeout_s=5.0):
+    def line(self, timeout_s=EVENT_S):
         return self.read(lambda data: data.endswith(b"\n"), timeout_s)
 
-    def wait_reset(self, timeout_s=5.0):
+    def wait_reset(self, timeout_s=EVENT_S):
         """The RST, or a Failure."""
         segment = self.receive(timeout_s, lambda s: bool(s.flags & RST))
         if segment is None:

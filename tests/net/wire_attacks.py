@@ -253,7 +253,7 @@ class Replay(Background):
         for _ in range(self.count):
             connection = self.raw.connection(self.port)
             with contextlib.suppress(Failure):
-                connection.handshake()
+                connection.handshake(timeout_s=2)
                 if self.request:
                     connection.send(self.request, advance=False)
                     connection.receive(1, lambda s: bool(s.data))
