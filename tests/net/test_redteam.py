@@ -320,7 +320,7 @@ def test_odd_segments_buy_nothing():
             seen = lab.stats()[group][counter]
             attempt(raw)
             wait_until(
-                lambda: lab.stats()[group][counter] >= seen + count, 10, f"{count} {counter}"
+                lambda: lab.stats()[group][counter] >= seen + count, 20, f"{count} {counter}"
             )
         honest(lab, 1)
         raw.close()
@@ -354,14 +354,21 @@ def test_a_neighbour_blames_another_address():
         lab.set_mode("attack")
         raw = RawClient(lab, source=BORROWED)
         raw.macs = raw.macs[:6] + NEIGHBOUR_MAC
-        with contextlib.suppress(Failure):  # his own SYNs may be dropped in the end
-            for _ in range(160):
+
+        def judged():
+            return [(s["address"], s["state"], s["mac"]) for s in lab.cli("sources")["sources"]]
+
+        for _ in range(160):
+            try:
                 connection = raw.connection(80)
                 connection.handshake(timeout_s=1)
                 connection.send(WRONG)
+            except Failure:  # his own SYNs are dropped in the end; and a busy machine may be late
+                if judged():
+                    break
         raw.close()
-        judged = [(s["address"], s["state"], s["mac"]) for s in lab.cli("sources")["sources"]]
-        check_equal(judged, [(BORROWED, "aside", NEIGHBOUR_MAC.hex(":"))], "who is put aside")
+        aside = [(BORROWED, "aside", NEIGHBOUR_MAC.hex(":"))]
+        wait_until(lambda: judged() == aside, 20, f"he is put aside, nobody else: {judged()}")
         owner = RawClient(lab, source=BORROWED)
         connection = owner.connection(80)
         connection.handshake()
@@ -421,12 +428,16 @@ def test_a_small_backlog_is_held_by_few():
     settings["net.core.somaxconn"] = 16
     with web_lab(server_sysctls=settings) as lab:
         lab.set_mode("auto")
-        flood = lab.start_flood(80, count=1500, rate=100)
-        time.sleep(1.5)  # the first second is the attacker's
+        before = lab.server.counter("TcpInSegs")
+        flood = lab.start_flood(80, count=6000, rate=100)
+        wait_until(lambda: lab.server_mode(80) == "attack", 20, "attack mode")
+        reached = lab.server.counter("TcpInSegs") - before
         failed = sum(ask(lab, 80, source(i), GET, timeout=3) != OK for i in range(20))
         flood.stop()
         check_equal(failed, 0, "honest clients that failed after the first second")
-        return "100 SYNs a second, 20 of 20 honest clients served"
+        # The first second is the attacker's; a busy machine may need some more.
+        check(reached <= 500, f"{reached} SYNs reached the server")
+        return f"100 SYNs a second, {reached} at the server, 20 of 20 honest clients served"
 
 
 # --- reflectors -------------------------------------------------------------------------------
@@ -516,11 +527,12 @@ def test_a_synack_is_no_longer_than_its_syn():
         asked = [raw.connection(80, options=o, ecn=ecn) for o, ecn in CLIENTS.values()]
         for connection in asked:
             connection.syn()
+        answers = [connection.receive_synack(20) for connection in asked]
         wait_s = 2  # Linux repeats a SYN-ACK after a second; what comes for others is kept
-        for connection in asked:
+        for connection, answer in zip(asked, answers):
             sent = HEADERS_BYTES + -(-len(connection.syn_options()) // 4) * 4
-            back = bytes_back(raw, connection, wait_s)
-            check(0 < back <= sent + 4, f"{back} bytes for a SYN of {sent} ({connection.offered})")
+            back = answer.bytes_on_wire + bytes_back(raw, connection, wait_s)
+            check(back <= sent + 4, f"{back} bytes for a SYN of {sent} ({connection.offered})")
             most, wait_s = max(most, back / sent), 0.1
         raw.close()
         return f"at most {most:.2f} bytes for each byte of a SYN, once"
@@ -554,7 +566,7 @@ def reflected(size, repeated=200):
         raw = RawClient(lab)
         connection = raw.connection(25)
         connection.handshake()
-        frame = connection.receive(2, lambda s: bool(s.data)).bytes_on_wire
+        frame = connection.receive(20, lambda s: bool(s.data)).bytes_on_wire
         for _ in range(repeated):
             connection.segment(ACK)
         alone = bytes_back(raw, connection)
