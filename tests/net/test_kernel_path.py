@@ -38,6 +38,8 @@ LOSSY_ROUNDS, LOSSY_CARRIED = 5, 30  # in one of them so many for each that goes
 LOSSY_BYTES = 10_000_000
 LONG_BYTES = 2_000_000_000
 SHORT_ONES = 1000
+UNDER_A_KILL, AT_ONCE = 4000, 8
+WAITING_UP = 5000  # SYNs a second whose clients are asked again (engine/stages/answering.h)
 FEW = 2  # frames of a short connection that come up
 ON = ("--kernel-path", "on")
 CARRIED = 0.99  # of a stream's frames
@@ -489,24 +491,28 @@ def live(lab):
 def test_killed_under_short_connections_under_attack():
     """Whatever was joined then: nobody gets another's answer, and after it all is as before."""
     with attacked_unlearned() as lab:
-        fetch = lab.start_fetch("http", 80, count=4000, concurrency=8, timeout_ms=20000)
-        before = kernel(lab)["carried"]
-        wait_until(lambda: kernel(lab)["carried"] > before + 500, 10, "they are carried")
+        fetch = lab.start_fetch(
+            "http", 80, count=UNDER_A_KILL, concurrency=AT_ONCE, interval_ms=5, timeout_ms=20000
+        )
+        before, accepted = kernel(lab)["carried"], lab.server_program.accepted()
+        wait_until(lambda: kernel(lab)["carried"] > before + 500, 20, "they are carried")
+        accepted = lab.server_program.accepted() - accepted
         check(fetch.running(), "connections are under way at the kill")
         lab.restart("attack", signal.SIGKILL, ("--kernel-path", "auto", "--learn", "off"))
         result = fetch.report(timeout=120)
         check_equal(result["distinct"], 1, f"all have the same answer ({result})")
         # Whose SYN was answered and whose cookie nobody was there to check is reset by the server.
-        check_equal(result["ok"] + result["reset"], 4000, f"fetches over a kill ({result})")
+        check_equal(result["ok"] + result["reset"], UNDER_A_KILL, f"fetches over a kill ({result})")
         # While nobody is there that is soon said: many may be. Those before were served.
-        check(result["ok"] >= 60, f"fetches over a kill ({result})")
+        check(accepted > 2 * AT_ONCE, f"{accepted} were there before the kill")
+        check(result["ok"] >= accepted - AT_ONCE, f"{accepted} before the kill ({result})")
         # Of some that were there at the kill the FINs were told to nobody.
         before, left = kernel(lab)["carried"], live(lab)
         check(len(left) <= 200, f"{len(left)} are left")
         result = lab.fetch("http", 80, count=200, concurrency=8)
         check_equal(result["failed"], 0, f"fetches after it ({result})")
         check(kernel(lab)["carried"] - before >= 400, "they are carried again")
-        wait_until(lambda: not live(lab) - left, 10, "the end of each is known")
+        wait_until(lambda: not live(lab) - left, 20, "the end of each is known")
         return f"{len(left)} of before the kill are left"
 
 
@@ -515,7 +521,7 @@ def test_flood_that_passes_is_noticed():
     with Unlearned("auto") as lab:
         syns = lab.cli("stats", f"{SERVER4}:80")["servers"][0]["figures"]["syns"]
         flood = lab.start_flood(80, count=200_000, rate=20_000)
-        wait_until(lambda: lab.server_mode(80) == "attack", 10, "attack mode")
+        wait_until(lambda: lab.server_mode(80) == "attack", 20, "attack mode")
         flood.report()
         told_of = lab.cli("stats", f"{SERVER4}:80")["servers"][0]["figures"]["syns"]
         check(told_of > syns, "SYNs are known")
@@ -538,26 +544,24 @@ def test_resets_and_ends_are_seen():
     with path_lab("attack") as lab:
         fetch = lab.start_fetch("download", 80, count=1, bytes=LONG_BYTES, timeout_ms=60000)
         before = kernel(lab)["carried"]
-        wait_until(lambda: kernel(lab)["carried"] > before + 500, 10, "the stream is carried")
+        wait_until(lambda: kernel(lab)["carried"] > before + 500, 20, "the stream is carried")
         fetch.stop(signal.SIGKILL)
         lab.wait_no_flows()
         fetch = lab.start_fetch("download", 80, count=1, bytes=LONG_BYTES, timeout_ms=60000)
         before = kernel(lab)["carried"]
-        wait_until(lambda: kernel(lab)["carried"] > before + 500, 10, "the stream is carried")
+        wait_until(lambda: kernel(lab)["carried"] > before + 500, 20, "the stream is carried")
         lab.server_program.stop(signal.SIGKILL)
-        check_equal(fetch.report(timeout=10)["ok"], 0, "downloads of a killed server")
+        check_equal(fetch.report()["ok"], 0, "downloads of a killed server")
         lab.wait_no_flows()
 
 
 def test_modes_switch_under_a_stream():
     with path_lab("attack") as lab:
-        fetch = lab.start_fetch("download", 80, count=1, bytes=LONG_BYTES, timeout_ms=60000)
-        for mode in ("normal", "attack", "normal", "attack"):
-            before = kernel(lab)["carried"]
-            wait_until(lambda b=before: kernel(lab)["carried"] > b + 200, 10, "it is carried")
-            lab.set_mode(mode)
-        result = fetch.report()
-        check_equal(result["ok"], 1, f"the stream over four switches ({result})")
+        with stream_that_lasts(lab, LONG_BYTES):
+            for mode in ("normal", "attack", "normal", "attack"):
+                before = kernel(lab)["carried"]
+                wait_until(lambda b=before: kernel(lab)["carried"] > b + 200, 20, "it is carried")
+                lab.set_mode(mode)
 
 
 def test_killed_and_started_again():
@@ -565,9 +569,9 @@ def test_killed_and_started_again():
     with path_lab() as lab:
         with stream_that_lasts(lab, LONG_BYTES):
             before = kernel(lab)["carried"]
-            wait_until(lambda: kernel(lab)["carried"] > before + 500, 10, "the stream is carried")
+            wait_until(lambda: kernel(lab)["carried"] > before + 500, 20, "the stream is carried")
             lab.restart("normal", signal.SIGKILL, ON)
-            wait_until(lambda: kernel(lab)["carried"] > 100, 10, "the next one carries it")
+            wait_until(lambda: kernel(lab)["carried"] > 100, 20, "the next one carries it")
         lab.daemon.stop()
         left = lab.bridge.run("tc", "filter", "show", "dev", PORTS[0], "ingress")
         check_equal(left, "", "filters left")
@@ -595,7 +599,7 @@ def test_port_that_vanishes_and_comes_back():
             fetch = lab.start_fetch("download", 80, count=1, bytes=LONG_BYTES, timeout_ms=60000)
             before = kernel(lab)["carried"]
             wait_until(
-                lambda b=before: kernel(lab)["carried"] > b + 500, 10, "the stream is carried"
+                lambda b=before: kernel(lab)["carried"] > b + 500, 20, "the stream is carried"
             )
             fetch.stop(signal.SIGKILL)
             lab.bridge.run("ip", "link", "del", port)
@@ -620,10 +624,10 @@ def test_filters_that_are_taken_away():
         with stream_that_lasts(lab, LONG_BYTES):
             for port in PORTS:
                 before = kernel(lab)["carried"]
-                wait_until(lambda b=before: kernel(lab)["carried"] > b + 500, 10, "it is carried")
+                wait_until(lambda b=before: kernel(lab)["carried"] > b + 500, 20, "it is carried")
                 lab.bridge.run("tc", "qdisc", "del", "dev", port, "clsact")
                 begin, before = time.monotonic(), kernel(lab)["carried"]
-                wait_until(lambda b=before: kernel(lab)["carried"] > b + 100, 10, "it is again")
+                wait_until(lambda b=before: kernel(lab)["carried"] > b + 100, 20, "it is again")
                 took.append(time.monotonic() - begin)
                 check(is_on(lab), f"{lab.cli('status')['kernel_path']}")
         check_equal(lab.daemon.errors().count("taken away"), 2, lab.daemon.errors())
@@ -632,18 +636,17 @@ def test_filters_that_are_taken_away():
 
 def test_port_that_gets_another_name():
     with path_lab() as lab:
-        fetch = lab.start_fetch("download", 80, count=1, bytes=LONG_BYTES, timeout_ms=60000)
-        wait_until(lambda: kernel(lab)["carried"] > 500, 10, "the stream is carried")
-        lab.bridge.run("ip", "link", "set", PORTS[0], "name", "renamed")
-        before = kernel(lab)["carried"]
-        wait_until(lambda: kernel(lab)["carried"] > before + 500, 10, "it is carried as before")
-        check(is_on(lab), f"{lab.cli('status')['kernel_path']}")
-        check_equal(fetch.report()["ok"], 1, "the stream")
+        with stream_that_lasts(lab, LONG_BYTES):
+            wait_until(lambda: kernel(lab)["carried"] > 500, 20, "the stream is carried")
+            lab.bridge.run("ip", "link", "set", PORTS[0], "name", "renamed")
+            before = kernel(lab)["carried"]
+            wait_until(lambda: kernel(lab)["carried"] > before + 500, 20, "it is carried as before")
+            check(is_on(lab), f"{lab.cli('status')['kernel_path']}")
 
 
 def refused(lab, *extra):
     argv = lab.daemon_command(extra=("--kernel-path", *extra))
-    return run(*argv, ok=False, timeout=10)
+    return run(*argv, ok=False)
 
 
 def test_refused_where_it_cannot_be():
@@ -793,12 +796,12 @@ for _ in range({count}):
 
 
 def flooded(lab, port, address, kind, count=90_000):
-    """Honest sessions beside a flood of 30,000 SYNs a second. What the kernel answered of it, and
-    what it sent up, is returned."""
+    """Honest sessions beside a flood of 30,000 SYNs a second. What the kernel answered of it, what
+    it sent up, and how many seconds it took, is returned."""
     before, cookies = kernel(lab), lab.stats()["cookies"]
     flood = lab.start_flood(port, address=address, count=count, rate=30_000)
     fetched = lab.fetch(kind, port, address, count=300, timeout_ms=10_000)
-    flood.report()
+    took_s = flood.report()["took_us"] / 1e6
     check_equal(fetched["failed"], 0, f"sessions beside the flood ({fetched})")
 
     def grown(name):
@@ -807,7 +810,7 @@ def flooded(lab, port, address, kind, count=90_000):
     wait_until(lambda: grown("sent") >= 0.99 * count, 20, f"cookies sent ({cookies})")
     wait_until(lambda: grown("accepted") >= 300, 20, f"cookies that came back ({cookies})")
     after = kernel(lab)
-    return after["answered"] - before["answered"], went_up(before, after)
+    return after["answered"] - before["answered"], went_up(before, after), took_s
 
 
 def flood_ends_in_the_kernel(address, prepare=None, workers=1):
@@ -815,7 +818,7 @@ def flood_ends_in_the_kernel(address, prepare=None, workers=1):
         answering(lab)
         if prepare:
             prepare(lab)
-        answered, up = flooded(lab, 80, address, "http")
+        answered, up, _ = flooded(lab, 80, address, "http")
         check(answered >= 0.99 * 90_000, f"{answered} answered in the kernel, went up: {up}")
         check_equal(kernel(lab)["lost"], 0, "frames lost")
         return f"{answered} answered in the kernel"
@@ -847,11 +850,15 @@ def test_ack_flood_ends_in_the_kernel():
         fetched = lab.fetch("http", 80, count=300, timeout_ms=10_000)
         flood.report()
         check_equal(fetched["failed"], 0, f"sessions beside the flood ({fetched})")
-        after, said = kernel(lab), lab.stats()
+
+        def counted():
+            return lab.stats()["cookies"]["rejected"] - stats["cookies"]["rejected"]
+
+        wait_until(lambda: counted() >= 89_000, 20, f"{counted()} counted of 90,000")
+        check(counted() <= 90_100, f"{counted()} counted of 90,000")
+        after = kernel(lab)
         rejected = after["rejected"] - before["rejected"]
         check(rejected >= 0.95 * 90_000, f"{rejected} dropped, went up: {went_up(before, after)}")
-        counted = said["cookies"]["rejected"] - stats["cookies"]["rejected"]
-        check(89_000 <= counted <= 90_100, f"{counted} counted of 90,000")
         return f"{rejected} dropped in the kernel, went up: {went_up(before, after)}"
 
 
@@ -861,13 +868,16 @@ def test_floods_whose_headers_are_in_pieces_end_in_the_kernel():
     with path_lab("attack") as lab:
         answering(lab)
         before = kernel(lab)
-        for ack in ("no", "yes"):
+        for ack, did, part in (("no", "answered", 0.95), ("yes", "rejected", 0.9)):
             lab.flood(80, count=9_000, rate=30_000, pieces="yes", ack=ack)
+            wait_until(
+                lambda d=did, p=part: kernel(lab)[d] - before[d] >= p * 9_000,
+                20,
+                f"{did} in the kernel, went up: {went_up(before, kernel(lab))}",
+            )
         after = kernel(lab)
         answered, rejected = (after[what] - before[what] for what in ("answered", "rejected"))
         up = went_up(before, after)
-        check(answered >= 0.95 * 9_000, f"{answered} answered in the kernel, went up: {up}")
-        check(rejected >= 0.9 * 9_000, f"{rejected} dropped in the kernel, went up: {up}")
         return f"{answered} answered, {rejected} dropped, went up: {up}"
 
 
@@ -879,8 +889,9 @@ def test_clients_who_wait_to_be_greeted():
         lab.pop3()
         lab.learn("pop3", 110)
         lab.set_mode("attack")
-        answered, up = flooded(lab, 110, SERVER4, "pop3")
-        check(answered >= 0.8 * 90_000, f"{answered} answered in the kernel, went up: {up}")
+        answered, up, took_s = flooded(lab, 110, SERVER4, "pop3")
+        most = WAITING_UP * (took_s + 0.25)
+        check(answered >= 0.99 * 90_000 - most, f"{answered} in {took_s:.1f} s, went up: {up}")
         check(up.get("up_syn_waiting", 0) >= 300, f"went up: {up}")
         return f"{answered} answered in the kernel, {up['up_syn_waiting']} not"
 
@@ -890,13 +901,20 @@ def test_attack_begins_and_ends_by_what_the_kernel_counts():
         answering(lab)
         lab.learn("http", 80)
         lab.set_mode("auto")
-        lab.flood(80, count=150_000, rate=30_000)
+        flood = lab.start_flood(80, count=90_000, rate=30_000)
         wait_until(lambda: lab.server_mode(80) == "attack", 20, "mode under the flood")
-        answered = kernel(lab)["answered"]
-        check(answered >= 0.9 * 150_000, f"{answered} answered in the kernel")
+        flood.report()
+        before = kernel(lab)["answered"]
+        lab.flood(80, count=90_000, rate=30_000, seed=2)
+
+        def answered_most():
+            answered = kernel(lab)["answered"] - before
+            return answered >= 0.99 * 90_000 and answered
+
+        answered = wait_until(answered_most, 20, f"{answered_most()} answered in the kernel")
         began = time.monotonic()
         while lab.server_mode(80) == "attack":
-            check(time.monotonic() - began < 50, "attack mode ends")
+            check(time.monotonic() - began < 90, "attack mode ends")
             check_equal(lab.fetch("http", 80, count=100)["failed"], 0, "fetches")
         took = time.monotonic() - began
         check(took > 20, f"back after {took:.0f} s")
