@@ -47,7 +47,7 @@ class Bridge(Lab):
     def say(self, **request):
         """To the daemon, without a program that does it."""
         with socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(10)
+            connection.settimeout(30)
             connection.connect(self.control)
             connection.sendall(json.dumps(request).encode() + b"\n")
             answer = json.load(connection.makefile("rb"))
@@ -57,7 +57,7 @@ class Bridge(Lab):
     def state(self):
         return self.cli("status")["cluster"]
 
-    def wait_state(self, state, bridges=None, timeout_s=10):
+    def wait_state(self, state, bridges=None, timeout_s=30):
         def so():
             now = self.state()
             return now["state"] == state and bridges in (None, now["bridges"])
@@ -115,7 +115,7 @@ class Cluster:
                 self.place.log("redis"),
             )
         )
-        wait_until(self.answers, 10, "Redis answers")
+        wait_until(self.answers, 30, "Redis answers")
 
     def answers(self):
         with contextlib.suppress(OSError):
@@ -125,7 +125,7 @@ class Cluster:
     def ask(self, *words):
         """One command; its reply as Python has it."""
         with socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(5)
+            connection.settimeout(30)
             connection.connect(self.socket)
             parts = [word if isinstance(word, bytes) else str(word).encode() for word in words]
             connection.sendall(
@@ -249,7 +249,7 @@ def all_joined(cluster):
     for bridge in cluster.bridges:
         bridge.begin()
     for bridge in cluster.bridges:
-        bridge.wait_state("joined", len(cluster.bridges), 20)
+        bridge.wait_state("joined", len(cluster.bridges))
     return cluster.bridges
 
 
@@ -260,7 +260,7 @@ def learned_at_both(cluster):
         bridge.begin()
         bridge.wait_state("joined")
     a.learn("http", PORT)
-    wait_until(lambda: b.profile(PORT), 15, "b has the profile")
+    wait_until(lambda: b.profile(PORT), 30, "b has the profile")
     return a, b
 
 

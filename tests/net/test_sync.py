@@ -39,8 +39,8 @@ def test_bridges_join_and_one_that_dies_is_counted_out():
     with Cluster("a", "b") as cluster:
         a, b = all_joined(cluster)
         b.sync.stop(signal.SIGKILL)
-        a.wait_state("joined", 1, 30)
-        b.wait_state("away", 2, 20)
+        a.wait_state("joined", 1, 40)
+        b.wait_state("away", 2, 40)
         check("does not run" in b.state()["why"], b.state())
         b.join()
         a.wait_state("joined", 2)
@@ -54,11 +54,11 @@ def test_what_one_has_learned_serves_all():
             bridge.begin()
             bridge.wait_state("joined")
         a.learn("http", PORT)
-        wait_until(lambda: b.profile(PORT), 15, "b has the profile")
-        wait_until(lambda: promise(b) == promise(a), 15, f"{promise(a)} at both: {promise(b)}")
+        wait_until(lambda: b.profile(PORT), 30, "b has the profile")
+        wait_until(lambda: promise(b) == promise(a), 30, f"{promise(a)} at both: {promise(b)}")
         c.begin()
         begin = time.monotonic()
-        wait_until(lambda: promise(c) == promise(a), 15, "who joins has it")
+        wait_until(lambda: promise(c) == promise(a), 30, "who joins has it")
         soon(begin, "who joins has it")
         # While a lives it teaches: what b sees of the server changes nothing there.
         before = b.profile(PORT)["evidence"]["handshakes"]
@@ -68,7 +68,7 @@ def test_what_one_has_learned_serves_all():
         b.cli("profiles", "set", f"10.77.0.2:{PORT}", "trigger.half_open=77")
         wait_until(
             lambda: a.profile(PORT)["settings"].get("trigger.half_open") == 77,
-            8,
+            30,
             f"the setting reaches a: {a.profile(PORT)['settings']}",
         )
 
@@ -81,28 +81,28 @@ def test_what_an_operator_has_forgotten_does_not_come_back():
         old = cluster.hash("profiles")[field]
         forget(b)  # which is taught
         wait_until(
-            lambda: not a.profile(PORT) and not b.profile(PORT), 15, "both have forgotten it"
+            lambda: not a.profile(PORT) and not b.profile(PORT), 30, "both have forgotten it"
         )
         check('"gone":true' in cluster.hash("profiles")[field], cluster.hash("profiles"))
         # Its owner plays the profile again: that is older than what was seen.
         cluster.ask("HSET", f"{SEALED}:profiles", field, old)
         cluster.ask("XADD", f"{SEALED}:changes", "*", "f", field)
-        wait_until(lambda: "or old ones (" in a.sync.said(), 10, a.sync.said())
+        wait_until(lambda: "or old ones (" in a.sync.said(), 30, a.sync.said())
         # What stands behind it has come.
         a.cli("sources", "add", "198.51.100.1")
-        wait_until(lambda: b.rules(), 15, "b has a's rule")
+        wait_until(lambda: b.rules(), 30, "b has a's rule")
         check(not a.profile(PORT) and not b.profile(PORT), "it stays forgotten")
         # Learned anew, at b this time, it is there for all again.
         b.learn("http", PORT)
-        wait_until(lambda: a.profile(PORT), 15, "a has b's new profile")
+        wait_until(lambda: a.profile(PORT), 30, "a has b's new profile")
         check_equal(promise(a), promise(b), "the same at both")
         # a was away when it was forgotten again, and has its profile still.
         a.sync.stop()
         forget(b)
-        wait_until(lambda: '"gone":true' in cluster.hash("profiles")[field], 15, "it is told")
+        wait_until(lambda: '"gone":true' in cluster.hash("profiles")[field], 30, "it is told")
         check(a.profile(PORT) is not None, "a has heard nothing")
         a.join()
-        wait_until(lambda: not a.profile(PORT), 15, "a hears of it first")
+        wait_until(lambda: not a.profile(PORT), 30, "a hears of it first")
         a.wait_state("joined", 2)
         check('"gone":true' in cluster.hash("profiles")[field], "and teaches nothing of it")
         check(not b.profile(PORT), "nor has b")
@@ -126,7 +126,7 @@ def test_another_one_teaches_when_the_teacher_has_died():
 
         wait_until(b_teaches, 40, "b teaches it")
         a.join()
-        a.wait_state("joined", 2, 20)
+        a.wait_state("joined", 2, 40)
         check_equal(a.fetch("http", port=PORT, count=20)["failed"], 0, "a serves")
         check_equal(teacher(), "b", "and leaves it to b")
 
@@ -137,12 +137,12 @@ def test_who_fell_behind_the_changes_reads_all_again():
     with Cluster("a", "b") as cluster:
         a, b = learned_at_both(cluster)
         changes = f"{SEALED}:changes"
-        wait_until(lambda: cluster.ask("XLEN", changes), 10, "the stream has begun")
+        wait_until(lambda: cluster.ask("XLEN", changes), 30, "the stream has begun")
         b.sync.popen.send_signal(signal.SIGSTOP)
         a.cli("profiles", "set", f"10.77.0.2:{PORT}", "trigger.half_open=77")
         wait_until(
             lambda: '"trigger.half_open":77' in "".join(cluster.hash("profiles").values()),
-            15,
+            30,
             "it is in the store",
         )
         more = ("XADD", changes, "MAXLEN", "~", "10000", "*", "node", "a")
@@ -150,7 +150,7 @@ def test_who_fell_behind_the_changes_reads_all_again():
         check(not b.profile(PORT)["settings"].get("trigger.half_open"), "b has heard nothing")
         b.sync.popen.send_signal(signal.SIGCONT)
         wait_until(
-            lambda: b.profile(PORT)["settings"].get("trigger.half_open") == 77, 15, "b has it"
+            lambda: b.profile(PORT)["settings"].get("trigger.half_open") == 77, 30, "b has it"
         )
 
 
@@ -159,16 +159,16 @@ def test_an_attack_at_one_is_one_at_all():
         a, b = learned_at_both(cluster)
         check(not attacked(a) and not attacked(b), "calm")
         flood = attack(a)
-        wait_until(lambda: attacked(a), 10, "a is attacked")
+        wait_until(lambda: attacked(a), 30, "a is attacked")
         begin = time.monotonic()
-        wait_until(lambda: attacked(b), 15, "so is b")
+        wait_until(lambda: attacked(b), 30, "so is b")
         soon(begin, "an attack is told")
         causes = [s["cause"] for s in b.cli("status")["servers"] if s["port"] == PORT]
         check("half-open" in causes[0], causes)
         check_equal(b.fetch("http", port=PORT, count=5)["failed"], 0, "b's clients are served")
         flood.stop()
         wait_until(lambda: not attacked(a), 90, "a is calm")
-        wait_until(lambda: not attacked(b), 15, "b is calm at the same time")
+        wait_until(lambda: not attacked(b), 30, "b is calm at the same time")
 
 
 def test_who_is_put_aside_by_one_is_so_at_all():
@@ -179,18 +179,19 @@ def test_who_is_put_aside_by_one_is_so_at_all():
             bridge.wait_state("joined")
         a.learn("http", PORT)
         a.set_mode("attack")
-        a.talkers(
+        bad = a.start_talkers(
             PORT,
-            count=150,
+            count=10_000,
             sources="10.78.0.7/32",
             concurrency=10,
             say="bittorrent",
             hold_ms=100,
             connect_timeout_ms=500,
         )
+        begin = wait_until(lambda: a.asides() and time.monotonic(), 30, "at a")
+        bad.stop()
         check_equal(a.asides(), [("10.78.0.7", "judgement")], "at a")
-        begin = time.monotonic()
-        wait_until(lambda: b.asides() == [("10.78.0.7", "cluster")], 15, f"at b: {b.asides()}")
+        wait_until(lambda: b.asides() == [("10.78.0.7", "cluster")], 30, f"at b: {b.asides()}")
         said = cluster.hash("asides")["10.78.0.7/32 a"]
         check('"strikes":1' in said, f"and for which time: {said}")
         soon(begin, "who is put aside is told")
@@ -202,7 +203,7 @@ def test_the_operators_word_on_sources_counts_at_all():
 
         def both_have(wanted):
             wait_until(
-                lambda: a.rules() == b.rules() == wanted, 15, f"{wanted}: {a.rules()}, {b.rules()}"
+                lambda: a.rules() == b.rules() == wanted, 30, f"{wanted}: {a.rules()}, {b.rules()}"
             )
 
         a.begin()
@@ -220,7 +221,7 @@ def test_the_operators_word_on_sources_counts_at_all():
         b.cli("sources", "remove", "198.51.100.0/24")
         both_have({"198.51.100.7/32": "allowed", **timed})
         cluster.ask("FLUSHALL")
-        wait_until(lambda: len(cluster.hash("rules")) == 2, 10, "the store has them again")
+        wait_until(lambda: len(cluster.hash("rules")) == 2, 30, "the store has them again")
         both_have({"198.51.100.7/32": "allowed", **timed})
         a.cli("sources", "remove", "198.51.100.7")
         both_have(timed)
@@ -233,13 +234,13 @@ def test_modes_and_lists_count_at_all():
             bridge.begin()
             bridge.wait_state("joined")
         a.learn("http", PORT)
-        wait_until(lambda: b.profile(PORT), 15, "b has the profile")
+        wait_until(lambda: b.profile(PORT), 30, "b has the profile")
 
         def modes():
             return [(x.cli("status")["mode"], x.server_mode(PORT)) for x in (a, b)]
 
         def both(mode, wanted):
-            wait_until(lambda: modes() == [(mode, wanted)] * 2, 15, f"{mode}, {wanted}: {modes()}")
+            wait_until(lambda: modes() == [(mode, wanted)] * 2, 30, f"{mode}, {wanted}: {modes()}")
 
         b.fetch("http", port=PORT)
         both("auto", "normal")
@@ -252,7 +253,7 @@ def test_modes_and_lists_count_at_all():
         a.cli("mode", "default", f"10.77.0.2:{PORT}")
         both("attack", "attack")
         b.cli("mode", "auto")
-        wait_until(lambda: [m for m, _ in modes()] == ["auto"] * 2, 15, f"auto: {modes()}")
+        wait_until(lambda: [m for m, _ in modes()] == ["auto"] * 2, 30, f"auto: {modes()}")
 
         def lists(bridge):
             return {l["name"] for l in bridge.cli("sources")["lists"]}
@@ -264,7 +265,7 @@ def test_modes_and_lists_count_at_all():
             file.write("2001:db8::/32\n10.77.0.1\n")
         check_equal(b.fetch("http", port=PORT)["failed"], 0, "b takes this client")
         a.cli("sources", "import", "drop", path)
-        wait_until(lambda: lists(b) == {"drop"}, 15, f"b has the list: {b.cli('sources')}")
+        wait_until(lambda: lists(b) == {"drop"}, 30, f"b has the list: {b.cli('sources')}")
         b.set_mode("attack")
         refused = b.fetch("http", port=PORT, timeout_ms=500)
         check_equal(refused["failed"], 1, "and it is in force there")
@@ -272,11 +273,11 @@ def test_modes_and_lists_count_at_all():
             file.write("203.0.113.0/24\n")
         b.cli("sources", "import", "drop", path)
         wait_until(
-            lambda: [l["prefixes"] for l in a.cli("sources")["lists"]] == [1], 15, "the last word"
+            lambda: [l["prefixes"] for l in a.cli("sources")["lists"]] == [1], 30, "the last word"
         )
         open(path, "w", encoding="ascii").close()
         a.cli("sources", "import", "drop", path)
-        wait_until(lambda: not lists(a) and not lists(b), 15, f"gone: {lists(a)}, {lists(b)}")
+        wait_until(lambda: not lists(a) and not lists(b), 30, f"gone: {lists(a)}, {lists(b)}")
 
 
 def test_what_a_daemon_does_not_take_is_named_once():
@@ -292,15 +293,15 @@ def test_what_a_daemon_does_not_take_is_named_once():
         odd = {"server": "10.77.0.2", "port": 81, "vlan": [], "tcp": "of another version"}
         cluster.seal("profiles", "10.77.0.2 81 [ ]", odd, now_us)
         cluster.ask("XADD", f"{SEALED}:changes", "*", "f", "10.77.0.2 81 [ ]")
-        wait_until(lambda: b.sync.said().count("does not take") == 3, 10, b.sync.errors())
+        wait_until(lambda: b.sync.said().count("does not take") == 3, 30, b.sync.errors())
         # All else goes on.
         a.cli("sources", "add", "198.51.100.0/24")
-        wait_until(lambda: b.rules(), 15, "b has a's rule")
+        wait_until(lambda: b.rules(), 30, "b has a's rule")
         a.learn("http", PORT)
-        wait_until(lambda: b.profile(PORT), 15, "b has a's profile")
-        wait_until(lambda: "a profile of a is not taken" in b.sync.said(), 10, b.sync.errors())
+        wait_until(lambda: b.profile(PORT), 30, "b has a's profile")
+        wait_until(lambda: "a profile of a is not taken" in b.sync.said(), 30, b.sync.errors())
         a.cli("sources", "remove", "198.51.100.0/24")
-        wait_until(lambda: not b.rules(), 15, "b has that, too")
+        wait_until(lambda: not b.rules(), 30, "b has that, too")
         check_equal(b.sync.said().count("does not take"), 3, "each was named once")
 
 
@@ -315,11 +316,11 @@ def test_a_word_that_there_was_no_room_for_is_told_again():
         a.wait_state("joined", 1)
         a.cli("sources", "add", "203.0.113.9")
         wait_until(
-            lambda: "203.0.113.9/32" in cluster.hash("rules"), 10, "a's word is in the store"
+            lambda: "203.0.113.9/32" in cluster.hash("rules"), 30, "a's word is in the store"
         )
         b.join()
-        b.wait_state("joined", 2, 20)
-        wait_until(lambda: "not take this of rules" in b.sync.said(), 20, "b has no room for it")
+        b.wait_state("joined", 2, 40)
+        wait_until(lambda: "not take this of rules" in b.sync.said(), 30, "b has no room for it")
         wait_until(lambda: len(cluster.hash("rules")) == RULES + 1, 30, "b's words are there")
         wait_until(lambda: len(a.rules()) == RULES, 30, "a takes as many as it has room for")
         check("203.0.113.9/32" not in b.rules(), "as b has said")
@@ -356,11 +357,11 @@ def test_sync_is_confined():
         check(len(files) < 16, f"open files: {files}")
         blocked = [line for line in cluster.ask("CLIENT", "LIST").splitlines() if "xread" in line]
         wait_until(
-            lambda: "cmd=xread" in cluster.ask("CLIENT", "LIST"), 10, f"one waits: {blocked}"
+            lambda: "cmd=xread" in cluster.ask("CLIENT", "LIST"), 30, f"one waits: {blocked}"
         )
         # A helper that dies ends it: systemd starts it again.
         os.kill(int(helpers()["synward-store"]), signal.SIGKILL)
-        wait_until(lambda: not a.sync.running(), 10, "it has ended")
+        wait_until(lambda: not a.sync.running(), 30, "it has ended")
         check("is gone" in a.sync.errors(), a.sync.errors())
 
 
@@ -406,7 +407,7 @@ def test_two_of_one_name():
         b.begin(sync=False)
         b.join(node="a")
         wait_until(
-            lambda: "refused" in (a.state()["state"], b.state()["state"]), 10, "one is refused"
+            lambda: "refused" in (a.state()["state"], b.state()["state"]), 30, "one is refused"
         )
 
 
