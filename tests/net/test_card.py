@@ -110,9 +110,9 @@ def test_tap():
         check(CLIENT_IF not in links_of(lab.client), "the card is gone")
         start_again(lab, "normal", "--card", "veth")
         lab.stop_daemon()
-        done = run(*lab.daemon_command(extra=("--card", "tap")), ok=False, timeout=20)
+        done = run(*lab.daemon_command(extra=("--card", "tap")), ok=False)
         check("synward detach netns:" in done.stderr, f"what helps: {done.stderr}")
-        done = run(*lab.daemon_command(extra=("--card", "wire")), ok=False, timeout=20)
+        done = run(*lab.daemon_command(extra=("--card", "wire")), ok=False)
         check_equal(done.returncode, 2, f"{done.stderr}")
 
 
@@ -125,7 +125,7 @@ def test_names_that_are_taken():
             ("link add {} type veth peer name other", "is not ours"),
         ):
             lab.server.run("ip", *kind.format(SERVER_IF).split())
-            done = run(*lab.daemon_command(), ok=False, timeout=20)
+            done = run(*lab.daemon_command(), ok=False)
             check_equal(done.returncode, 1, f"exit code ({done.stderr})")
             check(why in done.stderr, done.stderr)
             check_equal(len(done.stderr.strip().splitlines()), 1, f"lines ({done.stderr})")
@@ -143,7 +143,7 @@ def test_a_start_that_fails_late():
                 file.write("0")
 
         def fails():
-            done = run(*lab.daemon_command(extra=("--hook", "on")), ok=False, timeout=20)
+            done = run(*lab.daemon_command(extra=("--hook", "on")), ok=False)
             check_equal(done.returncode, 1, f"exit code ({done.stderr})")
             check("no hook" in done.stderr, done.stderr)
 
@@ -176,7 +176,7 @@ def test_mixed():
         lab.http()
         passes(lab)
         fetch = lab.start_fetch("download", 80, count=1, bytes=LONG_BYTES, timeout_ms=60000)
-        wait_until(lambda: lab.stats()["kernel"]["carried"] > 500, 10, "it is carried")
+        wait_until(lambda: lab.stats()["kernel"]["carried"] > 500, 20, "it is carried")
         fetch.stop(signal.SIGKILL)
         lab.kill_daemon()
         passes(lab)
@@ -322,14 +322,14 @@ def test_kills_under_traffic():
         lab.set_mode("attack", f"{SERVER4}:80")
         joined = Asker(lab, 80)
         wait_until(
-            lambda: any(flow["state"] == "spliced" for flow in lab.flows()), 5, "it is joined"
+            lambda: any(flow["state"] == "spliced" for flow in lab.flows()), 20, "it is joined"
         )
-        wait_until(lambda: lab.stats()["kernel"]["carried"] > 200, 10, "they are carried")
+        wait_until(lambda: lab.stats()["kernel"]["carried"] > 200, 20, "they are carried")
         with Beat(lab) as beat:
             for _ in range(KILLS):
                 for one in (plain, joined):
                     was = one.answers
-                    wait_until(lambda o=one, w=was: o.answers > w + 20, 10, "answers")
+                    wait_until(lambda o=one, w=was: o.answers > w + 20, 20, "answers")
                 begin = time.monotonic()
                 lab.kill_daemon()
                 wait_until(lambda b=begin: len(beat.since(b)) > 100, 20, "datagrams go by")
@@ -340,7 +340,7 @@ def test_kills_under_traffic():
                 starts.append(beat.longest_gap_s(begin))
         for name, one in (("plain", plain), ("joined", joined)):
             was = one.answers
-            wait_until(lambda o=one, w=was: o.answers > w + 20 or o.failed, 10, f"{name} lives")
+            wait_until(lambda o=one, w=was: o.answers > w + 20 or o.failed, 20, f"{name} lives")
             check_equal(one.failed, None, f"the {name} connection")
             one.stop()
         check(quantile(kills, 0.5) <= HOLE_S + SLACK_S, told("kill", kills))
@@ -358,13 +358,13 @@ def test_card_that_is_removed():
         before = links_of(lab.bridge)[side_of(lab, "server")["hidden_end"]]["ifindex"]
         run("ip", "netns", "del", lab.server.name)
         run("ip", "netns", "add", lab.server.name)
-        wait_until(lambda: SERVER_IF in links_of(lab.server), 6, "a card")
-        wait_until(lambda: lab.daemon.said().count(" ready: ") == 2, 6, "ready again")
+        wait_until(lambda: SERVER_IF in links_of(lab.server), 20, "a card")
+        wait_until(lambda: lab.daemon.said().count(" ready: ") == 2, 20, "ready again")
         after = links_of(lab.bridge)[side_of(lab, "server")["hidden_end"]]["ifindex"]
         check(after != before, "another pair")
         check(CLIENT_IF in links_of(lab.client), "the client's card")
         run("ip", "-n", lab.client.name, "link", "del", CLIENT_IF)
-        wait_until(lambda: lab.daemon.said().count(" ready: ") == 3, 6, "ready again")
+        wait_until(lambda: lab.daemon.said().count(" ready: ") == 3, 20, "ready again")
         check(CLIENT_IF in links_of(lab.client), "the client's card is made again")
         check("was removed" in lab.daemon.said(), f"the log: {lab.daemon.errors()}")
         check_equal(lab.stop_daemon()[0], 0, "exit code")
@@ -397,7 +397,7 @@ def test_card_that_is_moved_away():
         lab.stop_daemon()
         other = lab.namespace()
         lab.client.ip(f"link set {CLIENT_IF} netns {other.name}")
-        done = run(*lab.daemon_command(), ok=False, timeout=20)
+        done = run(*lab.daemon_command(), ok=False)
         check_equal(done.returncode, 1, f"exit code ({done.stderr})")
         check("is not in that namespace" in done.stderr, done.stderr)
         check("synward detach netns:" in done.stderr, done.stderr)
@@ -412,7 +412,7 @@ def test_filters_that_are_taken_away():
         lab.bridge.run("tc", "qdisc", "del", "dev", hidden, "clsact")
         wait_until(lambda: "taken away" in lab.daemon.errors(), 20, "the log says so")
         passes(lab)
-        check(lab.cli("status")["kernel_path"]["on"], f"{lab.cli('status')['kernel_path']}")
+        wait_until(lambda: lab.cli("status")["kernel_path"]["on"], 20, "the kernel path is back")
 
 
 def test_doctor():
