@@ -6,7 +6,7 @@ import os
 import runner
 from lab import CLIENT_IF, PORTS, SERVER_IF, SYNWARD, Lab, check, check_equal, run, wait_until
 
-WITHIN_S = 4  # the kernel tells of a carrier that is lost within 1 s, and the machine is busy
+WITHIN_S = 20  # the kernel tells of a carrier that is lost within 1 s, and the machine is busy
 PATIENCE_S = 4  # bridge/sides/carrier.h
 SANDBOX = ("--sandbox", "auto")
 
@@ -36,12 +36,12 @@ def carrier_of(lab, side):
 
 
 def passes(lab):
-    check_equal(lab.fetch("http", 80, count=5, timeout_ms=8000)["failed"], 0, "fetches")
+    check_equal(lab.fetch("http", 80, count=5, timeout_ms=20000)["failed"], 0, "fetches")
 
 
 def events(lab):
     """Of the sides, as `watch` tells them afterwards."""
-    lines = lab.daemon.errors().splitlines()
+    lines = lab.daemon.said().splitlines()
     return [line for line in lines if "carrier" in line and "probe" not in line]
 
 
@@ -63,11 +63,13 @@ def mirrored_and_back(lab, loses, told, down, up):
     check_equal(carrier_of(lab, other), "held", f"status of {other}")
     wait_until(lambda: len(events(lab)) > before, WITHIN_S, "an event")
     check("nor does" in events(lab)[-1], events(lab)[-1])
+    before = len(events(lab))
     check("no carrier" in lab.cli_text("status"), "for people, too")
     up()
     wait_until(lambda: has_carrier(host, interface), WITHIN_S, f"{other} has it back")
     wait_until(lambda: carrier_of(lab, side) == "there", WITHIN_S, f"status of {side}")
     wait_until(lambda: carrier_of(lab, other) == "there", WITHIN_S, f"status of {other}")
+    wait_until(lambda: len(events(lab)) > before, WITHIN_S, "another event")
     check("has a carrier again" in events(lab)[-1], events(lab)[-1])
 
 
@@ -196,7 +198,7 @@ def test_two_in_a_row():
         ):
             argv[argv.index(option) + 1] = value
         second = lab.spawn(*argv)
-        wait_until(lambda: " ready: " in second.errors(), 10, "the second is ready")
+        wait_until(lambda: " ready: " in second.said(), 20, "the second is ready")
         lab.http()
         passes(lab)
         lab.client.ip(f"link set {CLIENT_IF} down")
@@ -240,7 +242,7 @@ def test_where_nobody_can_be_told():
         lab.bridge.run("ip", "tuntap", "add", "p1", "mode", "tap")
         argv = lab.daemon_command()
         daemon = lab.spawn(*argv)
-        wait_until(lambda: " ready: " in daemon.errors(), 10, "ready")
+        wait_until(lambda: " ready: " in daemon.said(), 20, "ready")
         said = lab.cli("status")["sides"]["server"]["untold"]
         check("nobody behind p1 would see it (tun)" in said, said)
 
@@ -252,7 +254,7 @@ def test_who_brings_it_up_has_the_last_word():
         wait_until(lambda: not is_up(lab.bridge, "p1"), WITHIN_S, "held")
         lab.bridge.ip("link set p1 up")
         seen = lab.cli("status")["uptime_s"]
-        wait_until(lambda: lab.cli("status")["uptime_s"] >= seen + 3, 10, "some looks")
+        wait_until(lambda: lab.cli("status")["uptime_s"] >= seen + 3, 30, "some looks")
         check(is_up(lab.bridge, "p1"), "it is left alone")
         lab.client.ip(f"link set {CLIENT_IF} up")
         wait_until(lambda: carrier_of(lab, "client") == "there", WITHIN_S, "there")
