@@ -46,7 +46,7 @@ serve() {
 fetch() {
     good=0
     for i in 1 2 3 4 5 6 7 8 9 10; do
-        if ip netns exec $2 curl -sf -m 5 -o /dev/null http://192.0.2.2/; then
+        if ip netns exec $2 curl -sf -m 20 -o /dev/null http://192.0.2.2/; then
             good=$((good + 1))
         fi
     done
@@ -74,7 +74,9 @@ fetch normal outside
 until synward profiles $at | grep -q " yes "; do sleep 0.05; done  # armed
 synward mode attack $at
 fetch attack outside
-echo "cookies: $(synward stats $at | sed -n 's/.* accepted  *\\([0-9]*\\)  *handshakes.*/\\1/p')"
+cookies() { synward stats $at | sed -n 's/.* accepted  *\\([0-9]*\\)  *handshakes.*/\\1/p'; }
+until [ "$(cookies)" -ge 10 ]; do sleep 0.05; done
+echo "cookies: $(cookies)"
 stop
 """
 
@@ -205,7 +207,7 @@ def follow(stage, number, after=""):
         "-c",
         script,
         ok=False,
-        timeout=60,
+        timeout=180,
     )
     check_equal(done.returncode, 0, f"exit code ({done.stdout[-400:]} {done.stderr[-400:]})")
     fetched = re.findall(r"^fetched (\w+): (\d+)", done.stdout, re.M)
