@@ -9,7 +9,7 @@ import time
 from lab import CLIENT4, SERVER4, SERVER_IF, check, check_equal, wait_until
 
 
-def ask(lab, count, source_port, timeout_s=10, close=True):
+def ask(lab, count, source_port, timeout_s=60, close=True):
     """A request from this port, on a connection that is still open; with `close` until it is
     answered."""
     with lab.client.inside():

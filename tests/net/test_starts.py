@@ -146,7 +146,7 @@ def given_up(lab):
     """A start whose worker does not begin."""
     make_way(lab)
     command = lab.daemon_command("attack", (*CARRIED, "--escape", "worker:unlink"))
-    done = run(*command, ok=False, timeout=20)
+    done = run(*command, ok=False)
     check(done.returncode > 0 and "worker:unlink" in done.stderr, f"it gives up: {done}")
     check("goes on without synward" in done.stderr, f"the wire stays: {done.stderr}")
 
