@@ -4,7 +4,7 @@
 import runner
 from frames import Capture, untag
 from kernelpath import answering, kernel, need_path, went_up
-from lab import CLIENT_IF, SERVER4, SERVER6, SERVER_IF, Lab, check, check_equal
+from lab import CLIENT_IF, SERVER4, SERVER6, SERVER_IF, Lab, check, check_equal, wait_until
 from rawtcp import SYN, parse
 from vlan import CLIENT_PRIORITY, SERVER_PRIORITY, Network, tags_of
 
@@ -55,7 +55,9 @@ def check_tags(lab, network, vlan):
         check_equal(borne, asked, f"tags from the client ({segment})")
     to_client = tcp_frames(near, incoming=True)
     synacks = [borne for borne, segment in to_client if segment.flags & SYN]
-    check_equal(synacks, [answered if lab.stand_in else asked] * 3, "tags of the SYN-ACKs")
+    check(len(synacks) >= 3, f"SYN-ACKs: {synacks}")  # on a busy machine a SYN is said again
+    for borne in synacks:
+        check_equal(borne, answered if lab.stand_in else asked, "tags of the SYN-ACKs")
     for borne, segment in to_client:
         check(borne in (asked, answered), f"tags to the client: {borne} ({segment})")
     check(
@@ -72,17 +74,20 @@ def flooded(network, address, counter, **options):
     fetched = network.fetch("http", 80, address, count=20)
     flood.report()
     check_equal(fetched["failed"], 0, f"fetches beside the flood ({fetched})")
-    after = kernel(network.lab)
-    counted = after[counter] - before[counter]
-    check(counted >= 0.8 * FLOOD, f"{counted} {counter}, went up: {went_up(before, after)}")
-    return counted
+
+    def counted():
+        return kernel(network.lab)[counter] - before[counter]
+
+    went = went_up(before, kernel(network.lab))
+    wait_until(lambda: counted() >= 0.8 * FLOOD, 20, f"{counted()} {counter}, went up: {went}")
+    return counted()
 
 
 def check_wrong_clients(network, servers):
     """Silent ones and wrong requests reach nobody. 100 wrong requests of one address in ten seconds
     would put it aside."""
     before = {port: server.accepted() for port, server in servers.items()}
-    seen = network.talkers(80, count=80, concurrency=50, say="bittorrent", hold_ms=1000)
+    seen = network.talkers(80, count=80, concurrency=50, say="bittorrent", hold_ms=20000)
     check_equal((seen["connected"], seen["reset"]), (80, 80), f"wrong requests ({seen})")
     seen = network.talkers(110, count=200, concurrency=100, say="nothing", hold_ms=20)
     check_equal(seen["connected"], 200, f"silent clients ({seen})")
@@ -195,7 +200,7 @@ def transfers(vlan, sides="netns"):
             path = kernel(lab)
         for kind in ("download", "upload"):
             for address in (SERVER4, SERVER6):
-                result = network.fetch(kind, 80, address, bytes=TRANSFER_BYTES, timeout_ms=20000)
+                result = network.fetch(kind, 80, address, bytes=TRANSFER_BYTES, timeout_ms=60000)
                 check_equal(result["ok"], 1, f"{kind} from {address} ({result})")
                 worst = max(worst, result["worst_us"])
         if before:
