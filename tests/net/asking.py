@@ -90,7 +90,7 @@ def learn(lab, queries=24):
         profile = udp_profile(lab)
         return profile and profile["evidence"]["armed"]
 
-    wait_until(armed, 10, "armed over UDP")
+    wait_until(armed, 20, "armed over UDP")
 
 
 def usual(lab, seconds=13):
