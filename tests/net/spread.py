@@ -25,6 +25,7 @@ from lab import (
     Lab,
     Process,
     check,
+    listens,
     run,
     wait_until,
 )
@@ -140,7 +141,7 @@ class Spread(Lab):
             )
         )
         path = os.path.join(self.rundir, "redis.sock")
-        wait_until(lambda: os.path.exists(path), 10, "Redis listens")
+        wait_until(lambda: listens(path), 20, "Redis listens")
 
     def control_of(self, name):
         return os.path.join(self.folder, f"{name}.control.sock")
@@ -169,7 +170,7 @@ class Spread(Lab):
             check(self.daemons[name].running(), f"{name}: {self.daemons[name].errors()}")
             return os.path.exists(control)
 
-        wait_until(ready, 10, f"{name} is there")
+        wait_until(ready, 30, f"{name} is there")
         if sync:
             self.start_sync(name)
 
