@@ -102,7 +102,7 @@ class Browser:
     def all(self, selector):
         return self.driver.find_elements("css selector", selector)
 
-    def expect(self, selector, word, timeout_s=10):
+    def expect(self, selector, word, timeout_s=20):
         return wait_until(
             lambda: word in self.text(selector) and self.text(selector),
             timeout_s,

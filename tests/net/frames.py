@@ -22,7 +22,7 @@ SO_RCVBUFFORCE = 33
 TAG_TYPES = (0x8100, 0x88A8, 0x9100)
 MARK = bytes.fromhex("025a17e0aa01")  # who sends by hand: nobody else uses it
 PEER = bytes.fromhex("025a17e0bb02")
-PATIENCE_S = 3
+PATIENCE_S = 10  # until a frame is taken for lost
 
 
 def _retag(frame, ancillary):

@@ -43,10 +43,10 @@ def interrupted(until, number=signal.SIGINT):
         if until in line:
             break
     demo.send_signal(number)
-    rest, _ = demo.communicate(timeout=20)
+    rest, _ = demo.communicate(timeout=60)
     check(demo.returncode in (130, 143), f"exit code {demo.returncode}: {rest[-300:]}")
     wait_until(
-        lambda: not leftovers(demo.pid), 3, f"nothing is left behind ({leftovers(demo.pid)})"
+        lambda: not leftovers(demo.pid), 20, f"nothing is left behind ({leftovers(demo.pid)})"
     )
 
 
@@ -87,7 +87,7 @@ def test_interrupted_at_the_edge_of_a_namespace():
         stderr=subprocess.PIPE,
         text=True,
     )
-    _, said = process.communicate(timeout=20)
+    _, said = process.communicate(timeout=60)
     check_equal(process.returncode, -signal.SIGINT, f"exit code ({said[-300:]})")
     check_equal(leftovers(process.pid), [], "left behind")
 

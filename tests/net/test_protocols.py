@@ -158,7 +158,7 @@ def test_ssh_clients_that_wait_and_that_do_not():
         for waits in (True, False) * 10:
             ssh_session(lab, 22, waits)
         wait_until(
-            lambda: service.accepted == accepted + 20, 5, "each was one connection of the server's"
+            lambda: service.accepted == accepted + 20, 20, "each was one connection of the server's"
         )
         wrong_clients_do_not_reach(
             lab, service, 22, (GET, b"EHLO a\r\n", b"\x16\x03\x01\x00\xc1\x01")

@@ -54,7 +54,7 @@ def test_curl_sees_no_difference():
         def ask():
             return [
                 lab.in_root(
-                    "curl", "-sS", "-i", "-H", "Connection: close", "--max-time", "10", url
+                    "curl", "-sS", "-i", "-H", "Connection: close", "--max-time", "30", url
                 ).replace("\r", "")
                 for url in (
                     "http://10.77.0.2/",

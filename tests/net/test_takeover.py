@@ -273,7 +273,7 @@ class Halved:
         self.client.handshake()
         for at in range(0, half, 1000):
             self.client.send(request[at : min(at + 1000, half)])
-        whole = self.client.receive(5, lambda segment: segment.ack == self.client.seq)
+        whole = self.client.receive(20, lambda segment: segment.ack == self.client.seq)
         check(whole and whole.flags == ACK, f"it is acknowledged: {whole}")
 
     def say_the_rest(self):
@@ -570,7 +570,7 @@ def test_a_full_disk_and_sides_that_are_opened_anew():
             with full(folder):
                 port = json.loads(lab.bridge.run("ip", "-j", "link", "show", PORTS[0]))[0]
                 lab.bridge.run("ip", "link", "del", f"synward{port['ifindex']}")
-                wait_until(lambda: lab.daemon.said().count(" ready: ") == 2, 10, "ready again")
+                wait_until(lambda: lab.daemon.said().count(" ready: ") == 2, 20, "ready again")
                 check("they are kept in memory" in lab.daemon.said(), lab.daemon.errors())
                 check(not os.path.exists(f"{lab.store}.flows"), "nothing is left on the disk")
             took = re.search(r"took over (\d+) connections", lab.daemon.said())

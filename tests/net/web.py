@@ -30,16 +30,16 @@ class Web:
         self.pid = self.process.pid
 
     def wait_state(self):
-        wait_until(lambda: self.state()["status"], 10, "the daemon has told its state")
+        wait_until(lambda: self.state()["status"], 20, "the daemon has told its state")
 
-    def connect(self, timeout=10):
+    def connect(self, timeout=20):
         with self.lab.client.inside():
             return socket.create_connection(("127.0.0.1", self.port), timeout=timeout)
 
     def request(self, path, headers=None, method="GET", body=None):
         """(status, headers, body) of one request, with the token if no other is given."""
-        client = http.client.HTTPConnection("127.0.0.1", self.port, timeout=15)
-        client.sock = self.connect(15)
+        client = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        client.sock = self.connect()
         try:
             client.putrequest(method, path, skip_host="Host" in (headers or {}))
             sent = {"Authorization": f"Bearer {self.token}", **(headers or {})}
@@ -64,7 +64,7 @@ class Web:
         """As the state has it; None: it has not."""
         return next((s for s in self.state()["servers"] if s["name"] == name), None)
 
-    def say(self, text, timeout=10):
+    def say(self, text, timeout=20):
         """What is answered to these bytes until the end of the connection."""
         with self.connect(timeout) as client:
             client.sendall(text)
