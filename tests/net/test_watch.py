@@ -311,8 +311,8 @@ def test_fail2ban_action():
 
 
 class LocalApi(http.server.BaseHTTPRequestHandler):
-    """CrowdSec's: bans in answers[begin or news], one after the other, the last one again. Who looks
-    on says by them what it tells next."""
+    """CrowdSec's: bans in answers[begin or news], one after the other, the last one again. The test
+    says by them what is told next."""
 
     answers, asked = {}, []
 
