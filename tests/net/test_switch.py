@@ -16,6 +16,7 @@ on:
 
 In attack mode a service that greets has been greeted for at "connected", and nothing of it has
 reached the server before "asked"."""
+import contextlib
 import random
 import re
 import select
@@ -25,7 +26,19 @@ import time
 from typing import NamedTuple
 
 import runner
-from lab import CLIENT4, CLIENT6, SERVER4, SERVER6, Failure, Lab, check, check_equal, wait_until
+from lab import (
+    CLIENT4,
+    CLIENT6,
+    CLIENT_IF,
+    SERVER4,
+    SERVER6,
+    SERVER_IF,
+    Failure,
+    Lab,
+    check,
+    check_equal,
+    wait_until,
+)
 
 CROWD = 200
 PATIENCE_S = 30
@@ -271,6 +284,18 @@ def test_caught_while_the_real_greeting_is_due():
         crowd.close()
 
 
+@contextlib.contextmanager
+def on_a_slow_wire(lab):
+    """Else a transfer may have ended before the last one has begun, or before the mode changes."""
+    cards = ((lab.client, CLIENT_IF), (lab.server, SERVER_IF))
+    for host, card in cards:
+        slow = f"qdisc add dev {card} root tbf rate 200mbit burst 256kb latency 50ms"
+        host.run("tc", *slow.split())
+    yield
+    for host, card in cards:
+        host.run("tc", "qdisc", "del", "dev", card, "root")
+
+
 def start_transfers(lab, bulk_bytes):
     return [
         lab.start_fetch(kind, 80, address, count=1, bytes=bulk_bytes, timeout_ms=PATIENCE_MS)
@@ -303,10 +328,11 @@ def transfers_across(mode, loss, bulk_bytes):
         if loss:
             lab.single_segments()
             lab.lose(loss, "ends")
-        running = start_transfers(lab, bulk_bytes)
-        under_way(lab, running)
-        lab.set_mode(OTHER[mode])
-        going_on = len([fetch for fetch in running if fetch.running()])
+        with on_a_slow_wire(lab):
+            running = start_transfers(lab, bulk_bytes)
+            under_way(lab, running)
+            lab.set_mode(OTHER[mode])
+            going_on = len([fetch for fetch in running if fetch.running()])
         check(going_on, "all transfers had ended before the switch: it proves nothing")
         finish_transfers(running, f"transfer across a switch from {mode}")
         return f"{going_on} of 4 under way"
