@@ -8,7 +8,7 @@ import runner
 from beat import Beat
 from lab import CLIENT_IF, PORTS, SERVER_IF, SYNWARD, Lab, check, check_equal, run, wait_until
 
-WITHIN_S = 3  # 1 s, and what a busy machine adds
+WITHIN_S = 20  # of a machine that is busy; how soon it is mended datagrams tell
 HOLE_S = 1
 
 
@@ -67,7 +67,7 @@ def test_filters_that_are_taken_away():
                         passes(lab)
                         holes.append(hole_s(beat, begin))
                         check(holes[-1] <= HOLE_S, f"{what}: cut for {holes[-1]:.2f} s")
-        check("joined again" in lab.daemon.errors(), f"the log: {lab.daemon.errors()}")
+        check("joined again" in lab.daemon.said(), f"the log: {lab.daemon.errors()}")
         check_equal(cut_of(lab, "client"), None, "the client side")
         check_equal(lab.stop_daemon()[0], 0, "exit code")
         check("clsact" not in lab.bridge.run("tc", "qdisc"), "a qdisc is left behind")
@@ -80,16 +80,12 @@ def test_filters_of_somebody_else():
         lab.start(mode="normal")
         lab.http()
         lab.bridge.run("ip", "link", "set", "p0", "down")  # so that nobody is quicker
-        batch = "qdisc del dev p0 clsact\nqdisc add dev p0 ingress\n"
-        with open(f"{lab.folder}/batch", "w") as file:
-            file.write(batch)
-        for _ in range(20):  # until it was quicker than the daemon
-            run("tc", "-n", lab.bridge.name, "-batch", f"{lab.folder}/batch", ok=False)
-            if " ingress " in lab.bridge.run("tc", "qdisc", "show", "dev", "p0"):
-                break
-        check(" ingress " in lab.bridge.run("tc", "qdisc", "show", "dev", "p0"), "theirs is there")
+        lab.daemon.popen.send_signal(signal.SIGSTOP)  # so that they are quicker than the daemon
+        lab.bridge.run("tc", *"qdisc del dev p0 clsact".split())
+        lab.bridge.run("tc", *"qdisc add dev p0 ingress".split())
+        lab.daemon.popen.send_signal(signal.SIGCONT)
         wait_until(lambda: "left alone" in (cut_of(lab, "client") or ""), WITHIN_S, "status says")
-        check("the wire is cut" in lab.daemon.errors(), f"the log: {lab.daemon.errors()}")
+        check("the wire is cut" in lab.daemon.said(), f"the log: {lab.daemon.errors()}")
         check("cut: " in lab.cli_text("status"), "for people, too")
         lab.bridge.run("tc", "qdisc", "del", "dev", "p0", "ingress")
         lab.bridge.run("ip", "link", "set", "p0", "up")
@@ -158,7 +154,7 @@ def test_port_that_gets_another_name():
             passes(lab)
             lab.bridge.ip("link add p0 type veth peer name p8", "link set p0 up")
             seen = lab.cli("status")["uptime_s"]
-            wait_until(lambda: lab.cli("status")["uptime_s"] >= seen + 2, 10, "two looks at it")
+            wait_until(lambda: lab.cli("status")["uptime_s"] >= seen + 2, 20, "two looks at it")
             passes(lab)
             hole = hole_s(beat, begin)
         check(hole <= HOLE_S, f"cut for {hole:.2f} s")
@@ -180,17 +176,17 @@ def test_namespace_of_ports_that_is_made_anew():
             run("ip", "netns", "add", lab.bridge.name)
             for side in ("client", "server"):
                 wait_until(lambda s=side: "made anew" in (cut_of(lab, s) or ""), WITHIN_S, side)
-            check("the wire is cut" in lab.daemon.errors(), f"the log: {lab.daemon.errors()}")
+            check("the wire is cut" in lab.daemon.said(), f"the log: {lab.daemon.errors()}")
             for host, interface in ((lab.client, CLIENT_IF), (lab.server, SERVER_IF)):
                 host.ip(f"link del {interface}")
             for port in PORTS:
                 lab.lay_wire(port)
             if sandbox == "off":
                 wait_until(
-                    lambda: lab.daemon.said().count(" ready: ") == 2, 2 * WITHIN_S, "ready again"
+                    lambda: lab.daemon.said().count(" ready: ") == 2, WITHIN_S, "ready again"
                 )
             else:
-                check_equal(lab.daemon.popen.wait(timeout=10), 1, "exit code")
+                check_equal(lab.daemon.popen.wait(timeout=30), 1, "exit code")
                 lab.start(mode="normal")
             lab._addresses(1500)
             passes(lab)
@@ -205,11 +201,11 @@ def test_tap_that_is_gone():
         lab.learn("http", 80)
         passes(lab)
         lab.bridge.run("ip", "link", "del", tap_of(lab, "p0"))
-        wait_until(lambda: "opened anew" in lab.daemon.errors(), 2 * WITHIN_S, "the log says so")
-        wait_until(lambda: lab.daemon.said().count(" ready: ") == 2, 2 * WITHIN_S, "ready again")
+        wait_until(lambda: "opened anew" in lab.daemon.said(), WITHIN_S, "the log says so")
+        wait_until(lambda: lab.daemon.said().count(" ready: ") == 2, WITHIN_S, "ready again")
         passes(lab)
         lab.daemon.popen.send_signal(signal.SIGTERM)
-        check_equal(lab.daemon.popen.wait(timeout=5), 0, "exit code")
+        check_equal(lab.daemon.popen.wait(timeout=30), 0, "exit code")
 
 
 def test_tap_that_is_gone_in_the_sandbox():
@@ -221,8 +217,8 @@ def test_tap_that_is_gone_in_the_sandbox():
         lab.http()
         lab.learn("http", 80)
         lab.bridge.run("ip", "link", "del", tap_of(lab, "p0"))
-        check_equal(lab.daemon.popen.wait(timeout=10), 1, "exit code")
-        check("a service manager does" in lab.daemon.errors(), f"the log: {lab.daemon.errors()}")
+        check_equal(lab.daemon.popen.wait(timeout=30), 1, "exit code")
+        check("a service manager does" in lab.daemon.said(), f"the log: {lab.daemon.errors()}")
         lab.start(mode="normal")
         passes(lab)
 
@@ -239,9 +235,9 @@ def test_card_that_gets_another_name():
             "link set eth0 up",
         )
         seen = lab.cli("status")["uptime_s"]
-        wait_until(lambda: lab.cli("status")["uptime_s"] >= seen + 2, 10, "two looks at the sides")
+        wait_until(lambda: lab.cli("status")["uptime_s"] >= seen + 2, 20, "two looks at the sides")
         check(not cut_of(lab, "client"), f"cut: {cut_of(lab, 'client')}")
-        check("anew" not in lab.daemon.errors(), lab.daemon.errors())
+        check("anew" not in lab.daemon.said(), lab.daemon.errors())
         check_equal(lab.stop_daemon()[0], 0, "exit code")
 
 
@@ -252,10 +248,8 @@ def test_namespace_that_is_made_anew():
         name = lab.server.name
         run("ip", "netns", "del", name)
         run("ip", "netns", "add", name)
-        wait_until(
-            lambda: SERVER_IF in run("ip", "-n", name, "-br", "link"), 2 * WITHIN_S, "a card"
-        )
-        wait_until(lambda: lab.daemon.said().count(" ready: ") == 2, 2 * WITHIN_S, "ready again")
+        wait_until(lambda: SERVER_IF in run("ip", "-n", name, "-br", "link"), WITHIN_S, "a card")
+        wait_until(lambda: lab.daemon.said().count(" ready: ") == 2, WITHIN_S, "ready again")
         check("was made anew" in lab.daemon.said(), f"the log: {lab.daemon.errors()}")
         check(CLIENT_IF in run("ip", "-n", lab.client.name, "-br", "link"), "the client's card")
         check_equal(lab.stop_daemon()[0], 0, "exit code")
