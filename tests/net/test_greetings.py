@@ -2,13 +2,14 @@
 """The application ACK on a live wire: greetings in pieces, early clients, lost, changed and varying
 greetings."""
 import concurrent.futures
+import contextlib
 import os
 import select
 import signal
 import time
 
 import runner
-from lab import Lab, check, check_equal, wait_until
+from lab import Lab, before_all_others, check, check_equal, wait_until
 from rawtcp import RawClient
 from services import Service, connect
 
@@ -72,12 +73,13 @@ def test_greeting_lost_on_the_way():
         accepted = pop3.accepted()
         raw = RawClient(lab)
         connection = raw.connection(110)
-        connection.handshake()
-        first = connection.receive(3.0, lambda s: s.data)
-        check(first and first.data == GREETING, f"the greeting: {first}")
-        begin = time.monotonic()
-        again = connection.receive(5.0, lambda s: s.data)
-        took = time.monotonic() - begin
+        with before_all_others(lab.daemon.pid) if lab.daemon else contextlib.nullcontext():
+            connection.handshake()
+            first = connection.receive(20.0, lambda s: s.data)
+            check(first and first.data == GREETING, f"the greeting: {first}")
+            begin = time.monotonic()
+            again = connection.receive(20.0, lambda s: s.data)
+            took = time.monotonic() - begin
         check(again is not None, "the greeting is not sent again")
         check_equal((again.seq, again.data), (first.seq, first.data), "the greeting sent again")
         check((0.1 if lab.stand_in else 0.7) < took < 2.0, f"sent again after {took:.2f} s")
@@ -96,9 +98,9 @@ def test_lost_greeting_then_request():
         raw = RawClient(lab)
         connection = raw.connection(110)
         connection.handshake()
-        check(connection.receive(3.0, lambda s: s.data), "no greeting")
+        check(connection.receive(20.0, lambda s: s.data), "no greeting")
         connection.send(b"USER test\r\n")
-        both = connection.read(lambda data: data.count(b"\n") == 2, 8)
+        both = connection.read(lambda data: data.count(b"\n") == 2, 20)
         check_equal(both, GREETING + b"+OK\r\n", "greeting, then the answer")
         connection.send(b"QUIT\r\n")
         check_equal(connection.line(), b"+OK bye\r\n", "the end")
@@ -127,11 +129,11 @@ def test_changed_greeting_is_replaced_by_three_networks():
         greeting_changes(lab, "+OK a new version is ready\n")
         if lab.stand_in:
             return "nothing to disarm"
-        one = lab.fetch("pop3", 110, source="10.78.1.1", timeout_ms=3000)
+        one = lab.fetch("pop3", 110, source="10.78.1.1", timeout_ms=20000)
         check_equal((one["ok"], one["reset"]), (0, 1), f"the first client is reset ({one})")
         check(lab.profile(110)["evidence"]["armed"], "one client disarmed the profile")
         for source in ("10.78.2.1", "10.78.3.1"):
-            lab.fetch("pop3", 110, source=source, timeout_ms=3000)
+            lab.fetch("pop3", 110, source=source, timeout_ms=20000)
         wait_until(
             lambda: says(lab, "+OK a new version is ready\r\n"),
             20,
@@ -167,13 +169,14 @@ def test_upgraded_server_is_relearned_by_itself():
         lab.talkers(110, count=1000, concurrency=500, hold_ms=700)
         if lab.stand_in:
             return "nothing to disarm"
-        check_equal(lab.server_mode(110), "attack", "mode under silent clients")
+        wait_until(lambda: lab.server_mode(110) == "attack", 20, "attack mode by silent clients")
+        flood = lab.start_flood(110, count=10**9, rate=500)  # it lasts, whatever follows takes
         with open(path, "w") as greeting:
             greeting.write("+OK another one\n")
         pop3.popen.send_signal(signal.SIGHUP)
         for source in ("10.78.1.1", "10.78.2.1", "10.78.3.1"):
             check_equal(
-                lab.fetch("pop3", 110, source=source, timeout_ms=3000)["ok"],
+                lab.fetch("pop3", 110, source=source, timeout_ms=20000)["ok"],
                 0,
                 "sessions with the old greeting",
             )
@@ -183,6 +186,7 @@ def test_upgraded_server_is_relearned_by_itself():
         lab.wait_armed(110)
         check_greeting_profile(lab, "stable", "+OK another one\r\n")
         check_equal(lab.server_mode(110), "attack", "mode")
+        flood.stop()
         for word in ("not the learned one", "no longer armed", "the profile is armed"):
             wait_until(lambda: logged(lab, word), 20, f"'{word}' in the log")
 
@@ -192,7 +196,7 @@ def test_one_prefix_cannot_disarm():
         greeting_changes(lab, "+OK other\n")
         if lab.stand_in:
             return "nothing to disarm"
-        lab.fetch("pop3", 110, count=10, source="10.78.1.1", timeout_ms=3000)
+        lab.fetch("pop3", 110, count=10, source="10.78.1.1", timeout_ms=20000)
         check(
             lab.profile(110)["evidence"]["armed"], "ten resets of one client disarmed the profile"
         )
@@ -237,13 +241,14 @@ def test_wrong_request_is_reset_beside_a_greeting_that_changes():
         lab.wait_armed(110)
         lab.set_mode("attack")
         accepted, reset = pop3.accepted(), 0
-        for i in range(40):
-            with connect(lab, 110, source=f"10.78.9.{i + 1}", timeout=5) as client:
-                try:
-                    client.sendall(b"GET / HTTP/1.1\r\n\r\n")
-                    client.recv(100)
-                except ConnectionResetError:
-                    reset += 1
+        with before_all_others(lab.daemon.pid):
+            for i in range(40):
+                with connect(lab, 110, source=f"10.78.9.{i + 1}") as client:
+                    try:
+                        client.sendall(b"GET / HTTP/1.1\r\n\r\n")
+                        client.recv(100)
+                    except ConnectionResetError:
+                        reset += 1
         reached = pop3.accepted() - accepted
         # On a busy machine one may need longer than 20 ms between its ACK and its word.
         check(reached <= 8 and reset >= 32, f"{reached} of 40 reached it, {reset} were reset")
