@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import re
+import select
 import signal
 import socket
 import struct
@@ -27,6 +28,7 @@ from lab import (
     before_all_others,
     check,
     check_equal,
+    in_time,
     run,
     wait_until,
 )
@@ -83,7 +85,7 @@ def refused(lab, words, code=1, client=None, server=None):
             argv[argv.index(option) + 1] = side
     for what in ("--control", "--store"):
         argv[argv.index(what) + 1] += ".second"
-    done = run(*argv, ok=False, timeout=10)
+    done = run(*argv, ok=False)
     check_equal(done.returncode, code, f"exit code ({done.stderr.strip()})")
     lines = done.stderr.strip().splitlines()
     check_equal(len(lines), 1, f"lines of the error ({lines})")
@@ -136,6 +138,13 @@ def test_upload_ipv6():
     return transfer("upload", SERVER6)
 
 
+def dropped_by_card(lab):
+    """Frames of the client's host for which the machine had no room between the two ends of its
+    card: nobody is told of them but its own counter."""
+    shown = lab.client.run("ip", "-s", "-j", "link", "show", CLIENT_IF)
+    return json.loads(shown)[0]["stats64"]["tx"]["dropped"]
+
+
 def test_attack():
     with ports_lab() as lab:
         server = attack_lab(lab)
@@ -143,9 +152,14 @@ def test_attack():
         lab.flood(80, count=20000)
         check_equal(lab.fetch("http", 80, count=200)["failed"], 0, "fetches in attack mode")
         check_equal(server.accepted() - accepted, 200, "connections accepted")
-        stats = lab.stats()
-        answered, lost = stats["cookies"]["sent"], stats["frames"]["tap_overflow"]
-        check(answered + lost >= 20200, f"SYNs: {answered} answered, {lost} dropped before us")
+
+        def fates():
+            """Of the SYNs: answered, and dropped before us, by a TAP or by the pair of cards."""
+            stats = lab.stats()
+            return stats["cookies"]["sent"], stats["frames"]["tap_overflow"] + dropped_by_card(lab)
+
+        wait_until(lambda: sum(fates()) >= 20200, 20, f"all have a fate: {fates()}")
+        answered, lost = fates()
         return f"{answered} SYNs answered, {lost} dropped before us"
 
 
@@ -306,15 +320,20 @@ def test_undone_at_the_end():
         bridge_ip(lab, "addr", "add", f"{BRIDGE6}/64", "dev", "p0", "nodad")
         bridge_ip(lab, "link", "set", "p1", "down")
         before = state_of_ports(lab)
-        for how in (signal.SIGTERM, signal.SIGINT):
+
+        def the_end(how):
+            """How long it took."""
             lab.start()
             passes(lab)
             check(state_of_ports(lab) != before, "nothing is to be seen of the ports in use")
             with before_all_others(lab.daemon.pid):
                 code, took = lab.stop_daemon(how)
             check_equal(code, 0, "exit code")
-            check(took < 0.25, f"the end took {took:.3f} s")
             check_equal(state_of_ports(lab), before, "the ports after the end")
+            return took
+
+        for how in (signal.SIGTERM, signal.SIGINT):
+            in_time(0.25, lambda h=how: the_end(h), f"the end by {how.name}")
 
 
 def test_undone_after_a_kill():
@@ -330,7 +349,7 @@ def test_undone_after_a_kill():
             os.unlink(lab.control)  # its being there is to say that the next one is ready
             lab.start()
             check(
-                "undoing what a killed synward left behind" in lab.daemon.errors(),
+                "undoing what a killed synward left behind" in lab.daemon.said(),
                 f"the log: {lab.daemon.errors()}",
             )
             passes(lab)
@@ -443,25 +462,10 @@ def rejoin(lab):
     """The client's wire is taken away and laid anew, as when a VM is started again."""
     run("ip", "-n", lab.bridge.name, "link", "del", "p0")
     wait_until(
-        lambda: "p0 has vanished" in lab.daemon.errors(), 3, "the log says that p0 has vanished"
+        lambda: "p0 has vanished" in lab.daemon.said(), 20, "the log says that p0 has vanished"
     )
     lab.cli("status")
-    run(
-        "ip",
-        "link",
-        "add",
-        CLIENT_IF,
-        "netns",
-        lab.client.name,
-        "type",
-        "veth",
-        "peer",
-        "name",
-        "p0",
-        "netns",
-        lab.bridge.name,
-    )
-    lab.bridge.ip("link set p0 up")
+    lab.lay_wire("p0")
     lab._addresses(1500)
 
 
@@ -470,7 +474,7 @@ def test_a_port_that_comes_back():
         lab.start()
         lab.http()
         rejoin(lab)
-        wait_until(lambda: "joined again" in lab.daemon.errors(), 20, "p0 is joined again")
+        wait_until(lambda: "joined again" in lab.daemon.said(), 20, "p0 is joined again")
         check_equal(lab.fetch("http", 80, count=20)["failed"], 0, "fetches afterwards")
         bridge_ip(lab, "link", "set", "p0", "name", "renamed")
         check_equal(
@@ -489,11 +493,11 @@ def test_a_port_that_comes_back_taken():
         bridge_ip(lab, "link", "add", "other0", "type", "veth", "peer", "name", "other1")
         lab.bridge.run("tc", "qdisc", "add", "dev", "other0", "clsact")
         bridge_ip(lab, "link", "set", "other0", "name", "p0")
-        wait_until(lambda: "cannot be joined" in lab.daemon.errors(), 20, "the log says so")
+        wait_until(lambda: "cannot be joined" in lab.daemon.said(), 20, "the log says so")
         for way in ("up", "down", "up"):
             bridge_ip(lab, "link", "set", "p0", way)
         lab.cli("status")
-        check_equal(lab.daemon.errors().count("cannot be joined"), 1, "how often it was said")
+        check_equal(lab.daemon.said().count("cannot be joined"), 1, "how often it was said")
         check_equal(lab.stop_daemon()[0], 0, "exit code")
         check(
             "clsact" in lab.bridge.run("tc", "qdisc", "show", "dev", "p0"),
@@ -513,10 +517,10 @@ def test_mtu():
         index = json.loads(bridge_ip(lab, "-j", "link", "show", "p0"))[0]["ifindex"]
         bridge_ip(lab, "link", "set", "p0", "mtu", "9000")
         wait_until(
-            lambda: mtu_of(lab, f"synward{index}") == 9000, 3, "the TAP has the MTU of its port"
+            lambda: mtu_of(lab, f"synward{index}") == 9000, 20, "the TAP has the MTU of its port"
         )
         wait_until(
-            lambda: "keeps its MTU 1500" in lab.daemon.errors(), 3, "the log says that they differ"
+            lambda: "keeps its MTU 1500" in lab.daemon.said(), 20, "the log says that they differ"
         )
         sides = lab.cli("status")["sides"]
         check_equal(
@@ -545,7 +549,7 @@ def test_a_tap_without_a_guest():
         lab.side_names = lambda: (f"port:p0@{name}", f"port:vm1@{name}")
         lab.start()
         check(
-            "vm1@" in lab.daemon.errors() and "joined without a probe" in lab.daemon.errors(),
+            "vm1@" in lab.daemon.said() and "joined without a probe" in lab.daemon.said(),
             f"the log: {lab.daemon.errors()}",
         )
         with lab.bridge.inside():
@@ -553,9 +557,9 @@ def test_a_tap_without_a_guest():
         with lab.client.inside():
             host = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(PROBE_TYPE))
         host.bind((CLIENT_IF, PROBE_TYPE))
-        host.settimeout(3)
+        host.settimeout(20)
         wait_until(
-            lambda: "carrier, and a probe passed" in lab.daemon.errors(),
+            lambda: "carrier, and a probe passed" in lab.daemon.said(),
             20,
             "vm1 has carrier, and is proved",
         )
@@ -580,8 +584,8 @@ def open_tap(name):
 
 def read_marked(tap, head):
     """The next frame with these addresses; others (the client's own) are passed over."""
-    end = time.monotonic() + 3
-    while time.monotonic() < end:
+    end = time.monotonic() + 20
+    while select.select([tap], [], [], max(0, end - time.monotonic()))[0]:
         frame = tap.read(2000)
         if frame[:12] == head:
             return frame
