@@ -43,19 +43,21 @@ def test_names_what_would_be_refused_and_refuses_nothing():
         lab.start(mode="normal")
         lab.http()
         lab.learn("http", 80)
-        wait_until(lambda: right_ones(lab) > 0, 10, "what was learned is in force")
+        wait_until(lambda: right_ones(lab) > 0, 30, "what was learned is in force")
         before = rehearsed(lab)[(SERVER4, 80)]
         check_equal(before["refused"], 0, "refused while it was learned")
         check_equal(lab.fetch("http", 80, count=5)["failed"], 0, "right requests")
         say(lab, b"PURGE / HTTP/1.1\r\nHost: a\r\n\r\n")  # a method that we do not know is HTTP
         say(lab, b"SSH-2.0-\x1b[2Jstranger\r\n")
         say(lab, b"\x00\x01\x02\x03\x04\x05\x06\x07")
-        wait_until(
-            lambda: rehearsed(lab)[(SERVER4, 80)]["requests"] >= before["requests"] + 8,
-            10,
-            "all are judged",
-        )
-        server = rehearsed(lab)[(SERVER4, 80)]
+
+        def all_judged():
+            now = rehearsed(lab)[(SERVER4, 80)]
+            return (
+                now if now["requests"] >= before["requests"] + 8 and now["refused"] >= 2 else None
+            )
+
+        server = wait_until(all_judged, 30, "all are judged")
         why = reasons(server)
         check_equal(server["refused"], 2, f"{server}")
         check_equal(why["other_protocol"]["looks_like"], "ssh", f"{why}")

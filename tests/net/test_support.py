@@ -19,6 +19,7 @@ from lab import (
     check,
     check_equal,
     run,
+    wait_until,
 )
 
 FILES = {f"{name}.json" for name in ("status", "stats", "profiles", "sources")}
@@ -34,6 +35,13 @@ def support(lab, *options):
         texts = {m.name: archive.extractfile(m).read().decode() for m in archive.getmembers()}
     check_equal(set(texts), FILES, "files")
     return texts
+
+
+def all_is_learned(lab, connections):
+    """Of all that each server was asked; and how many it held at once, which is looked at now and
+    then. So the figures of two calls are the same."""
+    evidence = [profile["evidence"] for profile in lab.cli("profiles")["profiles"]]
+    return all(one["requests"] == connections and "held_peak" in one for one in evidence)
 
 
 def figures(document):
@@ -55,6 +63,7 @@ def test_support_and_what_redact_takes_out():
         for address in (SERVER4, SERVER6):
             lab.learn("http", 80, address)
         lab.learn("pop3", 110)
+        wait_until(lambda: all_is_learned(lab, 12), 30, f"all is learned: {lab.cli('profiles')}")
         lab.cli("sources", "add", CLIENT4)
         open_texts = support(lab)
         check(SERVER4 in open_texts["profiles.json"], "the server, unredacted")
