@@ -20,6 +20,7 @@ from lab import CLIENT4, FLOOD, SERVER_IF, check_equal
 KINDS = {80: "http", 110: "pop3"}
 REFUSED = "10.78.0.9"  # whom the servers turn away
 PATIENCE_S = 900  # a million connections on a busy machine
+HONEST_MS = 20000  # that they wait for an answer, as elsewhere
 WRONG_WORDS = {80: "bittorrent", 110: "http"}
 
 
@@ -178,7 +179,12 @@ class Honest:
     def __init__(self, lab, interval_ms=10, concurrency=2):
         self.fetching = {
             port: lab.start_fetch(
-                kind, port, count=0, interval_ms=interval_ms, concurrency=concurrency
+                kind,
+                port,
+                count=0,
+                interval_ms=interval_ms,
+                concurrency=concurrency,
+                timeout_ms=HONEST_MS,
             )
             for port, kind in KINDS.items()
         }
