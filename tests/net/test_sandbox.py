@@ -20,8 +20,11 @@ def threads(pid):
     """What the kernel says of each thread: a dict of /proc/PID/task/TID/status."""
     found = {}
     for task in os.listdir(f"/proc/{pid}/task"):
-        with open(f"/proc/{pid}/task/{task}/status") as status:
-            found[int(task)] = dict(line.split(":\t", 1) for line in status.read().splitlines())
+        # One of io_uring's comes where it is needed, and may have gone meanwhile.
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            with open(f"/proc/{pid}/task/{task}/status") as status:
+                lines = status.read().splitlines()
+            found[int(task)] = dict(line.split(":\t", 1) for line in lines)
     return found
 
 
@@ -61,7 +64,7 @@ def check_confined(pid):
 def test_no_thread_has_a_privilege():
     for sides in ("netns", "port"):
         with running(sides, extra=("--workers", "2", "--sandbox", "on")) as lab:
-            check_equal(len(threads(lab.daemon.pid)), 3, "threads")
+            check_equal(len(lab.daemon_threads()), 3, "threads")
             check_confined(lab.daemon.pid)
             check_equal(
                 lab.cli("status")["sandbox"],
@@ -93,7 +96,7 @@ def escape(way, sandbox="on"):
             raise runner.Skip("needs the daemon")
         command = lab.daemon_command("auto", ("--sandbox", sandbox, "--escape", way))
         done = subprocess.run(
-            [str(word) for word in command], capture_output=True, text=True, timeout=20
+            [str(word) for word in command], capture_output=True, text=True, timeout=60
         )
         return done.returncode, done.stderr
 
@@ -151,7 +154,7 @@ def test_files_are_saved_and_belong_to_whom_they_did():
             lab.http()
             lab.learn("http", 80)
             run(SYNWARD, "mode", "attack", "--control", lab.control)
-            wait_until(lambda: os.path.exists(lab.store + ".state"), 10, "the state is saved")
+            wait_until(lambda: os.path.exists(lab.store + ".state"), 30, "the state is saved")
             control = owner(lab.control)
             check_equal(lab.stop_daemon()[0], 0, f"exit code, {sandbox}")
             found[sandbox] = [control] + [
@@ -188,7 +191,7 @@ def test_a_full_disk_leaves_the_old_store():
                     fill.write(b"x" * (1 << 20))
                     fill.flush()
             code, _ = lab.daemon.stop()
-            said = lab.daemon.errors()
+            said = lab.daemon.said()
             check(code == 1 and "No space left" in said, f"exit code {code}: {said}")
             check(not os.path.exists(lab.store + ".new"), "what was begun is gone")
         finally:
@@ -210,7 +213,7 @@ def test_the_wire_outlives_the_keeper():
         check_equal(lab.fetch("http", 80, count=5)["failed"], 0, "fetches")
         os.kill(keeper_of(lab.daemon.pid), signal.SIGKILL)
         wait_until(lambda: not lab.cli("status")["sandbox"]["keeper"], 20, "status tells it")
-        check("keeper is gone" in lab.daemon.errors(), "the log tells it")
+        check("keeper is gone" in lab.daemon.said(), "the log tells it")
         check("its keeper is gone" in lab.cli_text("status"), "the line in status")
         for side in lab.cli("status")["sides"].values():
             check(not side.get("cut"), f"nothing is cut: {side}")
@@ -243,13 +246,13 @@ def test_what_cannot_be_had_is_told():
         found = lab.cli("status")["sandbox"]
         check_equal(found["state"], "partly", "the state in status")
         check("it stays root" in found["why"], f"the reason: {found['why']}")
-        check("it stays root" in lab.daemon.errors(), f"the log: {lab.daemon.errors()}")
+        check("it stays root" in lab.daemon.said(), f"the log: {lab.daemon.errors()}")
         for status in threads(lab.daemon.pid).values():
             check_equal(status["CapEff"], NO_CAPABILITIES, "the rest is in force: CapEff")
             check_equal(status["Seccomp"], "2", "the rest is in force: Seccomp")
     with Lab() as lab:
         command = without_setuid(lab)("auto", ("--sandbox", "on"))
-        done = run(*command, ok=False, timeout=20)
+        done = run(*command, ok=False)
         check(done.returncode == 1 and "it stays root" in done.stderr, f"on: {done}")
 
 
@@ -268,10 +271,10 @@ def test_a_capture_is_read_without_privileges():
         )
         try:
             wait_until(
-                lambda: threads(learning.pid)[learning.pid]["Seccomp"] == "2", 10, "it is confined"
+                lambda: threads(learning.pid)[learning.pid]["Seccomp"] == "2", 30, "it is confined"
             )
             check_confined(learning.pid)
-            said, errors = learning.communicate(HEADER, timeout=20)
+            said, errors = learning.communicate(HEADER, timeout=60)
         finally:
             learning.kill()
             learning.wait()
