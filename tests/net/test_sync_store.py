@@ -36,13 +36,13 @@ def test_nothing_old_is_believed_after_a_new_start():
         a, b = cluster.bridges
         for bridge in (a, b):
             bridge.begin()
-            bridge.wait_state("joined", timeout_s=15)
+            bridge.wait_state("joined", timeout_s=30)
         source = "198.51.100.0/24"
         a.cli("sources", "add", source)
-        wait_until(lambda: b.rules() == {source: "aside"}, 15, f"b has it: {b.rules()}")
+        wait_until(lambda: b.rules() == {source: "aside"}, 30, f"b has it: {b.rules()}")
         old = cluster.hash("rules")[source]
         a.cli("sources", "remove", source)
-        wait_until(lambda: b.rules() == {}, 15, f"b has that, too: {b.rules()}")
+        wait_until(lambda: b.rules() == {}, 30, f"b has that, too: {b.rules()}")
         for bridge in (a, b):
             bridge.sync.stop()
         for kept, wanted, other in (
@@ -51,14 +51,17 @@ def test_nothing_old_is_believed_after_a_new_start():
         ):
             cluster.ask("HSET", f"{SEALED}:rules", source, old)
             b.join(state=kept)
-            b.wait_state("joined", timeout_s=15)
+            b.wait_state("joined", timeout_s=30)
             # What stands there behind it has come.
             b.cli("sources", "add", other)
-            wait_until(lambda: stands(cluster, other, "aside"), 15, "b writes")
+            wait_until(lambda: stands(cluster, other, "aside"), 30, "b writes")
             b.cli("sources", "remove", other)
-            wait_until(lambda: stands(cluster, other, "clear"), 15, "b writes that")
-            wait_until(lambda: b.rules() == wanted, 15, f"{wanted}: {b.rules()}")
-            check_equal("or old ones" in b.sync.said(), kept, "it says so")
+            wait_until(lambda: stands(cluster, other, "clear"), 30, "b writes that")
+            wait_until(lambda: b.rules() == wanted, 30, f"{wanted}: {b.rules()}")
+            if kept:
+                wait_until(lambda: "or old ones" in b.sync.said(), 30, "it says so")
+            else:
+                check("or old ones" not in b.sync.said(), b.sync.said())
             b.sync.stop()
 
 
@@ -72,7 +75,7 @@ def test_a_profile_that_nobody_wrote_is_replaced():
         a.learn("http", PORT)
         wait_until(
             lambda: '"armed":true' in cluster.hash("profiles").get(field, ""),
-            15,
+            30,
             f"a's own stands there: {cluster.hash('profiles')}",
         )
 
@@ -88,9 +91,9 @@ def test_no_number_of_values_ends_the_sharing():
         for bridge in (a, b):
             bridge.begin()
         for bridge in (a, b):
-            bridge.wait_state("joined", 2, 20)
+            bridge.wait_state("joined", 2, 30)
         a.cli("sources", "add", "198.51.100.0/24")
-        wait_until(lambda: b.rules(), 15, "b has a's rule")
+        wait_until(lambda: b.rules(), 30, "b has a's rule")
         check_equal([x.state()["bridges"] for x in (a, b)], [2, 2], "both live")
 
 
@@ -102,7 +105,7 @@ def test_a_slow_store_keeps_nobody_from_being_heard_of():
         a.wait_state("joined", 1)
         for i in range(100):
             a.cli("sources", "add", f"198.51.100.{i}")
-        wait_until(lambda: len(cluster.hash("rules")) == 100, 10, "a's rules are there")
+        wait_until(lambda: len(cluster.hash("rules")) == 100, 30, "a's rules are there")
         path = os.path.join(cluster.folder, "slow.sock")
         slow = SlowStore(path, cluster.socket, 0.33)
         slow.start()
@@ -110,7 +113,7 @@ def test_a_slow_store_keeps_nobody_from_being_heard_of():
         for i in range(5):
             b.cli("sources", "add", f"203.0.113.{i}")
         b.join(redis=f"unix:{path}")
-        b.wait_state("joined", 2, 20)
+        b.wait_state("joined", 2, 30)
         a.wait_state("joined", 2)
         end = time.monotonic() + 180
         while len(a.rules()) < 105 or len(b.rules()) < 105:
@@ -125,22 +128,22 @@ def test_a_store_that_is_away_takes_nothing():
     with Cluster("a", "b") as cluster:
         a, b = learned_at_both(cluster)
         cluster.store.popen.send_signal(signal.SIGSTOP)
-        a.wait_state("away", 2, 20)
+        a.wait_state("away", 2, 30)
         check("the store at" in a.state()["why"], a.state())
         check_equal(b.fetch("http", port=PORT, count=5)["failed"], 0, "b's clients are served")
         cluster.store.popen.send_signal(signal.SIGCONT)
         a.wait_state("joined", 2)
         cluster.store.stop(signal.SIGKILL)
         os.unlink(cluster.socket)
-        a.wait_state("away", 2, 20)
-        b.wait_state("away", 2, 20)
+        a.wait_state("away", 2, 30)
+        b.wait_state("away", 2, 30)
         check(promise(b) == promise(a), "profiles stay")
         cluster.start_store()  # an empty one
         for bridge in (a, b):
             bridge.wait_state("joined", 2)
-        wait_until(lambda: len(cluster.hash("profiles")) == 1, 10, "the profile is there again")
+        wait_until(lambda: len(cluster.hash("profiles")) == 1, 30, "the profile is there again")
         cluster.ask("FLUSHALL")
-        wait_until(lambda: len(cluster.hash("profiles")) == 1, 15, "and again")
+        wait_until(lambda: len(cluster.hash("profiles")) == 1, 30, "and again")
         check(promise(b) == promise(a), "profiles stay")
         check_equal([x.state()["bridges"] for x in (a, b)], [2, 2], "nobody is counted out")
 
@@ -150,7 +153,7 @@ def test_an_attack_elsewhere_ends_without_the_store():
     with Cluster("a", "b") as cluster:
         a, b = learned_at_both(cluster)
         flood = attack(a)
-        wait_until(lambda: attacked(a) and attacked(b), 20, "both protect")
+        wait_until(lambda: attacked(a) and attacked(b), 30, "both protect")
         cluster.store.popen.send_signal(signal.SIGSTOP)
         begin = time.monotonic()
         wait_until(lambda: not attacked(b), 90, "b is calm")
@@ -167,7 +170,7 @@ def test_a_full_store_is_away():
         a = cluster.bridges[0]
         cluster.ask("CONFIG", "SET", "maxmemory", "1")
         a.begin()
-        wait_until(lambda: "OOM" in (a.state()["why"] or ""), 10, f"told: {a.state()}")
+        wait_until(lambda: "OOM" in (a.state()["why"] or ""), 30, f"told: {a.state()}")
         check_equal(a.state()["state"], "away", "state")
         cluster.ask("CONFIG", "SET", "maxmemory", "0")
         a.wait_state("joined", 1)
@@ -191,12 +194,12 @@ def test_a_store_that_refuses_writes_lets_nobody_die():
 
         for setting, why in (("maxmemory", "OOM"), ("min-replicas-to-write", "NOREPLICAS")):
             cluster.ask("CONFIG", "SET", setting, "1")
-            wait_until(lambda: both_live("away"), 20, f"{setting}: both say so")
+            wait_until(lambda: both_live("away"), 30, f"{setting}: both say so")
             wait_until(lambda: both_live("away") and all_is_over(cluster), 60, "long enough")
-            wait_until(lambda w=why: w in (a.state()["why"] or ""), 10, f"{a.state()}")
+            wait_until(lambda w=why: w in (a.state()["why"] or ""), 30, f"{a.state()}")
             cluster.ask("CONFIG", "SET", setting, "0")
-            wait_until(lambda: both_live("joined"), 20, "joined again")
-            wait_until(lambda: both_live("joined") and not all_is_over(cluster), 20, "both write")
+            wait_until(lambda: both_live("joined"), 30, "joined again")
+            wait_until(lambda: both_live("joined") and not all_is_over(cluster), 30, "both write")
 
 
 def room_left(cluster, kib):
@@ -215,21 +218,21 @@ def test_a_key_is_rolled_while_the_store_is_full():
         a, b = learned_at_both(cluster)
         a.sync.stop()
         flood = attack(b)
-        wait_until(lambda: cluster.hash("attacks"), 15, "b is attacked, and says so")
+        wait_until(lambda: cluster.hash("attacks"), 30, "b is attacked, and says so")
         cluster.ask("CONFIG", "SET", "maxmemory", "1")
         check(not attacked(a), "a has not heard of it")
         a.join(key=cluster.key_file("second.key", new, old))
-        wait_until(lambda: attacked(a), 20, "a hears of it")
+        wait_until(lambda: attacked(a), 30, "a hears of it")
         for bridge in (a, b):
-            wait_until(lambda x=bridge: "OOM" in (x.state()["why"] or ""), 20, "full, it says")
+            wait_until(lambda x=bridge: "OOM" in (x.state()["why"] or ""), 30, "full, it says")
             check_equal(bridge.state()["bridges"], 2, "nobody is counted out")
             check_equal(bridge.fetch("http", port=PORT, count=5)["failed"], 0, "clients are served")
         flood.stop()
         cluster.ask("CONFIG", "SET", "maxmemory", "0")
         for bridge in (a, b):
-            bridge.wait_state("joined", 2, 20)
+            bridge.wait_state("joined", 2, 30)
         a.cli("sources", "add", "198.51.100.1")
-        wait_until(lambda: b.rules(), 15, "b takes a's word, by the new key")
+        wait_until(lambda: b.rules(), 30, "b takes a's word, by the new key")
 
 
 def doctor_on_memory(cluster):
@@ -255,11 +258,11 @@ def test_a_store_that_fills_up_takes_nothing():
         check("are taken" in doctor_on_memory(cluster)[1], doctor_on_memory(cluster))
         check_equal(promise(b), before, "profiles stay")
         flood = attack(a)
-        wait_until(lambda: attacked(a), 10, "a protects its server nevertheless")
+        wait_until(lambda: attacked(a), 30, "a protects its server nevertheless")
         flood.stop()
         cluster.ask("CONFIG", "SET", "maxmemory", "0")
         for bridge in (a, b):
-            bridge.wait_state("joined", 2, 20)
+            bridge.wait_state("joined", 2, 30)
         wait_until(lambda: has_profile(b, last), 40, "b has the last of a's")
 
 
@@ -277,7 +280,7 @@ def test_a_store_that_takes_values_away_takes_nothing():
             return int([l for l in stats if l.startswith("evicted_keys:")][0].split(":")[1])
 
         wait_until(lambda: evicted() > 3, 60, "values are evicted, and written, and evicted")
-        wait_until(lambda: "the store has lost" in a.sync.said(), 20, "a says so")
+        wait_until(lambda: "the store has lost" in a.sync.said(), 30, "a says so")
         for bridge in (a, b):
             check_equal(bridge.state()["bridges"], 2, "nobody is counted out")
             check_equal(bridge.fetch("http", port=PORT, count=5)["failed"], 0, "clients are served")
@@ -287,14 +290,14 @@ def test_a_store_that_takes_values_away_takes_nothing():
         cluster.ask("CONFIG", "SET", "maxmemory", "0")
         wait_until(lambda: has_profile(b, last), 60, "with room again all are at b")
         for bridge in (a, b):
-            bridge.wait_state("joined", 2, 20)
+            bridge.wait_state("joined", 2, 30)
 
 
 def test_nobody_without_the_key_is_believed():
     with Cluster("a", "b") as cluster:
         a, b = learned_at_both(cluster)
         flood = attack(a)
-        wait_until(lambda: cluster.hash("attacks"), 10, "an attack is told")
+        wait_until(lambda: cluster.hash("attacks"), 30, "an attack is told")
         kept = cluster.hash("attacks")
         flood.stop()
         good = next(iter(kept.values()))
@@ -318,7 +321,7 @@ def test_nobody_without_the_key_is_believed():
             "HSET", f"{SEALED}:profiles", server, text.replace('"armed":true', '"armed":false')
         )
         cluster.ask("XADD", f"{SEALED}:changes", "*", "f", server)
-        wait_until(lambda: "no bridge wrote" in b.sync.errors(), 10, f"said: {b.sync.errors()}")
+        wait_until(lambda: "no bridge wrote" in b.sync.said(), 30, f"said: {b.sync.errors()}")
         for bridge in (a, b):
             bridge.wait_state("joined", 2)
             ports = [s["port"] for s in bridge.cli("status")["servers"] if s["mode"] == "attack"]
@@ -334,7 +337,7 @@ def test_nobody_without_the_key_is_believed():
             wait_until(
                 lambda w=word: (w == "add")
                 == any(s["address"] == "198.51.100.99" for s in b.cli("sources")["sources"]),
-                15,
+                30,
                 f"b has heard of {word}",
             )
         check(not attacked(b), "an old attack is none")
@@ -404,7 +407,7 @@ def test_a_store_that_is_none():
             wait_until(
                 lambda s=state, w=why: (a.state()["state"], w in (a.state()["why"] or ""))
                 == (s, True),
-                20,
+                30,
                 f"{name}: {state}, {why}: {a.state()}",
             )
             check(a.sync.running(), f"{name}: it lives: {a.sync.errors()}")

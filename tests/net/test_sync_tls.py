@@ -62,7 +62,7 @@ class Tunnelled(Cluster):
                 self.place.log("stunnel"),
             )
         )
-        wait_until(lambda: self.inside.listens(6380), 20, f"stunnel listens: {process.errors()}")
+        wait_until(lambda: self.inside.listens(6380), 30, f"stunnel listens: {process.errors()}")
         return process
 
 
@@ -86,26 +86,26 @@ def test_the_recipe_of_a_tunnel():
         for bridge in (a, b):
             bridge.begin(sync=False)
             join(bridge, tunnel)
-            bridge.wait_state("joined", timeout_s=20)
+            bridge.wait_state("joined", timeout_s=30)
         a.learn("http", PORT)
-        wait_until(lambda: b.profile(PORT), 15, "b has a's profile")
+        wait_until(lambda: b.profile(PORT), 30, "b has a's profile")
         # The store listens to nobody in clear.
         b.sync.stop()
         join(b, f"redis://{STORE}:6379")
-        wait_until(lambda: b.state()["state"] == "away", 20, f"in clear: {b.state()}")
+        wait_until(lambda: b.state()["state"] == "away", 30, f"in clear: {b.state()}")
         # A store with another certificate is none.
         b.sync.stop()
         stunnel.stop()
-        a.wait_state("away", timeout_s=20)
+        a.wait_state("away", timeout_s=30)
         check_equal(a.fetch("http", port=PORT, count=5)["failed"], 0, "clients are served")
         cluster.make_certificate("other")
         stunnel = cluster.stunnel("other.crt")
         join(b, tunnel)
-        wait_until(lambda: "hung up" in (b.state()["why"] or ""), 20, f"another: {b.state()}")
+        wait_until(lambda: "hung up" in (b.state()["why"] or ""), 30, f"another: {b.state()}")
         stunnel.stop()
         cluster.stunnel()
         for bridge in (a, b):
-            bridge.wait_state("joined", 2, 20)
+            bridge.wait_state("joined", 2, 30)
 
 
 if __name__ == "__main__":
