@@ -138,7 +138,7 @@ class ConnectionBeat(Beat):
         self.sender = Wire(lab.client, CLIENT_IF)
         self.receiver = Wire(lab.server, SERVER_IF)
         self.receiver.socket.settimeout(0.2)
-        wait_until(self._find, 10, "the client says an ACK")
+        wait_until(self._find, 30, "the client says an ACK")
         self._begin()
 
     def _of(self, frame):

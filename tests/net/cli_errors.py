@@ -52,7 +52,7 @@ def picture(lab):
 def fails(lab, argv, code, *fragments, before=()):
     """Runs `synward argv...` and demands a proper failure."""
     was = picture(lab)
-    done = run(*before, SYNWARD, *argv, ok=False, timeout=20)
+    done = run(*before, SYNWARD, *argv, ok=False)
     what = f"synward {' '.join(argv)}"
     check_equal(done.returncode, code, f"{what}: exit code ({done.stderr.strip()})")
     check_equal(done.stdout, "", f"{what}: stdout")
@@ -181,7 +181,7 @@ def test_name_taken():
 def event_of_the_store(lab):
     """What who asks later is told of it."""
     with socket.socket(socket.AF_UNIX) as control:
-        control.settimeout(10)
+        control.settimeout(30)
         control.connect(lab.control)
         control.sendall(b'{"command": "watch", "since": 0}\n')
         for line in control.makefile():
@@ -415,7 +415,7 @@ def test_stale_socket_is_replaced():
         daemon = lab._keep(Process([SYNWARD, *run_arguments(lab)], lab.log("stale")))
         wait_until(
             lambda: run(SYNWARD, "status", "--control", lab.control, ok=False).returncode == 0,
-            10,
+            30,
             "the daemon answers",
         )
         check_equal(stat.S_IMODE(os.stat(lab.control).st_mode), 0o600, "mode of the socket")
@@ -429,20 +429,20 @@ def test_socket_of_a_killed_daemon():
         taps = [*run_arguments(lab), "--card", "tap"]
         first = Process([SYNWARD, *taps], lab.log("first"))
         try:
-            wait_until(lambda: os.path.exists(lab.control), 10, "the first daemon is ready")
+            wait_until(lambda: os.path.exists(lab.control), 30, "the first daemon is ready")
         finally:
             first.stop(signal.SIGKILL)
         # The kernel takes the TAPs of a dead process away in its own time.
         wait_until(
             lambda: "sw0" not in interfaces(lab.client) and "sw1" not in interfaces(lab.server),
-            5,
+            20,
             "TAPs gone",
         )
         fails(lab, ["status", "--control", lab.control], UNREACHABLE)
         lab._keep(Process([SYNWARD, *taps], lab.log("second")))
         wait_until(
             lambda: run(SYNWARD, "status", "--control", lab.control, ok=False).returncode == 0,
-            10,
+            30,
             "the second answers",
         )
 
@@ -556,7 +556,7 @@ def test_what_an_operator_mistypes():
         ]
         was = picture(lab)
         for argv, code, fragment in cases:
-            done = run(SYNWARD, *argv, ok=False, timeout=30)
+            done = run(SYNWARD, *argv, ok=False)
             what = f"synward {' '.join(argv)}"
             check_equal((done.returncode, done.stdout), (code, ""), f"{what}: {done.stderr}")
             check_equal(len(done.stderr.splitlines()), 1, f"{what}: {done.stderr}")
@@ -597,7 +597,7 @@ def test_a_report_without_a_daemon_says_so():
 def test_a_socket_that_cannot_be_made():
     """The message has the name that was given."""
     with Lab() as lab:
-        done = run(SYNWARD, *run_arguments(lab, control="/proc/here.sock"), ok=False, timeout=20)
+        done = run(SYNWARD, *run_arguments(lab, control="/proc/here.sock"), ok=False)
         check_equal(done.returncode, FAILED, done.stderr)
         for line in done.stderr.splitlines():
             check("control socket: /proc/here.sock" in line, line)

@@ -24,7 +24,7 @@ from lab import PROJECT, Failure, check, run
 VM = os.path.join(PROJECT, "build/vm")
 QEMU = "qemu-system-x86_64"
 PATIENCE_S = 120  # with a command: a machine in a machine may have next to no processor
-BOOT_TIMEOUT_S = 60  # 3 s on an idle machine
+BOOT_TIMEOUT_S = 180  # 3 s on an idle machine
 ROOM_FOR_MESSAGES = 600
 MEMORY_MIB = 192
 FOLDER, PROGRAM = 0o40755, 0o100755  # modes of an entry
@@ -59,7 +59,7 @@ class Guest:
         with socket.socket(socket.AF_UNIX) as listener:
             listener.bind(path)
             listener.listen(1)
-            listener.settimeout(20)
+            listener.settimeout(60)
             self.process = lab.spawn(*self._argv(path, four, six), side=self.side)
             try:
                 self._wire = listener.accept()[0]
@@ -154,7 +154,7 @@ class Guest:
     def run(self, command, timeout=PATIENCE_S, ok=True):
         return self.finish(self.start(command), timeout, ok)
 
-    def program(self, name, *arguments, timeout=60, **options):
+    def program(self, name, *arguments, timeout=PATIENCE_S, **options):
         return json.loads(self.run(command_of(name, arguments, options), timeout))
 
     def serve(self, name, port):

@@ -28,7 +28,7 @@ class Terminal:
         return subprocess.run(
             [*self.tmux, *arguments],
             check=True,
-            timeout=10,
+            timeout=30,
             capture_output=True,
             text=True,
             env=environment,
@@ -45,7 +45,7 @@ class Terminal:
         shell = self._run("list-panes", "-F", "#{pane_pid}").strip()
         return int(run("pgrep", "-P", shell, "synward"))
 
-    def expect(self, *words, timeout_s=10):
+    def expect(self, *words, timeout_s=30):
         """Waits until one line has all these words; that line."""
 
         def found():

@@ -7,7 +7,7 @@ import shutil
 import sys
 
 import runner
-from lab import PROJECT, SYNWARD, Lab, check, check_equal, run, wait_until
+from lab import PROJECT, SYNWARD, Lab, check, check_equal, listens, run, wait_until
 
 CONTAINER = os.path.join(PROJECT, "dist/container")
 PROFILE = os.path.join(CONTAINER, "seccomp.json")
@@ -88,7 +88,7 @@ def test_node_of_the_topology():
         check(node.running(), "the node waits for its links")
         for port, name in (("p0", "eth1"), ("p1", "eth2")):
             lab.bridge.ip(f"link set {port} name {name}", f"link set {name} up")
-        wait_until(lambda: os.path.exists(lab.control), 10, f"the wire is there: {node.errors()}")
+        wait_until(lambda: listens(lab.control), 30, f"the wire is there: {node.errors()}")
         lab._addresses(1500)
         lab.http()
         lab.learn("http", 80)

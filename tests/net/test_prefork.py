@@ -89,9 +89,9 @@ def beside(kinds, known=False, sources=(HONEST,) * FETCHES, patient=None):
             lab.set_mode("attack")
             holders = Holders(lab, [KINDS[kind] for kind in kinds], NETWORKS, each=2)
             try:
-                wait_until(lambda: held(lab)["held"] >= PROCESSES, 10, "it holds as many")
+                wait_until(lambda: held(lab)["held"] >= PROCESSES, 30, "it holds as many")
                 if "bodies" in kinds:  # the backlog gives them out late
-                    wait_until(lambda: not idle_ones(server), 10, "all processes are held")
+                    wait_until(lambda: not idle_ones(server), 30, "all processes are held")
                 if patient:
                     fetch(lab, patient, PATIENT_S)
                 took = [fetch(lab, source, PATIENT_S if patient else FETCH_S) for source in sources]

@@ -66,7 +66,7 @@ def test_everything_at_once():
             lab.restart("auto", signal.SIGUSR2 if len(found) % 2 else signal.SIGTERM)
         for server in servers:
             served = server.accepted()
-            wait_until(lambda s=server, n=served: s.accepted() > n + 20, 30, "served at the end")
+            wait_until(lambda s=server, n=served: s.accepted() > n + 20, 60, "served at the end")
         seen = [client.stop_report() for client in clients]
         check_equal([one["failed"] for one in seen], [0, 0], f"fetches that failed ({seen})")
         memory, files = zip(*found)

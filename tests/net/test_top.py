@@ -92,7 +92,7 @@ def test_a_terminal_that_cannot_move_its_cursor():
     with Lab() as lab:
         watched_lab(lab)
         command = f"{SYNWARD} top --control {lab.control}"
-        done = run("env", "TERM=dumb", "script", "-qec", command, "/dev/null", ok=False, timeout=20)
+        done = run("env", "TERM=dumb", "script", "-qec", command, "/dev/null", ok=False)
         check_equal(done.returncode, 1, f"exit code ({done.stdout})")
         check("--once" in done.stdout.splitlines()[-1], f"what it says: {done.stdout!r}")
 

@@ -201,7 +201,7 @@ class Ticking(threading.Thread):
 
     def add(self, name, client):
         one = Ticks(name, client)
-        one.server = wait_until(lambda: self.served.get(one.port), 5, f"{name}: the server's end")
+        one.server = wait_until(lambda: self.served.get(one.port), 20, f"{name}: the server's end")
         for end in one.ends():
             end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             end.setblocking(False)

@@ -488,7 +488,7 @@ def super_frames(single, sides="netns"):
             sender.sendall(piece)
             digest.update(piece)
         sender.close()
-        taker.join(30)
+        taker.join(120)
         seconds = time.monotonic() - begin
         listener.close()
         check_equal(received, [digest.hexdigest()], "the stream's hash")
