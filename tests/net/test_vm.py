@@ -110,9 +110,14 @@ def serve(server):
 
 
 def ping(client):
-    """Both families; each has to find the neighbour first (ARP, ND)."""
+    """Both families; each has to find the neighbour first (ARP, ND), which gives up after 3 s where
+    the other guest is late: it is asked for again then."""
     for address in (SERVER4, SERVER6):
-        client.run(f"ping -c 3 -i 0.2 -w 20 {address}")
+        wait_until(
+            lambda a=address: client.run(f"ping -c 3 -i 0.2 -w 20 {a}", ok=False)[0] == 0,
+            60,
+            f"{address} answers",
+        )
 
 
 def fetch(client, kind, port, address=SERVER4, count=1, **options):
