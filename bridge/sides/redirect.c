@@ -11,6 +11,7 @@
  */
 #include "bridge/sides/redirect.h"
 
+#include <bpf/bpf.h>
 #include <errno.h>
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
@@ -29,7 +30,6 @@
 #include <netlink/route/tc.h>
 #include <stddef.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #define OUR_PRIORITY   0x5357u /* "SW": by this our filters are known */
@@ -170,24 +170,13 @@ struct program {
  * only, also at a ring that it has closed and that the kernel is still taking down. */
 #define LOAD_ATTEMPTS 1000
 
-/* Returns a file, or -1 with errno. */
+/* Returns a file, or less than 0 with errno. */
 static int load(const struct program *program)
 {
-    union bpf_attr request;
-    int file = -1;
+    LIBBPF_OPTS(bpf_prog_load_opts, options, .attempts = LOAD_ATTEMPTS);
 
-    memset(&request, 0, sizeof(request));
-    request.prog_type = BPF_PROG_TYPE_SCHED_CLS;
-    request.insns = (uintptr_t)program->code;
-    request.insn_cnt = program->instructions;
-    request.license = (uintptr_t) "GPL";
-    memcpy(request.prog_name, PROGRAM_NAME, sizeof(PROGRAM_NAME));
-    for (int i = 0; i < LOAD_ATTEMPTS; i++) {
-        file = (int)syscall(SYS_bpf, BPF_PROG_LOAD, &request, sizeof(request));
-        if (file >= 0 || errno != EAGAIN)
-            break;
-    }
-    return file;
+    return bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, PROGRAM_NAME, "GPL", program->code,
+                         program->instructions, &options);
 }
 
 static int fill_bpf(struct nl_msg *message, const struct program *program, int file)
