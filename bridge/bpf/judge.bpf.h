@@ -61,12 +61,6 @@ INLINE bool is_asking(const struct flow_record *record, __u32 theirs)
     return (flags & RECORD_ASKING) && theirs == record->begin[FROM_SERVER];
 }
 
-/* As splice_ack() (stages/splice.c). */
-INLINE __u32 lifted(__u32 ack, __u32 floor)
-{
-    return floor - ack <= RECORD_FLOOR_REACH ? floor : ack;
-}
-
 INLINE __u32 judge(struct __sk_buff *skb, const struct gate *gate, const struct segment *segment,
                    struct edit *edit)
 {
@@ -92,7 +86,7 @@ INLINE __u32 judge(struct __sk_buff *skb, const struct gate *gate, const struct 
         return spliced ? edit_to_client(skb, gate, segment, edit) : CARRY_carried;
     floor = *(volatile __u32 *)&record->ack_floor;
     if (spliced)
-        ack = lifted(ack - record->delta, floor);
+        ack = record_acked(ack - record->delta, floor);
     if (!alone && theirs - ack > (spliced ? RECORD_WINDOW_BYTES : RECORD_OLD_BYTES))
         return CARRY_up_numbers;
     return spliced ? edit_to_server(skb, gate, ack, floor, segment, edit) : CARRY_carried;

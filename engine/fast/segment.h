@@ -128,7 +128,7 @@ PLAIN_INLINE bool plain_to_server(struct frame *frame, const struct flow *flow,
          (odd != PLAIN_MODE(0, FLOW_NO_ECN, 0, 0) || (frame_tos(frame) & 3) != ECN_NOT_ECT)) ||
         !track_follows(frame, cold->client_next) || !track_client_goes_on(cold, ack))
         return false;
-    if (seq_before(ack, flow->ack_floor)) /* of our greeting, or nobody's: splice_ack() */
+    if (seq_before(ack, flow->ack_floor)) /* of our greeting, or nobody's: record_acked() */
         return false;
     if (frame->payload_bytes + more > cold->server_mss && !plain_fits_server(frame, cold))
         return false;

@@ -20,7 +20,6 @@ _Static_assert(RECORD_NEAR_BYTES == TRACK_NEAR_BYTES && RECORD_OLD_BYTES == TRAC
                "the kernel believes what the engine does");
 _Static_assert(RECORD_FLOOR_DISTANCE == SPLICE_FLOOR_DISTANCE &&
                    RECORD_FLOOR_FARTHEST == SPLICE_FLOOR_FARTHEST &&
-                   RECORD_FLOOR_REACH == SPLICE_FLOOR_REACH &&
                    RECORD_TIMESTAMPS_BYTES == TIMESTAMPS_BYTES,
                "the kernel translates as the engine does");
 _Static_assert(RECORD_WATCH_BYTES == OBSERVATION_FLOW_BYTES, "the learner gets as much");

@@ -12,6 +12,7 @@
 #include "engine/stages/track.h"
 #include "engine/tables/carried.h"
 #include "engine/tables/joined_log.h"
+#include "engine/tcp/flow_record.h"
 
 #include <string.h>
 
@@ -103,21 +104,13 @@ static void splice_tsecr(struct frame *frame, const struct tcp_options *options,
     frame_set_be32(frame, option_at(frame, (uint8_t)(options->ts_at + 4)), tsecr);
 }
 
-/* rule 2.4: what a client acknowledges of our greeting tells the server of nothing. An ack far
- * below is no client's: were it lifted, too, half of all guesses would be right ones (RFC
- * 5961 5.2). */
-static uint32_t splice_ack(uint32_t ack, uint32_t floor)
-{
-    return floor - ack <= SPLICE_FLOOR_REACH ? floor : ack;
-}
-
 static void splice_to_server(struct passage *passage, const struct flow *flow)
 {
     struct frame *frame = &passage->frame;
     const struct tcp_options *options = &passage->options;
 
     if (frame->flags & TCP_ACK)
-        frame_set_ack(frame, splice_ack(frame->ack - flow->delta, flow->ack_floor));
+        frame_set_ack(frame, record_acked(frame->ack - flow->delta, flow->ack_floor));
     if (options->present & OPTION_SACK)
         splice_sack(frame, options, flow);
     /* Without ACK there is no echo: the field is 0 (RFC 7323 3.2). */

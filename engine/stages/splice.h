@@ -22,8 +22,6 @@
  */
 #define SPLICE_FLOOR_DISTANCE (1u << 30)
 #define SPLICE_FLOOR_FARTHEST (SPLICE_FLOOR_DISTANCE + SPLICE_FLOOR_DISTANCE / 2)
-/* More than any greeting that we say. */
-#define SPLICE_FLOOR_REACH (1u << 16)
 
 #define TIMESTAMPS_BYTES 12 /* that every segment carries where they were granted */
 

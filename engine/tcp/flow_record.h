@@ -109,7 +109,6 @@ struct record_figures {
 #define RECORD_AHEAD_BYTES      (1u << 27)
 #define RECORD_FLOOR_DISTANCE   (1u << 30)
 #define RECORD_FLOOR_FARTHEST   (RECORD_FLOOR_DISTANCE + RECORD_FLOOR_DISTANCE / 2)
-#define RECORD_FLOOR_REACH      (1u << 16)
 #define RECORD_WATCH_BYTES      4096u
 #define RECORD_TIMESTAMPS_BYTES 12u
 /* In a tick of 65,536 us. An end that acknowledges a stream says that many only between data. */
@@ -158,6 +157,17 @@ static inline uint32_t record_newest(uint32_t record, uint32_t known)
 static inline uint32_t record_later(uint32_t a, uint32_t b)
 {
     return (int32_t)(a - b) < 0 ? b : a;
+}
+
+/*
+ * rule 2.4: what a client acknowledges of our greeting, in the server's numbers, tells the server
+ * of nothing, and arrives as the floor. An ack far below is no client's: were it lifted, too, half
+ * of all guesses would be right ones (RFC 5961 5.2).
+ */
+#define RECORD_FLOOR_REACH (1u << 16) /* bytes; more than any greeting that we say */
+static inline uint32_t record_acked(uint32_t ack, uint32_t floor)
+{
+    return floor - ack <= RECORD_FLOOR_REACH ? floor : ack;
 }
 
 #endif

@@ -518,14 +518,14 @@ Test(carrying, ends_of_spliced_ones_are_known_to_who_is_told_over_ipv6)
     same_to_the_end(true);
 }
 
-static struct flow_record *alone_record(const struct pair *pair)
+static struct flow_record *record_of(const struct pair *pair)
 {
     return &engine_carried(pair->engine)->records[flow_index(&pair->engine->flows, pair->flow)];
 }
 
 static uint32_t next_of(const struct pair *pair, enum side from)
 {
-    return record_next(alone_record(pair)->way[from]);
+    return record_next(record_of(pair)->way[from]);
 }
 
 /* It ends where its side has come, or ahead: what is behind ends nothing. */
@@ -785,7 +785,7 @@ Test(carrying, guesses_pass_while_nobody_is_alive_and_move_nothing)
 {
     static const uint8_t flags[] = {TCP_ACK, TCP_ACK | TCP_FIN, TCP_RST, TCP_ACK | TCP_RST};
     struct pair pair = open_alone("carrying_guesses");
-    const struct flow_record was = *alone_record(&pair);
+    const struct flow_record was = *record_of(&pair);
 
     for (uint32_t i = 0; i < 2 * 64 * 4 * 4; i++) {
         const enum side from = i & 1 ? SIDE_SERVER : SIDE_CLIENT;
@@ -802,9 +802,9 @@ Test(carrying, guesses_pass_while_nobody_is_alive_and_move_nothing)
 
         passes(&pair, &guess);
     }
-    cr_assert_eq(alone_record(&pair)->way[SIDE_CLIENT], was.way[SIDE_CLIENT]);
-    cr_assert_eq(alone_record(&pair)->way[SIDE_SERVER], was.way[SIDE_SERVER]);
-    cr_assert_eq(alone_record(&pair)->floors, was.floors);
+    cr_assert_eq(record_of(&pair)->way[SIDE_CLIENT], was.way[SIDE_CLIENT]);
+    cr_assert_eq(record_of(&pair)->way[SIDE_SERVER], was.way[SIDE_SERVER]);
+    cr_assert_eq(record_of(&pair)->floors, was.floors);
     cr_assert_eq(left_of(&pair, SIDE_CLIENT), RECORD_LIVES);
     cr_assert_eq(left_of(&pair, SIDE_SERVER), RECORD_LIVES);
     close_pair(&pair);
@@ -817,7 +817,7 @@ Test(carrying, blind_walks_move_nothing_while_nobody_is_alive)
     for (int side = 0; side < 2; side++) {
         struct pair pair = open_alone("carrying_walk");
         const enum side from = side ? SIDE_SERVER : SIDE_CLIENT;
-        const uint32_t floor = alone_record(&pair)->ack_floor, next = next_of(&pair, from);
+        const uint32_t floor = record_of(&pair)->ack_floor, next = next_of(&pair, from);
         const uint32_t theirs = side ? next_of(&pair, SIDE_CLIENT)
                                      : as_client_knows(&pair, next_of(&pair, SIDE_SERVER));
 
@@ -831,7 +831,7 @@ Test(carrying, blind_walks_move_nothing_while_nobody_is_alive)
             passes(&pair, &guess);
         }
         cr_assert_leq(next_of(&pair, from) - next, 1u, "one of them follows");
-        cr_assert_eq(alone_record(&pair)->ack_floor, floor);
+        cr_assert_eq(record_of(&pair)->ack_floor, floor);
         cr_assert_eq(left_of(&pair, from), RECORD_LIVES);
         close_pair(&pair);
     }
@@ -923,7 +923,7 @@ Test(carrying, too_large_a_segment_passes_while_nobody_is_alive)
                         .payload_bytes = 1400};
     struct made made, out;
 
-    alone_record(&pair)->server_mss = 1399;
+    record_of(&pair)->server_mss = 1399;
     passes(&pair, &said);
     set_dead(pair.pulse, 0, false);
     said.seq += 1400;
@@ -939,7 +939,7 @@ Test(carrying, clocks_that_have_come_far_pass_while_nobody_is_alive)
     const uint32_t far[] = {1u << 30, (1u << 30) + 1, 1u << 31, 3u << 30, UINT32_MAX};
 
     for (size_t i = 0; i < sizeof(far) / sizeof(far[0]); i++) {
-        const uint32_t floor = alone_record(&pair)->tsecr_floor;
+        const uint32_t floor = record_of(&pair)->tsecr_floor;
         const uint32_t clock[2] = {floor + far[i], 5};
         const struct said said = {.from = SIDE_SERVER,
                                   .seq = next_of(&pair, SIDE_SERVER),
@@ -949,7 +949,7 @@ Test(carrying, clocks_that_have_come_far_pass_while_nobody_is_alive)
                                   .timestamps = clock};
 
         cr_assert_eq(load_be32(passes(&pair, &said) + 24), clock[0] + pair.flow->ts_delta);
-        cr_assert_eq(alone_record(&pair)->tsecr_floor, floor);
+        cr_assert_eq(record_of(&pair)->tsecr_floor, floor);
     }
     close_pair(&pair);
 }
@@ -986,11 +986,6 @@ Test(carrying, client_of_a_joined_one_waits_until_there_is_an_answer)
 }
 
 /* --- what its server's own TCP is to make ---------------------------------------------------- */
-
-static struct flow_record *record_of(const struct pair *pair)
-{
-    return &engine_carried(pair->engine)->records[flow_index(&pair->engine->flows, pair->flow)];
-}
 
 static void begin_granted(struct pair *pair)
 {

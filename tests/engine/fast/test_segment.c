@@ -15,6 +15,7 @@
 
 #include "engine/stages/splice.h"
 #include "engine/stages/track.h"
+#include "engine/tcp/flow_record.h"
 #include "tests/engine/random.h"
 #include "tests/engine/support_engine.h"
 #include "tests/engine/support_odd.h"
@@ -136,7 +137,7 @@ static void make_segment(struct pair *pair, enum side from)
     uint32_t bytes = one_in(pair, 6) ? 0 : 1 + below(pair, one_in(pair, 4) ? sizeof(payload) : 120);
     uint32_t acked =
         pair->state == FLOW_SPLICED ? cold->server_next + flow->delta : cold->server_next;
-    const uint32_t lifted = flow->ack_floor + flow->delta - SPLICE_FLOOR_REACH;
+    const uint32_t lifted = flow->ack_floor + flow->delta - RECORD_FLOOR_REACH;
     const char *said = flags[below(pair, one_in(pair, 5) ? 13 : 6)];
 
     if (client && said[0] == 'S') /* is judged before both ways part: dispatch.c syn_on_flow() */

@@ -12,6 +12,7 @@
 #include "engine/base/bytes.h"
 #include "engine/stages/handover.h"
 #include "engine/stages/splice.h"
+#include "engine/tcp/flow_record.h"
 #include "tests/engine/random.h"
 #include "tests/engine/support_engine.h"
 
@@ -439,13 +440,13 @@ static void acknowledges(struct bench *b, uint32_t ack, uint32_t arrives_as)
 Test(splice, rule_2_4_acks_far_below_the_floor_are_the_servers_to_judge)
 {
     static const uint32_t far[] = {
-        SPLICE_FLOOR_REACH + 1, 1u << 20, 1u << 28, 1u << 30, 1u << 31, 3u << 30};
+        RECORD_FLOOR_REACH + 1, 1u << 20, 1u << 28, 1u << 30, 1u << 31, 3u << 30};
     struct bench *b = bench_new(SETTING_ATTACK);
     const uint32_t c = open_http(b, OFFERS, OFFERS);
 
     acknowledges(b, c + 1, Y + 1);
     acknowledges(b, c, Y + 1);
-    acknowledges(b, c + 1 - SPLICE_FLOOR_REACH, Y + 1);
+    acknowledges(b, c + 1 - RECORD_FLOOR_REACH, Y + 1);
     for (size_t i = 0; i < sizeof(far) / sizeof(far[0]); i++)
         acknowledges(b, c + 1 - far[i], Y + 1 - far[i]);
     bench_end(b);
