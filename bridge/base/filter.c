@@ -201,7 +201,7 @@ static int add_maps(scmp_filter_ctx context, bool maps)
     return code;
 }
 
-/* At its end it waits until no program runs any more (bridge/bpf/object.c). */
+/* The main thread waits at its end until no program runs any more (bridge/bpf/object.c). */
 static int add_grace(scmp_filter_ctx context)
 {
     return add_if(

@@ -66,9 +66,8 @@ def test_under_attack_by_the_operator():
     with Lab() as lab:
         server = learned(lab)
         with lab.client.inside():
-            check(
-                over_tcp(query(1), timeout_s=CALM_S), "an answer over TCP"
-            )  # so this address is known, no other is
+            # So this address is known, and no other is.
+            check(over_tcp(query(1), timeout_s=CALM_S), "an answer over TCP")
         lab.client.ip(f"addr add 10.77.0.77/24 dev {CLIENT_IF}")
         lab.set_mode("attack", f"{SERVER4}:53/udp")
         check_equal(udp_server(lab)["mode"], "attack", "its mode")
@@ -103,9 +102,12 @@ def test_under_attack_by_the_operator():
 def attacked(lab):
     """What `status` tells of the server then: of the flood's last frames some still wait to be read
     when it ends."""
-    return wait_until(
-        lambda: (udp_server(lab)["mode"] == "attack" and udp_server(lab)), 20, "attack mode"
-    )
+
+    def told():
+        server = udp_server(lab)
+        return server["mode"] == "attack" and server
+
+    return wait_until(told, 20, "attack mode")
 
 
 def test_flood_that_the_server_cannot_answer():

@@ -67,14 +67,18 @@ def check_counters(samples, before, after):
             check(least <= found[0] <= most, f"{group}.{name}: {found[0]}, not {least} to {most}")
 
 
-def under_a_flood(lab):
-    """Of as many SYNs as are counted in the end, and as many fetches."""
+def in_attack_mode(lab):
     if lab.stand_in:
         raise runner.Skip("needs the daemon")
     lab.start()
     lab.http()
     lab.learn("http", 80)
     lab.set_mode("attack")
+
+
+def under_a_flood(lab):
+    """Of as many SYNs as are counted in the end, and as many fetches."""
+    in_attack_mode(lab)
     before = lab.stats()["cookies"]
     lab.flood(80, count=SYNS, rate=5000)
     check_equal(lab.fetch("http", 80, count=FETCHES)["failed"], 0, "fetches")
@@ -135,12 +139,7 @@ def test_figures_of_a_server_are_the_same_everywhere():
 def test_alerts_and_dashboard_ask_for_what_is_there():
     """Names, and labels: a query for what nobody tells shows an empty panel, and no error."""
     with Lab() as lab:
-        if lab.stand_in:
-            raise runner.Skip("needs the daemon")
-        lab.start()
-        lab.http()
-        lab.learn("http", 80)
-        lab.set_mode("attack")
+        in_attack_mode(lab)
         lab.fetch("http", 80)
         with lab.client.inside(), socket.create_connection((SERVER4, 80), timeout=20) as wrong:
             wrong.sendall(b"SSH-2.0-x\r\n")  # a reason of refusal

@@ -14,7 +14,7 @@ CARRIED = ("--kernel-path", "on")
 PORT, CONNECTIONS, RESTARTS = 8080, 8, 3
 PIECE = bytes(1 << 18)
 LEAST_BYTES = 30_000_000  # of the server: more than is under way, or waits in a host
-LEAST_CARRIED = 3_000  # by as many segments of 64 KiB and more; a few hundred go up
+LEAST_CARRIED = 3_000  # segments, of 64 KiB at the most; some 100 go up where the kernel carries
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"
 
 

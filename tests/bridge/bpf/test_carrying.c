@@ -976,7 +976,7 @@ Test(carrying, client_of_a_joined_one_waits_until_there_is_an_answer)
 
     random_of_test = random_begin("carrying_asking");
     pair = open_pair(true, false, false);
-    record = &engine_carried(pair.engine)->records[flow_index(&pair.engine->flows, pair.flow)];
+    record = record_of(&pair);
     record->flags |= RECORD_ASKING;
     record->begin[SIDE_SERVER] = record_next(record->way[SIDE_SERVER]);
     cr_assert_eq(clients_carried(&pair, 20), 0);

@@ -200,7 +200,8 @@ static void begin(struct pair *pair)
     static char answers[80], client[40];
 
     snprintf(answers, sizeof(answers), combinations[which].answers, pair->v6 ? 1440u : 1460u);
-    do /* a server's answer to another port than was asked from is of a connection to it */
+    /* A new one: a server's answer that came to another port than had asked made that one known. */
+    do
         choose_client(pair, client, sizeof(client), port++);
     while (bench_flow(pair->kernel));
     pair->offers = combinations[which].offers;
