@@ -173,7 +173,7 @@ struct program {
 /* Returns a file, or less than 0 with errno. */
 static int load(const struct program *program)
 {
-    LIBBPF_OPTS(bpf_prog_load_opts, options, .attempts = LOAD_ATTEMPTS);
+    const struct bpf_prog_load_opts options = {.sz = sizeof(options), .attempts = LOAD_ATTEMPTS};
 
     return bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, PROGRAM_NAME, "GPL", program->code,
                          program->instructions, &options);
